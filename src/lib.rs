@@ -1,0 +1,21 @@
+//! Afterword collects what people do after a language model has answered, and turns it into training sets and
+//! honest model comparisons.
+//!
+//! The module list is the map; `ARCHITECTURE.md` explains it and `tests/it/tidy.rs` asserts its import rules.
+//! Dependencies point downwards only: `domain` → (`stats`, `dataset`, `columnar`, `report`) → (`store`, `blob`)
+//! → `service` → (`worker`, `cli`, `http`).
+
+pub mod blob;
+pub mod cli;
+pub mod columnar;
+pub mod config;
+pub mod dataset;
+pub mod domain;
+pub mod http;
+pub mod postgres;
+pub mod report;
+pub mod service;
+pub mod stats;
+pub mod store;
+pub mod telemetry;
+pub mod worker;

@@ -1,0 +1,2 @@
+//! Afterword.
+fn main() {}
