@@ -1,1 +1,21 @@
-//! domain
+//! What the words mean: ids, completions, feedback, selections, recipes, principals, the clock.
+//!
+//! This module knows no I/O and no other module of the crate. Everything that arrives from outside is parsed here,
+//! once, into types that cannot be wrong; the rest of the program handles only those.
+
+pub mod clock;
+pub mod comparison;
+pub mod completion;
+mod completion_wire;
+pub mod experiment;
+pub mod export;
+pub mod feedback;
+mod feedback_wire;
+pub mod fields;
+pub mod hash;
+pub mod ids;
+pub mod json;
+mod openai;
+pub mod principal;
+pub mod recipe;
+pub mod selection;

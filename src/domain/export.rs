@@ -1,0 +1,65 @@
+//! What an export is while it runs and once it is done.
+
+use serde::Serialize;
+
+use super::clock::Timestamp;
+use super::ids::{ExportId, ProjectId};
+
+/// Where an export stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportStatus {
+    /// Waits for a worker.
+    Queued,
+    /// A worker is on it.
+    Running,
+    /// The manifest is written.
+    Completed,
+    /// It ended without a manifest.
+    Failed,
+    /// Its files were withdrawn.
+    Revoked,
+}
+
+impl ExportStatus {
+    /// Every status with its word in the database and on the wire.
+    pub const WORDS: &'static [(&'static str, Self)] = &[
+        ("queued", Self::Queued),
+        ("running", Self::Running),
+        ("completed", Self::Completed),
+        ("failed", Self::Failed),
+        ("revoked", Self::Revoked),
+    ];
+
+    /// Returns the status's word.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, status)| *status == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// One run that produces data-set files, as it stands in the database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Export {
+    /// Its id.
+    pub id: ExportId,
+    /// The project whose rows it holds.
+    pub project_id: ProjectId,
+    /// Where it stands.
+    pub status: ExportStatus,
+    /// The fully resolved recipe, as JSON text.
+    pub recipe: String,
+    /// Folder below the project's root, where one was asked for.
+    pub directory: Option<String>,
+    /// Prompts read so far.
+    pub n_done: i64,
+    /// Prompts to read; 0 until it is known.
+    pub n_total: i64,
+    /// The code of what went wrong, for a failed export.
+    pub problem: Option<String>,
+    /// The manifest, as JSON text, once completed.
+    pub manifest: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}

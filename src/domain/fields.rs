@@ -1,0 +1,380 @@
+//! Reads the members of a JSON object one by one and collects everything that is wrong with them.
+//!
+//! An error names a place (a JSON Pointer made of our own field names) and a code; it never holds a value, nor a
+//! key that the client made up.
+
+use std::fmt;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::clock::Timestamp;
+use super::json::Json;
+
+/// What is wrong with one field; the wire form is [`FieldCode::as_str`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldCode {
+    /// A required member is absent or null.
+    Required,
+    /// A member that this object does not have.
+    UnknownField,
+    /// Another JSON type was expected.
+    WrongType,
+    /// Empty where something is needed.
+    Empty,
+    /// Longer than its bound.
+    TooLong,
+    /// A number outside its range.
+    OutOfRange,
+    /// Text with U+0000, which Postgres cannot store.
+    NulCharacter,
+    /// A word outside the list of words allowed here.
+    NotOneOf,
+    /// Not a UUID, timestamp or other structured text of the expected form.
+    Malformed,
+    /// A `signal` that does not exist.
+    UnknownSignal,
+    /// A preference of a completion against itself.
+    SelfPreference,
+    /// Two members that exclude each other.
+    Contradiction,
+    /// More than one choice in an OpenAI response.
+    MultipleChoices,
+    /// A path that is absolute or has `..` in it.
+    UnsafePath,
+    /// A recipe name that is not shipped with the product.
+    UnknownRecipe,
+}
+
+impl FieldCode {
+    /// Every code, for the documentation and its test.
+    pub const ALL: [Self; 15] = [
+        Self::Required,
+        Self::UnknownField,
+        Self::WrongType,
+        Self::Empty,
+        Self::TooLong,
+        Self::OutOfRange,
+        Self::NulCharacter,
+        Self::NotOneOf,
+        Self::Malformed,
+        Self::UnknownSignal,
+        Self::SelfPreference,
+        Self::Contradiction,
+        Self::MultipleChoices,
+        Self::UnsafePath,
+        Self::UnknownRecipe,
+    ];
+
+    /// Returns the code as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::UnknownField => "unknown_field",
+            Self::WrongType => "wrong_type",
+            Self::Empty => "empty",
+            Self::TooLong => "too_long",
+            Self::OutOfRange => "out_of_range",
+            Self::NulCharacter => "nul_character",
+            Self::NotOneOf => "not_one_of",
+            Self::Malformed => "malformed",
+            Self::UnknownSignal => "unknown_signal",
+            Self::SelfPreference => "self_preference",
+            Self::Contradiction => "contradiction",
+            Self::MultipleChoices => "multiple_choices",
+            Self::UnsafePath => "unsafe_path",
+            Self::UnknownRecipe => "unknown_recipe",
+        }
+    }
+}
+
+impl Serialize for FieldCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One thing that is wrong with an input: where, what, and a sentence that helps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// A JSON Pointer (RFC 6901) into the body, made of names that we chose.
+    pub pointer: String,
+    /// The stable code.
+    pub code: FieldCode,
+    /// A sentence that says what is expected; it never quotes the input.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// Makes an error at a place.
+    pub fn new(pointer: impl Into<String>, code: FieldCode, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pointer.is_empty() { f.write_str(&self.detail) } else { write!(f, "{}: {}", self.pointer, self.detail) }
+    }
+}
+
+/// The members of one object, taken out by name; what is left at the end is unknown.
+#[derive(Debug)]
+pub struct Fields {
+    pointer: String,
+    entries: Vec<(String, Json)>,
+    known: Vec<&'static str>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// Opens an object that stands at `pointer`.
+    pub fn open(value: Json, pointer: impl Into<String>) -> Result<Self, Vec<FieldError>> {
+        let pointer = pointer.into();
+        match value {
+            Json::Object(entries) => Ok(Self { pointer, entries, known: Vec::new(), errors: Vec::new() }),
+            _ => Err(vec![FieldError::new(pointer, FieldCode::WrongType, "must be an object")]),
+        }
+    }
+
+    /// Returns the pointer of a member.
+    pub fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.pointer)
+    }
+
+    /// Tells whether a member is present and not null, without taking it.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, value)| key == name && *value != Json::Null)
+    }
+
+    /// Returns a member as it is, without taking it.
+    pub fn at_value(&self, name: &str) -> Option<&Json> {
+        self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// Records something wrong with a member.
+    pub fn fail(&mut self, name: &str, code: FieldCode, detail: impl Into<String>) {
+        let pointer = if name.is_empty() { self.pointer.clone() } else { self.at(name) };
+        self.errors.push(FieldError::new(pointer, code, detail));
+    }
+
+    /// Takes a member as it is; null counts as absent.
+    pub fn take(&mut self, name: &'static str) -> Option<Json> {
+        self.known.push(name);
+        let index = self.entries.iter().position(|(key, _)| key == name)?;
+        match self.entries.swap_remove(index).1 {
+            Json::Null => None,
+            value => Some(value),
+        }
+    }
+
+    /// Takes an optional member through `parse`, recording what is wrong with it.
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&Json) -> Result<T, (FieldCode, String)>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        match parse(&value) {
+            Ok(parsed) => Some(parsed),
+            Err((code, detail)) => {
+                self.fail(name, code, detail);
+                None
+            }
+        }
+    }
+
+    /// Takes a required member through `parse`, recording what is wrong with it or that it is absent.
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&Json) -> Result<T, (FieldCode, String)>,
+    ) -> Option<T> {
+        if self.has(name) {
+            return self.optional(name, parse);
+        }
+        self.take(name);
+        self.fail(name, FieldCode::Required, format!("`{name}` is required"));
+        None
+    }
+
+    /// Takes an optional member that is an object of its own through `parse`, which is given its fields.
+    pub fn nested<T>(&mut self, name: &'static str, parse: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let value = self.take(name)?;
+        match Self::open(value, self.at(name)) {
+            Ok(mut inner) => {
+                let parsed = parse(&mut inner);
+                if let Err(errors) = inner.finish() {
+                    self.errors.extend(errors);
+                }
+                Some(parsed)
+            }
+            Err(errors) => {
+                self.errors.extend(errors);
+                None
+            }
+        }
+    }
+
+    /// Records errors that were found elsewhere.
+    pub fn extend(&mut self, errors: Vec<FieldError>) {
+        self.errors.extend(errors);
+    }
+
+    /// Takes every member that was not asked for; they are then not unknown.
+    pub fn take_rest(&mut self) -> Vec<(String, Json)> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Ends the reading: everything that was recorded, and an error if members are left that nobody asked for.
+    pub fn finish(mut self) -> Result<(), Vec<FieldError>> {
+        if !self.entries.is_empty() {
+            let mut known = std::mem::take(&mut self.known);
+            known.sort_unstable();
+            known.dedup();
+            let detail = format!("holds a field that is not known here; known are: {}", known.join(", "));
+            self.fail("", FieldCode::UnknownField, detail);
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+    }
+}
+
+type Parsed<T> = Result<T, (FieldCode, String)>;
+
+fn wrong_type<T>(expected: &str) -> Parsed<T> {
+    Err((FieldCode::WrongType, format!("must be {expected}")))
+}
+
+/// Parses text of at most `max_bytes` bytes without U+0000; it may be empty.
+pub fn text(max_bytes: usize) -> impl Fn(&Json) -> Parsed<String> {
+    move |value| match value {
+        Json::String(text) if text.len() > max_bytes => {
+            Err((FieldCode::TooLong, format!("must be at most {max_bytes} bytes long")))
+        }
+        Json::String(text) if text.contains('\0') => {
+            Err((FieldCode::NulCharacter, "must not contain U+0000".to_owned()))
+        }
+        Json::String(text) => Ok(text.clone()),
+        _ => wrong_type("a string"),
+    }
+}
+
+/// Parses text of 1 to 256 bytes without U+0000.
+pub fn short_text(value: &Json) -> Parsed<String> {
+    let text = text(super::ids::MAX_ID_BYTES)(value)?;
+    if text.is_empty() { Err((FieldCode::Empty, "must not be empty".to_owned())) } else { Ok(text) }
+}
+
+/// Parses a client-given id with the id type's own `parse`.
+pub fn id<T>(parse: impl Fn(&str) -> Result<T, FieldCode>) -> impl Fn(&Json) -> Parsed<T> {
+    move |value| match value {
+        Json::String(text) => parse(text)
+            .map_err(|code| (code, format!("must be an id of 1 to {} bytes without U+0000", super::ids::MAX_ID_BYTES))),
+        _ => wrong_type("a string"),
+    }
+}
+
+/// Parses one of a fixed list of words.
+pub fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Json) -> Parsed<T> {
+    move |value| match value {
+        Json::String(text) => words.iter().find(|(word, _)| word == text).map(|(_, parsed)| *parsed).ok_or_else(|| {
+            let list: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            (FieldCode::NotOneOf, format!("must be one of: {}", list.join(", ")))
+        }),
+        _ => wrong_type("a string"),
+    }
+}
+
+/// Parses an integer in a closed range.
+pub fn integer(min: i64, max: i64) -> impl Fn(&Json) -> Parsed<i64> {
+    move |value| match value {
+        Json::Integer(number) => i64::try_from(*number)
+            .ok()
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| (FieldCode::OutOfRange, format!("must be between {min} and {max}"))),
+        _ => wrong_type("an integer"),
+    }
+}
+
+/// Parses an integer between 0 and 2^31 - 1, the range of the counts that we store.
+pub fn count(value: &Json) -> Parsed<i32> {
+    integer(0, i32::MAX.into())(value).map(|number| number as i32)
+}
+
+/// Parses a finite number in a closed range.
+pub fn number(min: f64, max: f64) -> impl Fn(&Json) -> Parsed<f64> {
+    move |value| {
+        let number = match value {
+            Json::Integer(number) => *number as f64,
+            Json::Float(number) => *number,
+            _ => return wrong_type("a number"),
+        };
+        if (min..=max).contains(&number) {
+            Ok(number)
+        } else {
+            Err((FieldCode::OutOfRange, format!("must be between {min} and {max}")))
+        }
+    }
+}
+
+/// Parses `true` or `false`.
+pub fn boolean(value: &Json) -> Parsed<bool> {
+    match value {
+        Json::Bool(value) => Ok(*value),
+        _ => wrong_type("true or false"),
+    }
+}
+
+/// Parses an RFC 3339 timestamp with its offset, between the years 1970 and 9999.
+pub fn timestamp(value: &Json) -> Parsed<Timestamp> {
+    let Json::String(text) = value else { return wrong_type("a string") };
+    let malformed = || {
+        (FieldCode::Malformed, "must be an RFC 3339 timestamp with an offset, such as 2026-01-31T12:00:00Z".to_owned())
+    };
+    let parsed = DateTime::parse_from_rfc3339(text).map_err(|_| malformed())?.with_timezone(&Utc).trunc_subsecs(6);
+    if parsed.timestamp() < 0 {
+        return Err((FieldCode::OutOfRange, "must not be before 1970".to_owned()));
+    }
+    Ok(parsed)
+}
+
+/// Parses a UUID.
+pub fn uuid(value: &Json) -> Parsed<Uuid> {
+    match value {
+        Json::String(text) => Uuid::try_parse(text).map_err(|_| (FieldCode::Malformed, "must be a UUID".to_owned())),
+        _ => wrong_type("a string"),
+    }
+}
+
+/// Parses a list of at most `max_items` items, each through `parse`.
+pub fn list<T>(max_items: usize, parse: impl Fn(&Json) -> Parsed<T>) -> impl Fn(&Json) -> Parsed<Vec<T>> {
+    move |value| match value {
+        Json::Array(items) if items.len() > max_items => {
+            Err((FieldCode::TooLong, format!("must have at most {max_items} items")))
+        }
+        Json::Array(items) => items.iter().map(&parse).collect(),
+        _ => wrong_type("an array"),
+    }
+}
+
+/// Parses any object, refusing U+0000 in it and a JSON text longer than `max_bytes`.
+pub fn free_object(max_bytes: usize) -> impl Fn(&Json) -> Parsed<Json> {
+    move |value| {
+        if !matches!(value, Json::Object(_)) {
+            return wrong_type("an object");
+        }
+        storable(value, max_bytes)
+    }
+}
+
+/// Checks that a value can be stored as JSON text of at most `max_bytes` bytes.
+pub fn storable(value: &Json, max_bytes: usize) -> Parsed<Json> {
+    if value.contains_nul() {
+        return Err((FieldCode::NulCharacter, "must not contain U+0000".to_owned()));
+    }
+    if value.to_text().len() > max_bytes {
+        return Err((FieldCode::TooLong, format!("must be at most {max_bytes} bytes of JSON")));
+    }
+    Ok(value.clone())
+}

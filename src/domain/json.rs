@@ -1,0 +1,303 @@
+//! A strict JSON tree: the door through which every request body comes in.
+//!
+//! serde_json alone keeps the last of two equal keys, nests 128 deep and quotes the offending value in its errors.
+//! This reader refuses duplicate keys and nesting beyond [`MAX_DEPTH`], and its errors carry a kind and a position,
+//! never a value.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// How deep arrays and objects may nest.
+pub const MAX_DEPTH: usize = 32;
+
+/// A parsed JSON value; objects keep the order of their keys.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number without fraction or exponent that fits 64 bits.
+    Integer(i128),
+    /// Any other number; always finite.
+    Float(f64),
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object, its keys unique and in the order in which they came.
+    Object(Vec<(String, Json)>),
+}
+
+/// Why a text is not acceptable JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// The text is not JSON, or not UTF-8.
+    #[error("not valid JSON near line {line}, column {column}")]
+    Syntax {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// An object has the same key twice.
+    #[error("an object has the same key twice, near line {line}, column {column}")]
+    DuplicateKey {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// Arrays and objects nest deeper than [`MAX_DEPTH`].
+    #[error("arrays and objects nest deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+}
+
+impl Json {
+    /// Parses a whole text as one JSON value.
+    pub fn parse(text: &[u8]) -> Result<Self, JsonError> {
+        let fault = Cell::new(None);
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let outcome =
+            Tree { depth: 0, fault: &fault }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+        outcome.map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            match fault.get() {
+                Some(Fault::DuplicateKey) => JsonError::DuplicateKey { line, column },
+                Some(Fault::TooDeep) => JsonError::TooDeep,
+                None => JsonError::Syntax { line, column },
+            }
+        })
+    }
+
+    /// Returns the value under a key, where this is an object that has it.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Object(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// Returns the text, where this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Tells whether a string or key anywhere in the value holds U+0000, which Postgres cannot store.
+    pub fn contains_nul(&self) -> bool {
+        match self {
+            Self::String(text) => text.contains('\0'),
+            Self::Array(items) => items.iter().any(Self::contains_nul),
+            Self::Object(entries) => entries.iter().any(|(key, value)| key.contains('\0') || value.contains_nul()),
+            _ => false,
+        }
+    }
+
+    /// Returns the value with keys sorted and `null` members left out, so that equal contents are equal texts.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        match self {
+            Self::Array(items) => Self::Array(items.iter().map(Self::canonical).collect()),
+            Self::Object(entries) => {
+                let mut kept: Vec<(String, Self)> = entries
+                    .iter()
+                    .filter(|(_, value)| *value != Self::Null)
+                    .map(|(key, value)| (key.clone(), value.canonical()))
+                    .collect();
+                kept.sort_by(|left, right| left.0.cmp(&right.0));
+                Self::Object(kept)
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Writes the value as compact JSON.
+    pub fn to_text(&self) -> String {
+        // A tree of strings, finite numbers and unique string keys always serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
+                (Ok(unsigned), _) => serializer.serialize_u64(unsigned),
+                (_, Ok(signed)) => serializer.serialize_i64(signed),
+                _ => serializer.serialize_i128(*value),
+            },
+            Self::Float(value) => serializer.serialize_f64(*value),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(items) => serializer.collect_seq(items),
+            Self::Object(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+impl From<serde_json::Value> for Json {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(value),
+            serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(integer), _) => Self::Integer(integer.into()),
+                (_, Some(integer)) => Self::Integer(integer.into()),
+                _ => number.as_f64().map_or(Self::Null, Self::Float),
+            },
+            serde_json::Value::String(text) => Self::String(text),
+            serde_json::Value::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            serde_json::Value::Object(entries) => {
+                Self::Object(entries.into_iter().map(|(key, value)| (key, Self::from(value))).collect())
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    DuplicateKey,
+    TooDeep,
+}
+
+/// Builds the tree; `fault` carries our own reasons past serde's stringly error type.
+struct Tree<'a> {
+    depth: usize,
+    fault: &'a Cell<Option<Fault>>,
+}
+
+impl Tree<'_> {
+    fn deeper<E: de::Error>(&self) -> Result<Tree<'_>, E> {
+        if self.depth >= MAX_DEPTH {
+            self.fault.set(Some(Fault::TooDeep));
+            return Err(E::custom("too deep"));
+        }
+        Ok(Tree { depth: self.depth + 1, fault: self.fault })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Tree<'_> {
+    type Value = Json;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Tree<'_> {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Integer(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Float(value))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::String(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Json, E> {
+        Ok(Json::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(self.deeper()?)? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut entries: Vec<(String, Json)> = Vec::new();
+        // Most objects are small, where a scan beats hashing; large ones must not be quadratic.
+        let mut seen: HashSet<String> = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let inner = self.deeper()?;
+            let repeated = if entries.len() < 16 {
+                entries.iter().any(|(name, _)| *name == key)
+            } else {
+                if seen.is_empty() {
+                    seen.extend(entries.iter().map(|(name, _)| name.clone()));
+                }
+                !seen.insert(key.clone())
+            };
+            if repeated {
+                self.fault.set(Some(Fault::DuplicateKey));
+                return Err(de::Error::custom("duplicate key"));
+            }
+            entries.push((key, map.next_value_seed(inner)?));
+        }
+        Ok(Json::Object(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused_in_small_and_large_objects() {
+        let large: String = (0..40).map(|n| format!("\"k{n}\":{n},")).collect();
+        assert!(matches!(Json::parse(br#"{"a":1,"a":2}"#), Err(JsonError::DuplicateKey { .. })));
+        assert!(matches!(Json::parse(format!("{{{large}\"k3\":0}}").as_bytes()), Err(JsonError::DuplicateKey { .. })));
+        assert!(Json::parse(format!("{{{large}\"k40\":0}}").as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn nesting_is_accepted_up_to_the_limit_and_refused_beyond_it() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Json::parse(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(Json::parse(nested(MAX_DEPTH + 1).as_bytes()), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn what_is_not_json_is_a_syntax_error_that_quotes_nothing() {
+        for text in ["{\"secret\":", "", "[1,]", "{\"a\":1}x", "\"\\ud800\"", "1e400", "NaN", "\u{feff}{}"] {
+            let error = Json::parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, JsonError::Syntax { .. }), "{text}");
+            assert!(!error.to_string().contains("secret"));
+        }
+        assert!(Json::parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn the_canonical_form_ignores_key_order_and_null_members() {
+        let left = Json::parse(br#"{"b":[{"y":1,"x":null}],"a":2}"#).unwrap().canonical().to_text();
+        let right = Json::parse(br#"{"a":2,"b":[{"y":1}],"c":null}"#).unwrap().canonical().to_text();
+        assert_eq!(left, right);
+    }
+}
