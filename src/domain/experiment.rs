@@ -53,7 +53,12 @@ pub struct Experiment {
     /// One-sided error rate of a verdict.
     pub alpha: f64,
     /// Margins that replace the defaults, as a share of the control's rate, by metric name.
+    #[serde(serialize_with = "margins_as_object")]
     pub margins: Vec<(String, f64)>,
+}
+
+fn margins_as_object<S: serde::Serializer>(margins: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(margins.iter().map(|(name, margin)| (name, margin)))
 }
 
 impl Experiment {

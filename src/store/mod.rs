@@ -1,1 +1,22 @@
-//! store
+//! Postgres: the only place where SQL is written.
+//!
+//! Functions insert, find, list, stream, count, claim, complete and delete; they create no ids, read no clock and
+//! know no HTTP. Every transaction says which projects it may touch, and row-level security holds it to that.
+
+pub mod audit;
+pub mod completions;
+pub mod connection;
+pub mod error;
+pub mod experiments;
+pub mod exports;
+pub mod feedback;
+pub mod groups;
+pub mod jobs;
+pub mod keys;
+pub mod migrations;
+pub mod projects;
+pub mod reading;
+pub mod tallies;
+
+pub use connection::{Access, PoolSizes, Store, Tx};
+pub use error::StoreError;

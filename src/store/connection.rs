@@ -1,0 +1,237 @@
+//! Pools of connections, and transactions that carry a name and a reach.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
+
+use super::error::StoreError;
+use crate::domain::ids::ProjectId;
+
+/// How many connections each kind of work may hold, so that an export cannot starve ingest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolSizes {
+    /// Connections of the ingest writers.
+    pub ingest: u32,
+    /// Connections of authentication, reading and everything else that a request waits for.
+    pub reading: u32,
+    /// Connections of the workers.
+    pub jobs: u32,
+}
+
+impl Default for PoolSizes {
+    fn default() -> Self {
+        Self { ingest: 3, reading: 8, jobs: 4 }
+    }
+}
+
+/// The database, as the service sees it: three pools, each working as `afterword_app`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    ingest: PgPool,
+    reading: PgPool,
+    jobs: PgPool,
+}
+
+/// What a transaction may see and change; row-level security enforces it.
+#[derive(Debug, Clone, Copy)]
+pub enum Access<'a> {
+    /// Rows of these projects.
+    Projects(&'a [ProjectId]),
+    /// The one key with this id.
+    Key(&'a str),
+    /// Projects and keys of the whole instance, for the person at its command line.
+    Operator,
+    /// Jobs of every project, for a worker that looks for one.
+    Worker,
+}
+
+/// Which pool a transaction takes its connection from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// The ingest writers'.
+    Ingest,
+    /// The requests'.
+    Reading,
+    /// The workers'.
+    Jobs,
+}
+
+/// An open transaction; dropping it rolls back.
+#[derive(Debug)]
+pub struct Tx(Transaction<'static, Postgres>);
+
+impl Tx {
+    /// Commits: once this returns, the rows survive a crash of service and server (ACK-1).
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Store {
+    /// Opens the pools; connections are made when they are needed.
+    pub fn connect(url: &str, sizes: PoolSizes) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Url)?;
+        let options = options.application_name("afterword").statement_cache_capacity(200);
+        Ok(Self {
+            ingest: pool(&options, sizes.ingest, "5s"),
+            reading: pool(&options, sizes.reading, "30s"),
+            // An export reads for as long as it takes.
+            jobs: pool(&options, sizes.jobs, "0"),
+        })
+    }
+
+    /// Begins a transaction whose name stands in the SQL, so that pg_stat_activity reads like the code.
+    ///
+    /// Call it only from a task that nobody cancels: a cancelled `begin` hands an open transaction back to the pool.
+    pub async fn begin(&self, pool: Pool, name: &'static str, access: Access<'_>) -> Result<Tx, StoreError> {
+        self.begin_as(pool, name, access, "begin").await
+    }
+
+    /// Begins a transaction that sees one snapshot from its first statement to its end, and writes nothing.
+    pub async fn begin_snapshot(&self, name: &'static str, project: ProjectId) -> Result<Tx, StoreError> {
+        let begin = "begin isolation level repeatable read read only";
+        self.begin_as(Pool::Jobs, name, Access::Projects(&[project]), begin).await
+    }
+
+    async fn begin_as(
+        &self,
+        pool: Pool,
+        name: &'static str,
+        access: Access<'_>,
+        begin: &'static str,
+    ) -> Result<Tx, StoreError> {
+        let pool = match pool {
+            Pool::Ingest => &self.ingest,
+            Pool::Reading => &self.reading,
+            Pool::Jobs => &self.jobs,
+        };
+        // One message, one round trip. The values are UUIDs and key ids of ours, so that nothing can be injected.
+        let statement = format!("/* {name} */ {begin}; {}", reach(access));
+        Ok(Tx(pool.begin_with(AssertSqlSafe(statement)).await?))
+    }
+
+    /// Checks that the database answers, for readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.reading).await?;
+        Ok(())
+    }
+
+    /// Checks at start that the server cannot lose what it acknowledges (ACK-1) and that row-level security holds the
+    /// role that the service works as (TEN-1).
+    pub async fn check_server(&self) -> Result<ServerReport, StoreError> {
+        let row = sqlx::query(include_str!("sql/server_report.sql")).fetch_one(&self.reading).await?;
+        let report = ServerReport {
+            version: row.try_get("server_version")?,
+            fsync: row.try_get("fsync")?,
+            synchronous_commit: row.try_get("synchronous_commit")?,
+            full_page_writes: row.try_get("full_page_writes")?,
+            role: row.try_get("role")?,
+        };
+        for (setting, value) in [
+            ("fsync", &report.fsync),
+            ("synchronous_commit", &report.synchronous_commit),
+            ("full_page_writes", &report.full_page_writes),
+        ] {
+            // `remote_apply` waits for everything that `on` waits for, and for the standbys besides.
+            let durable = value == "on" || (setting == "synchronous_commit" && value == "remote_apply");
+            if !durable {
+                return Err(StoreError::NotDurable { setting, value: value.clone() });
+            }
+        }
+        if row.try_get("is_superuser")? {
+            return Err(StoreError::TooPowerful("is a superuser"));
+        }
+        if row.try_get("bypasses_rls")? {
+            return Err(StoreError::TooPowerful("may bypass row-level security"));
+        }
+        if row.try_get("owns_tables")? {
+            return Err(StoreError::TooPowerful("owns the tables"));
+        }
+        Ok(report)
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub async fn close(&self) {
+        self.ingest.close().await;
+        self.reading.close().await;
+        self.jobs.close().await;
+    }
+}
+
+/// What the server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerReport {
+    /// Version, such as 17.2.
+    pub version: String,
+    /// Setting `fsync`.
+    pub fsync: String,
+    /// Setting `synchronous_commit`.
+    pub synchronous_commit: String,
+    /// Setting `full_page_writes`.
+    pub full_page_writes: String,
+    /// Role that the service works as.
+    pub role: String,
+}
+
+fn reach(access: Access<'_>) -> String {
+    match access {
+        Access::Projects(ids) => {
+            let list: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            format!("set local app.project_ids = '{}'", list.join(","))
+        }
+        Access::Key(key_id) => {
+            // Only the form of a key id may reach the statement.
+            let safe: String = key_id.chars().filter(char::is_ascii_alphanumeric).collect();
+            format!("set local app.key_id = '{safe}'")
+        }
+        Access::Operator => "set local app.scope = 'operator'".to_owned(),
+        Access::Worker => "set local app.scope = 'worker'".to_owned(),
+    }
+}
+
+fn pool(options: &PgConnectOptions, size: u32, statement_timeout: &'static str) -> PgPool {
+    let options = options.clone().options([
+        ("statement_timeout", statement_timeout),
+        ("lock_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+    ]);
+    pool_options(size).connect_lazy_with(options)
+}
+
+/// Returns the options of every pool: the role that it works as, and the check that no connection comes back dirty.
+pub fn pool_options(size: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::query("set role afterword_app").execute(connection).await?;
+                Ok(())
+            })
+        })
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
+}
+
+/// Tells whether a connection that comes back is outside a transaction.
+///
+/// A `begin` that was cancelled leaves its connection inside an open transaction, in which the next borrower's
+/// autocommit statements would succeed and never be committed (sqlx 0.9, transact-rs/sqlx#4385). Inside one, `now()`
+/// stands still while `statement_timestamp()` moves on.
+async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let row =
+        sqlx::query("select pg_current_xact_id_if_assigned() is null and now() = statement_timestamp() as is_clean")
+            .fetch_one(&mut *connection)
+            .await?;
+    let is_clean: bool = row.try_get("is_clean")?;
+    if !is_clean {
+        tracing::warn!("a connection came back inside a transaction and was closed");
+    }
+    Ok(is_clean)
+}

@@ -1,0 +1,250 @@
+//! Exports: asked for once, run by whoever holds their job, published last.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::connection::Tx;
+use super::error::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::export::{Export, ExportStatus};
+use crate::domain::ids::{ExportId, ProjectId};
+
+/// An export that is asked for.
+#[derive(Debug, Clone)]
+pub struct NewExport<'a> {
+    /// Project whose rows it will hold.
+    pub project_id: ProjectId,
+    /// Its id.
+    pub id: ExportId,
+    /// The fully resolved recipe as JSON.
+    pub recipe: &'a str,
+    /// Folder below the project's root.
+    pub directory: Option<&'a str>,
+    /// The client's `Idempotency-Key`.
+    pub idempotency_key: Option<&'a str>,
+    /// Hash of the request.
+    pub request_hash: &'a [u8],
+    /// Id of the key that asks.
+    pub created_by: &'a str,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Queues an export unless its idempotency key is taken; tells whether it did.
+pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::exports::insert
+         insert into exports (project_id, export_id, status, recipe, directory, n_done, n_total, idempotency_key,
+                              request_hash, created_by, created_at)
+         values ($1, $2, 'queued', $3, $4, 0, 0, $5, $6, $7, $8)
+         on conflict (project_id, idempotency_key) do nothing",
+    )
+    .bind(export.project_id.0)
+    .bind(export.id.0)
+    .bind(export.recipe)
+    .bind(export.directory)
+    .bind(export.idempotency_key)
+    .bind(export.request_hash)
+    .bind(export.created_by)
+    .bind(export.created_at)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Finds the export that an idempotency key made, with the hash of the request that made it.
+pub async fn find_by_idempotency_key(
+    tx: &mut Tx,
+    project: ProjectId,
+    key: &str,
+) -> Result<Option<(Export, Vec<u8>)>, StoreError> {
+    sqlx::query(
+        "-- store::exports::find_by_idempotency_key
+         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
+                finished_at, request_hash
+           from exports
+          where project_id = $1
+            and idempotency_key = $2",
+    )
+    .bind(project.0)
+    .bind(key)
+    .fetch_optional(tx.connection())
+    .await?
+    .map(|row| Ok((from_row(&row)?, row.try_get("request_hash")?)))
+    .transpose()
+}
+
+/// Finds an export.
+pub async fn find(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<Option<Export>, StoreError> {
+    sqlx::query(
+        "-- store::exports::find
+         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
+                finished_at
+           from exports
+          where project_id = $1
+            and export_id = $2",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .fetch_optional(tx.connection())
+    .await?
+    .map(|row| from_row(&row))
+    .transpose()
+}
+
+/// Lists a project's exports, newest first, those before `before` only.
+pub async fn list(
+    tx: &mut Tx,
+    project: ProjectId,
+    before: Option<ExportId>,
+    limit: i64,
+) -> Result<Vec<Export>, StoreError> {
+    sqlx::query(
+        "-- store::exports::list
+         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
+                finished_at
+           from exports
+          where project_id = $1
+            and ($2::uuid is null or export_id < $2)
+          order by export_id desc
+          limit $3",
+    )
+    .bind(project.0)
+    .bind(before.map(|id| id.0))
+    .bind(limit)
+    .fetch_all(tx.connection())
+    .await?
+    .iter()
+    .map(from_row)
+    .collect()
+}
+
+/// Marks an export as running.
+pub async fn start(tx: &mut Tx, project: ProjectId, id: ExportId, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::exports::start
+         update exports
+            set status = 'running', started_at = coalesce(started_at, $3)
+          where project_id = $1
+            and export_id = $2
+            and status in ('queued', 'running')",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Records how far an export is.
+pub async fn progress(
+    tx: &mut Tx,
+    project: ProjectId,
+    id: ExportId,
+    n_done: i64,
+    n_total: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::exports::progress
+         update exports
+            set n_done = $3, n_total = $4
+          where project_id = $1
+            and export_id = $2
+            and status = 'running'",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .bind(n_done)
+    .bind(n_total)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Publishes an export: its manifest becomes visible in the same transaction that ends its job.
+pub async fn complete(
+    tx: &mut Tx,
+    project: ProjectId,
+    id: ExportId,
+    manifest: &str,
+    n_total: i64,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::exports::complete
+         update exports
+            set status = 'completed', manifest = $3, n_done = $4, n_total = $4, finished_at = $5
+          where project_id = $1
+            and export_id = $2
+            and status = 'running'",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .bind(manifest)
+    .bind(n_total)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends an export without a manifest.
+pub async fn fail(
+    tx: &mut Tx,
+    project: ProjectId,
+    id: ExportId,
+    problem: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::exports::fail
+         update exports
+            set status = 'failed', problem = $3, finished_at = $4
+          where project_id = $1
+            and export_id = $2
+            and status in ('queued', 'running')",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .bind(problem)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Withdraws a completed export; its files are deleted by whoever called.
+pub async fn revoke(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::exports::revoke
+         update exports
+            set status = 'revoked'
+          where project_id = $1
+            and export_id = $2
+            and status = 'completed'",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn from_row(row: &PgRow) -> Result<Export, StoreError> {
+    let status: &str = row.try_get("status")?;
+    let status = ExportStatus::WORDS.iter().find(|(word, _)| *word == status).map(|(_, status)| *status);
+    Ok(Export {
+        id: ExportId(row.try_get("export_id")?),
+        project_id: ProjectId(row.try_get("project_id")?),
+        status: status.ok_or(StoreError::Inconsistent { table: "exports", column: "status" })?,
+        recipe: row.try_get("recipe")?,
+        directory: row.try_get("directory")?,
+        n_done: row.try_get("n_done")?,
+        n_total: row.try_get("n_total")?,
+        problem: row.try_get("problem")?,
+        manifest: row.try_get("manifest")?,
+        created_at: row.try_get("created_at")?,
+        finished_at: row.try_get("finished_at")?,
+    })
+}

@@ -1,0 +1,166 @@
+//! Feedback: stored in batches, checked against what is stored under the same key. No completion is looked up.
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::completions::{column, hash_part, key_part, text_list};
+use super::connection::Tx;
+use super::error::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::feedback::{NewFeedback, Points, Reaction};
+use crate::domain::hash::ContentHash;
+use crate::domain::ids::{CompletionId, FeedbackId, ProjectId, UserId};
+use crate::domain::principal::Trust;
+
+/// A reaction on its way into the table.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedbackRow<'a> {
+    /// Project of the credential that sent it.
+    pub project_id: ProjectId,
+    /// The parsed item.
+    pub feedback: &'a NewFeedback,
+    /// How much it can be trusted.
+    pub trust: Trust,
+    /// Time used for ordering.
+    pub effective_at: Timestamp,
+    /// Our time of arrival.
+    pub received_at: Timestamp,
+}
+
+/// What identifies a reaction on the instance (KEY-1).
+pub type FeedbackKey = (ProjectId, CompletionId, FeedbackId);
+
+/// Stores those rows whose key is free and returns their keys; `rows` must be sorted by key, without repeats.
+pub async fn insert(tx: &mut Tx, rows: &[FeedbackRow<'_>]) -> Result<Vec<FeedbackKey>, StoreError> {
+    let own: Vec<OwnFields<'_>> = rows.iter().map(|row| own_fields(&row.feedback.reaction)).collect();
+    let inserted = sqlx::query(include_str!("sql/insert_feedback.sql"))
+        .bind(column(rows, |row| row.project_id.0))
+        .bind(column(rows, |row| row.feedback.completion_id.as_str()))
+        .bind(column(rows, |row| row.feedback.id.0))
+        .bind(column(rows, |row| &row.feedback.content_hash.0[..]))
+        .bind(column(rows, |row| row.feedback.reaction.signal().as_str()))
+        .bind(column(rows, |row| row.trust.as_str()))
+        .bind(column(rows, |row| row.feedback.user.as_ref().map(UserId::as_str)))
+        .bind(column(rows, |row| row.feedback.session_id.as_deref()))
+        .bind(column(rows, |row| row.feedback.seq))
+        .bind(column(rows, |row| row.feedback.supersedes.map(|id| id.0)))
+        .bind(column(rows, |row| row.feedback.weight))
+        .bind(column(rows, |row| row.feedback.occurred_at))
+        .bind(column(rows, |row| row.feedback.age_ms))
+        .bind(column(rows, |row| row.feedback.sent_at))
+        .bind(column(rows, |row| row.effective_at))
+        .bind(column(rows, |row| row.received_at))
+        .bind(column(rows, |row| row.feedback.sdk.as_deref()))
+        .bind(column(&own, |own| own.thumb))
+        .bind(column(&own, |own| text_list(own.reasons.iter().map(String::as_str))))
+        .bind(column(&own, |own| own.comment))
+        .bind(column(&own, |own| own.rating))
+        .bind(column(&own, |own| own.points.map(|points| points.score)))
+        .bind(column(&own, |own| own.points.map(|points| points.min)))
+        .bind(column(&own, |own| own.points.map(|points| points.max)))
+        .bind(column(&own, |own| own.against))
+        .bind(column(&own, |own| own.outcome))
+        .bind(column(&own, |own| own.strength))
+        .bind(column(&own, |own| own.shown_first))
+        .bind(column(&own, |own| own.edited_text))
+        .bind(column(&own, |own| own.edit_accepted))
+        .bind(column(&own, |own| own.edit_truncated))
+        .bind(column(&own, |own| own.next_completion_id))
+        .bind(column(&own, |own| own.reason))
+        .bind(column(&own, |own| own.turn))
+        .bind(column(&own, |own| own.gap_ms))
+        .bind(column(&own, |own| own.n_chars))
+        .bind(column(&own, |own| own.n_total_chars))
+        .bind(column(&own, |own| own.method))
+        .bind(column(&own, |own| own.contains_code))
+        .bind(column(&own, |own| own.visible_ms))
+        .fetch_all(tx.connection())
+        .await?;
+    inserted.iter().map(key_of).collect()
+}
+
+/// Returns the content hashes that are stored under these keys.
+pub async fn list_hashes(tx: &mut Tx, keys: &[FeedbackKey]) -> Result<HashMap<FeedbackKey, ContentHash>, StoreError> {
+    let rows = sqlx::query(
+        "-- store::feedback::list_hashes
+         select f.project_id, f.completion_id, f.feedback_id, f.content_hash
+           from feedback f
+           join unnest($1::uuid[], $2::text[], $3::uuid[]) as k (project_id, completion_id, feedback_id)
+             on f.project_id = k.project_id
+            and f.completion_id = k.completion_id
+            and f.feedback_id = k.feedback_id",
+    )
+    .bind(keys.iter().map(|key| key.0.0).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.1.as_str()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.2.0).collect::<Vec<_>>())
+    .fetch_all(tx.connection())
+    .await?;
+    rows.iter().map(|row| Ok((key_of(row)?, hash_part(row, 3)?))).collect()
+}
+
+fn key_of(row: &PgRow) -> Result<FeedbackKey, StoreError> {
+    Ok((ProjectId(row.try_get(0)?), key_part(row, 1)?, FeedbackId(row.try_get(2)?)))
+}
+
+/// The columns that belong to one signal or another; all empty but those of the reaction's own.
+#[derive(Default)]
+struct OwnFields<'a> {
+    thumb: Option<&'static str>,
+    reasons: &'a [String],
+    comment: Option<&'a str>,
+    rating: Option<f64>,
+    points: Option<Points>,
+    against: Option<&'a str>,
+    outcome: Option<&'static str>,
+    strength: Option<f64>,
+    shown_first: Option<&'static str>,
+    edited_text: Option<&'a str>,
+    edit_accepted: Option<bool>,
+    edit_truncated: Option<bool>,
+    next_completion_id: Option<&'a str>,
+    reason: Option<&'a str>,
+    turn: Option<i32>,
+    gap_ms: Option<i64>,
+    n_chars: Option<i32>,
+    n_total_chars: Option<i32>,
+    method: Option<&'static str>,
+    contains_code: Option<bool>,
+    visible_ms: Option<i64>,
+}
+
+fn own_fields(reaction: &Reaction) -> OwnFields<'_> {
+    let mut own = OwnFields::default();
+    match reaction {
+        Reaction::Thumb { value, reasons, comment } => {
+            (own.thumb, own.reasons, own.comment) = (Some(value.as_str()), reasons, comment.as_deref());
+        }
+        Reaction::Rating { value, points } => (own.rating, own.points) = (Some(*value), *points),
+        Reaction::Preference { against, outcome, strength, shown_first } => {
+            (own.against, own.outcome) = (Some(against.as_str()), Some(outcome.as_str()));
+            (own.strength, own.shown_first) = (*strength, Some(shown_first.as_str()));
+        }
+        Reaction::Edit { text, accepted, truncated } => {
+            own.edited_text = Some(text);
+            (own.edit_accepted, own.edit_truncated) = (Some(*accepted), Some(*truncated));
+        }
+        Reaction::Regenerate { next_completion_id, reason } => {
+            own.next_completion_id = next_completion_id.as_ref().map(CompletionId::as_str);
+            own.reason = reason.as_deref();
+        }
+        Reaction::Continuation { turn, gap_ms, next_completion_id } => {
+            (own.turn, own.gap_ms) = (*turn, *gap_ms);
+            own.next_completion_id = next_completion_id.as_ref().map(CompletionId::as_str);
+        }
+        Reaction::Copy { n_chars, n_total_chars, method, contains_code } => {
+            (own.n_chars, own.n_total_chars) = (*n_chars, *n_total_chars);
+            (own.method, own.contains_code) = (*method, *contains_code);
+        }
+        Reaction::Accept { method } => own.method = *method,
+        Reaction::Comment { text } => own.comment = Some(text),
+        Reaction::Impression => {}
+        Reaction::Dwell { visible_ms } => own.visible_ms = Some(*visible_ms),
+    }
+    own
+}

@@ -1,0 +1,193 @@
+//! Reads a project in the order of its prompts: all answers to one prompt, and all feedback on them, together.
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::completions::hash_part;
+use super::connection::Tx;
+use super::error::StoreError;
+use super::reading::feedback_from_row;
+use crate::domain::completion::{Completion, Message};
+use crate::domain::feedback::Feedback;
+use crate::domain::hash::ContentHash;
+use crate::domain::ids::{CompletionId, ConversationId, ProjectId, UserId};
+use crate::domain::json::Json;
+use crate::domain::selection::Selection;
+
+/// All answers to one prompt, with all feedback on them; aliases are resolved to completion ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Hash of the prompt.
+    pub prompt_hash: ContentHash,
+    /// Its answers, by id.
+    pub completions: Vec<Completion>,
+    /// Feedback on them, by completion and id.
+    pub feedback: Vec<Feedback>,
+}
+
+/// The moment that a snapshot shows, in Postgres's own form, for the manifest.
+pub async fn snapshot(tx: &mut Tx) -> Result<String, StoreError> {
+    Ok(sqlx::query("-- store::groups::snapshot\nselect pg_current_snapshot()::text")
+        .fetch_one(tx.connection())
+        .await?
+        .try_get(0)?)
+}
+
+/// Counts the prompts that have a selected answer with feedback.
+pub async fn count(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<i64, StoreError> {
+    let words = Words::of(selection);
+    Ok(words
+        .bind(sqlx::query(include_str!("sql/count_prompts.sql")).bind(project.0))
+        .fetch_one(tx.connection())
+        .await?
+        .try_get(0)?)
+}
+
+/// Lists the next groups after a prompt, in the order of their hashes, at most `limit`.
+pub async fn list(
+    tx: &mut Tx,
+    project: ProjectId,
+    selection: &Selection,
+    after: Option<ContentHash>,
+    limit: i64,
+) -> Result<Vec<Group>, StoreError> {
+    let words = Words::of(selection);
+    let after = after.map(|hash| hash.0.to_vec()).unwrap_or_default();
+    let hashes: Vec<Vec<u8>> = words
+        .bind(sqlx::query(include_str!("sql/list_prompts.sql")).bind(project.0))
+        .bind(after)
+        .bind(limit)
+        .fetch_all(tx.connection())
+        .await?
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    if hashes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut groups: Vec<Group> = Vec::with_capacity(hashes.len());
+    let mut names: HashMap<String, (usize, CompletionId)> = HashMap::new();
+    let rows = words
+        .bind(sqlx::query(include_str!("sql/list_completions_of_prompts.sql")).bind(project.0))
+        .bind(&hashes)
+        .fetch_all(tx.connection())
+        .await?;
+    for row in &rows {
+        let prompt_hash = hash_part(row, 1)?;
+        if groups.last().is_none_or(|group| group.prompt_hash != prompt_hash) {
+            groups.push(Group { prompt_hash, completions: Vec::new(), feedback: Vec::new() });
+        }
+        let index = groups.len() - 1;
+        let completion = completion_from_row(row, prompt_hash)?;
+        let aliases: Option<Vec<String>> = row.try_get("aliases")?;
+        for name in aliases.unwrap_or_default() {
+            names.entry(name).or_insert((index, completion.id.clone()));
+        }
+        // An id of its own outranks another completion's alias of the same text.
+        names.insert(completion.id.as_str().to_owned(), (index, completion.id.clone()));
+        groups[index].completions.push(completion);
+    }
+    add_feedback(tx, project, &mut groups, &names).await?;
+    Ok(groups)
+}
+
+async fn add_feedback(
+    tx: &mut Tx,
+    project: ProjectId,
+    groups: &mut [Group],
+    names: &HashMap<String, (usize, CompletionId)>,
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = names.keys().map(String::as_str).collect();
+    let rows = sqlx::query(include_str!("sql/list_feedback_of_completions.sql"))
+        .bind(project.0)
+        .bind(&ids)
+        .fetch_all(tx.connection())
+        .await?;
+    for row in &rows {
+        let mut item = feedback_from_row(row)?;
+        if let Some((index, id)) = names.get(item.completion_id.as_str()) {
+            item.completion_id = id.clone();
+            groups[*index].feedback.push(item);
+        }
+    }
+    Ok(())
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// A selection as bound values: an empty list is bound as null, which lets everything through.
+struct Words {
+    models: Option<Vec<String>>,
+    experiment: Option<String>,
+    variants: Option<Vec<String>>,
+    tasks: Option<Vec<String>>,
+    languages: Option<Vec<String>>,
+    from: Option<crate::domain::clock::Timestamp>,
+    to: Option<crate::domain::clock::Timestamp>,
+}
+
+impl Words {
+    fn of(selection: &Selection) -> Self {
+        let list = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+        Self {
+            models: list(&selection.models),
+            experiment: selection.experiment.clone(),
+            variants: list(&selection.variants),
+            tasks: list(&selection.tasks),
+            languages: list(&selection.languages),
+            from: selection.from,
+            to: selection.to,
+        }
+    }
+
+    /// Binds the selection as $2 to $8.
+    fn bind<'q>(&self, query: Query<'q>) -> Query<'q> {
+        query
+            .bind(self.models.clone())
+            .bind(self.experiment.clone())
+            .bind(self.variants.clone())
+            .bind(self.tasks.clone())
+            .bind(self.languages.clone())
+            .bind(self.from)
+            .bind(self.to)
+    }
+}
+
+fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completion, StoreError> {
+    let wrong = |column| StoreError::Inconsistent { table: "completions", column };
+    let id: &str = row.try_get("completion_id")?;
+    let conversation_id: Option<&str> = row.try_get("conversation_id")?;
+    let parent: Option<&str> = row.try_get("parent_completion_id")?;
+    let user: Option<&str> = row.try_get("user_id")?;
+    Ok(Completion {
+        id: CompletionId::parse(id).map_err(|_| wrong("completion_id"))?,
+        prompt_hash,
+        model: row.try_get("model")?,
+        prompt: messages(row.try_get("prompt")?).ok_or_else(|| wrong("prompt"))?,
+        response: Json::parse(row.try_get::<&str, _>("response")?.as_bytes())
+            .ok()
+            .and_then(Message::from_stored)
+            .ok_or_else(|| wrong("response"))?,
+        has_tools: row.try_get("has_tools")?,
+        finish_reason: row.try_get("finish_reason")?,
+        conversation_id: conversation_id
+            .map(ConversationId::parse)
+            .transpose()
+            .map_err(|_| wrong("conversation_id"))?,
+        parent_completion_id: parent.map(CompletionId::parse).transpose().map_err(|_| wrong("parent_completion_id"))?,
+        user: user.map(UserId::parse).transpose().map_err(|_| wrong("user_id"))?,
+        language: row.try_get("language")?,
+        consent_training: row.try_get("consent_training")?,
+        selected: row.try_get("selected")?,
+        received_at: row.try_get("received_at")?,
+    })
+}
+
+fn messages(text: &str) -> Option<Vec<Message>> {
+    match Json::parse(text.as_bytes()).ok()? {
+        Json::Array(items) => items.into_iter().map(Message::from_stored).collect(),
+        _ => None,
+    }
+}

@@ -1,0 +1,109 @@
+//! Background work as rows: claimed with `skip locked`, held by a lease, deleted when done.
+
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::connection::Tx;
+use super::error::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ExportId, JobId, ProjectId};
+
+/// A job that a worker holds until its lease ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimedJob {
+    /// The job.
+    pub id: JobId,
+    /// Project that the work is for.
+    pub project_id: ProjectId,
+    /// The export to be produced.
+    pub export_id: ExportId,
+    /// Token that the holder shows whenever it renews, publishes or ends.
+    pub lease_token: Uuid,
+    /// How often it was taken, this time included.
+    pub n_attempts: i32,
+}
+
+/// Queues the production of an export.
+pub async fn insert_export(
+    tx: &mut Tx,
+    id: JobId,
+    project: ProjectId,
+    export: ExportId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::jobs::insert_export
+         insert into jobs (job_id, project_id, kind, subject_id, n_attempts, run_at, created_at)
+         values ($1, $2, 'export', $3, 0, clock_timestamp(), $4)",
+    )
+    .bind(id.0)
+    .bind(project.0)
+    .bind(export.0)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Claims the oldest job that nobody holds, for `lease_s` seconds by the database's clock.
+pub async fn claim(tx: &mut Tx, lease_token: Uuid, lease_s: f64) -> Result<Option<ClaimedJob>, StoreError> {
+    let row = sqlx::query(include_str!("sql/claim_job.sql"))
+        .bind(lease_token)
+        .bind(lease_s)
+        .fetch_optional(tx.connection())
+        .await?;
+    row.map(|row| {
+        Ok(ClaimedJob {
+            id: JobId(row.try_get("job_id")?),
+            project_id: ProjectId(row.try_get("project_id")?),
+            export_id: ExportId(row.try_get("subject_id")?),
+            lease_token,
+            n_attempts: row.try_get("n_attempts")?,
+        })
+    })
+    .transpose()
+}
+
+/// Renews a lease; tells whether the caller still held it.
+pub async fn renew(tx: &mut Tx, job: &ClaimedJob, lease_s: f64) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::jobs::renew
+         update jobs
+            set leased_until = clock_timestamp() + make_interval(secs => $3)
+          where job_id = $1
+            and lease_token = $2",
+    )
+    .bind(job.id.0)
+    .bind(job.lease_token)
+    .bind(lease_s)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends a job; tells whether the caller still held it. Its row is gone afterwards.
+pub async fn complete(tx: &mut Tx, job: &ClaimedJob) -> Result<bool, StoreError> {
+    let done = sqlx::query("-- store::jobs::complete\ndelete from jobs where job_id = $1 and lease_token = $2")
+        .bind(job.id.0)
+        .bind(job.lease_token)
+        .execute(tx.connection())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a job back, to be taken again after `delay_s` seconds.
+pub async fn release(tx: &mut Tx, job: &ClaimedJob, delay_s: f64) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::jobs::release
+         update jobs
+            set lease_token = null, leased_until = null, run_at = clock_timestamp() + make_interval(secs => $3)
+          where job_id = $1
+            and lease_token = $2",
+    )
+    .bind(job.id.0)
+    .bind(job.lease_token)
+    .bind(delay_s)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

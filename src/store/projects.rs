@@ -1,0 +1,39 @@
+//! Projects by name and by id.
+
+use sqlx::Row;
+
+use super::connection::Tx;
+use super::error::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::ProjectId;
+
+/// Creates a project unless there is one of that name; returns the id that the name now has.
+pub async fn insert(tx: &mut Tx, id: ProjectId, name: &str, now: Timestamp) -> Result<ProjectId, StoreError> {
+    sqlx::query(
+        "-- store::projects::insert
+         insert into projects (project_id, name, created_at) values ($1, $2, $3) on conflict (name) do nothing",
+    )
+    .bind(id.0)
+    .bind(name)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    find(tx, name).await?.ok_or(StoreError::Inconsistent { table: "projects", column: "name" })
+}
+
+/// Finds a project by its name.
+pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<ProjectId>, StoreError> {
+    let row = sqlx::query("-- store::projects::find\nselect project_id from projects where name = $1")
+        .bind(name)
+        .fetch_optional(tx.connection())
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.map(ProjectId))
+}
+
+/// Lists every project's name and id, by name.
+pub async fn list(tx: &mut Tx) -> Result<Vec<(String, ProjectId)>, StoreError> {
+    let rows = sqlx::query("-- store::projects::list\nselect name, project_id from projects order by name")
+        .fetch_all(tx.connection())
+        .await?;
+    rows.into_iter().map(|row| Ok((row.try_get(0)?, ProjectId(row.try_get(1)?)))).collect()
+}

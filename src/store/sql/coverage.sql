@@ -1,0 +1,24 @@
+-- store::tallies::coverage
+-- What the comparison stands on: its window, how many days of it had turns, and what was left out. Parameters as in
+-- tallies.sql, without the unit.
+with selected as (
+    select c.completion_id, c.received_at, array_append(coalesce(c.aliases, '{}'), c.completion_id) as names
+      from completions c
+     where c.project_id = $1
+       and (case when $2::text is null then c.model in ($3, $4)
+                 else c.experiment = $2 and c.variant in ($3, $4) end)
+       and ($5::text[] is null or c.task = any ($5))
+       and ($6::text[] is null or c.language = any ($6))
+       and ($7::timestamptz is null or c.received_at >= $7)
+       and ($8::timestamptz is null or c.received_at < $8)
+)
+select min(s.received_at)                                             as first_at,
+       max(s.received_at)                                             as last_at,
+       count(distinct (s.received_at at time zone 'utc')::date)       as n_days,
+       (select count(*)
+          from selected t
+          join feedback f
+            on f.project_id = $1
+           and f.completion_id = any (t.names)
+           and f.trust <> 'verified')                                 as n_unverified
+  from selected s

@@ -1,0 +1,16 @@
+-- store::groups::list (their answers)
+select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
+       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.consent_training,
+       c.aliases, c.received_at,
+       coalesce(
+           ($2::text[] is null or c.model = any ($2))
+           and ($3::text is null or c.experiment = $3)
+           and ($4::text[] is null or c.variant = any ($4))
+           and ($5::text[] is null or c.task = any ($5))
+           and ($6::text[] is null or c.language = any ($6))
+           and ($7::timestamptz is null or c.received_at >= $7)
+           and ($8::timestamptz is null or c.received_at < $8), false) as selected
+  from completions c
+ where c.project_id = $1
+   and c.prompt_hash = any ($9)
+ order by c.prompt_hash, c.completion_id

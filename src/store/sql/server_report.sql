@@ -1,0 +1,15 @@
+-- store::connection::check_server
+select current_setting('server_version')                     as server_version,
+       current_setting('fsync')                              as fsync,
+       current_setting('synchronous_commit')                 as synchronous_commit,
+       current_setting('full_page_writes')                   as full_page_writes,
+       current_user::text                                    as role,
+       r.rolsuper                                            as is_superuser,
+       r.rolbypassrls                                        as bypasses_rls,
+       exists (select
+                 from pg_class c
+                where c.relnamespace = 'public'::regnamespace
+                  and c.relkind in ('r', 'p')
+                  and c.relowner = r.oid)                    as owns_tables
+  from pg_roles r
+ where r.rolname = current_user

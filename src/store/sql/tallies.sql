@@ -1,0 +1,106 @@
+-- store::tallies::list
+-- One row for each side and unit: its turns, and how many of them had which outcome.
+--   $1 project       $2 experiment key or null   $3 name of the control (variant or model)   $4 of the candidate
+--   $5 'user' or 'conversation'   $6 tasks   $7 languages   $8 from   $9 to
+with recursive selected as (
+    select c.completion_id,
+           c.parent_completion_id,
+           array_append(coalesce(c.aliases, '{}'), c.completion_id) as names,
+           case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side,
+           case
+               when $5 = 'user' and c.user_id is not null then 'u:' || c.user_id
+               when c.conversation_id is not null then 'c:' || c.conversation_id
+               else 't:' || coalesce(c.parent_completion_id, c.completion_id)
+           end as unit
+      from completions c
+     where c.project_id = $1
+       and (case when $2::text is null then c.model in ($3, $4)
+                 else c.experiment = $2 and c.variant in ($3, $4) end)
+       and ($6::text[] is null or c.task = any ($6))
+       and ($7::text[] is null or c.language = any ($7))
+       and ($8::timestamptz is null or c.received_at >= $8)
+       and ($9::timestamptz is null or c.received_at < $9)
+),
+-- A regeneration is an outcome of the turn that it regenerates, never a turn of its own. `union` and not `union all`:
+-- a client's circle of parents must not run for ever.
+attempts as (
+    select s.completion_id, s.completion_id as turn_id
+      from selected s
+     where s.parent_completion_id is null
+        or not exists (select from selected p where p.completion_id = s.parent_completion_id)
+     union
+    select s.completion_id, a.turn_id
+      from selected s
+      join attempts a on a.completion_id = s.parent_completion_id
+),
+-- The latest reaction of a user to a completion is the one that counts; one that was replaced never does.
+reactions as (
+    select distinct on (s.completion_id, f.signal, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text))
+           s.completion_id, f.signal, f.thumb, f.comment
+      from selected s
+      join feedback f
+        on f.project_id = $1
+       and f.completion_id = any (s.names)
+       and f.trust = 'verified'
+     where not exists (
+               select
+                 from feedback g
+                where g.project_id = f.project_id
+                  and g.completion_id = f.completion_id
+                  and g.supersedes = f.feedback_id
+           )
+     order by s.completion_id, f.signal, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text),
+              f.effective_at desc, f.seq desc nulls last, f.feedback_id desc
+),
+outcomes as (
+    select r.completion_id,
+           bool_or(r.signal in ('copy', 'accept'))                                           as took,
+           bool_or(r.signal = 'copy')                                                        as copied,
+           bool_or(r.thumb = 'up')                                                           as up,
+           bool_or(r.thumb = 'down')                                                         as down,
+           bool_or(r.signal = 'regenerate')                                                  as regenerated,
+           bool_or(r.signal = 'continuation')                                                as continued,
+           bool_or(r.signal = 'impression')                                                  as seen,
+           bool_or(r.signal not in ('impression', 'dwell') and r.thumb is distinct from 'none')      as any_signal,
+           bool_or(r.signal in ('rating', 'preference', 'edit', 'comment') or r.thumb in ('up', 'down')) as explicit,
+           bool_or(r.signal in ('comment', 'edit') or (r.thumb in ('up', 'down') and r.comment is not null)) as wrote
+      from reactions r
+     group by r.completion_id
+),
+turns as (
+    select a.turn_id,
+           count(*)                                                      as n_completions,
+           coalesce(bool_or(o.took), false)                              as took,
+           coalesce(bool_or(o.copied), false)                            as copied,
+           coalesce(bool_or(o.up), false)                                as up,
+           coalesce(bool_or(o.down), false)                              as down,
+           coalesce(bool_or(o.regenerated), false) or count(*) > 1       as regenerated,
+           coalesce(bool_or(o.continued), false)                         as continued,
+           coalesce(bool_or(o.seen), false)                              as seen,
+           coalesce(bool_or(o.any_signal), false) or count(*) > 1        as any_signal,
+           coalesce(bool_or(o.explicit), false)                          as explicit,
+           coalesce(bool_or(o.wrote), false)                             as wrote
+      from attempts a
+      left join outcomes o on o.completion_id = a.completion_id
+     group by a.turn_id
+)
+select s.side::smallint                                                                    as side,
+       s.unit,
+       sum(t.n_completions)::bigint                                                        as n_completions,
+       count(*)                                                                            as n_turns,
+       count(*) filter (where (t.took or t.up) and not (t.regenerated or t.down))          as n_good,
+       count(*) filter (where t.regenerated or t.down)                                     as n_bad,
+       count(*) filter (where t.up)                                                        as n_up,
+       count(*) filter (where t.down)                                                      as n_down,
+       count(*) filter (where t.up or t.down)                                              as n_rated,
+       count(*) filter (where t.copied)                                                    as n_copied,
+       count(*) filter (where t.regenerated)                                               as n_regenerated,
+       count(*) filter (where t.continued)                                                 as n_continued,
+       count(*) filter (where t.seen)                                                      as n_seen,
+       count(*) filter (where t.any_signal)                                                as n_any_signal,
+       count(*) filter (where t.explicit)                                                  as n_explicit,
+       count(*) filter (where t.wrote)                                                     as n_wrote
+  from turns t
+  join selected s on s.completion_id = t.turn_id
+ group by s.side, s.unit
+ order by s.side, s.unit

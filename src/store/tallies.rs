@@ -1,0 +1,160 @@
+//! Counts per side and unit, from which every number of a comparison is computed.
+
+use sqlx::Row;
+
+use super::connection::Tx;
+use super::error::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::experiment::Unit;
+use crate::domain::ids::ProjectId;
+use crate::domain::selection::Selection;
+
+/// Which completions make up the two sides, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TallyQuery<'a> {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The experiment whose variants the names are; without it they are models.
+    pub experiment: Option<&'a str>,
+    /// Name of the control.
+    pub control: &'a str,
+    /// Name of the candidate.
+    pub candidate: &'a str,
+    /// Filters over both sides; only tasks, languages and the window are read.
+    pub selection: &'a Selection,
+}
+
+/// One unit on one side: its turns, and how many of them had which outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitTally {
+    /// Whether this is the candidate's side.
+    pub is_candidate: bool,
+    /// The unit, with a prefix that tells what it is.
+    pub unit: String,
+    /// Completions, attempts included.
+    pub n_completions: i64,
+    /// Turns.
+    pub n_turns: i64,
+    /// Copied, accepted or liked, and neither regenerated nor disliked.
+    pub n_good: i64,
+    /// Regenerated or disliked.
+    pub n_bad: i64,
+    /// Liked.
+    pub n_up: i64,
+    /// Disliked.
+    pub n_down: i64,
+    /// Liked or disliked.
+    pub n_rated: i64,
+    /// Copied.
+    pub n_copied: i64,
+    /// Regenerated.
+    pub n_regenerated: i64,
+    /// Carried on from.
+    pub n_continued: i64,
+    /// Known to have been shown.
+    pub n_seen: i64,
+    /// With any reaction.
+    pub n_any_signal: i64,
+    /// With an explicit reaction.
+    pub n_explicit: i64,
+    /// With a comment or an edit.
+    pub n_wrote: i64,
+}
+
+/// What a comparison stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    /// Arrival of the first completion.
+    pub first_at: Option<Timestamp>,
+    /// Arrival of the last completion.
+    pub last_at: Option<Timestamp>,
+    /// Days (UTC) with completions.
+    pub n_days: i64,
+    /// Reactions left out because nobody vouches for them.
+    pub n_unverified: i64,
+}
+
+/// Direct choices, told from the candidate's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choices {
+    /// The candidate's answer was preferred.
+    pub n_wins: i64,
+    /// The control's answer was preferred.
+    pub n_losses: i64,
+    /// Neither was.
+    pub n_ties: i64,
+}
+
+/// Lists the tallies of both sides, by side and unit.
+pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec<UnitTally>, StoreError> {
+    let rows = sqlx::query(include_str!("sql/tallies.sql"))
+        .bind(query.project_id.0)
+        .bind(query.experiment)
+        .bind(query.control)
+        .bind(query.candidate)
+        .bind(unit.as_str())
+        .bind(words(&query.selection.tasks))
+        .bind(words(&query.selection.languages))
+        .bind(query.selection.from)
+        .bind(query.selection.to)
+        .fetch_all(tx.connection())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let side: i16 = row.try_get("side")?;
+            Ok(UnitTally {
+                is_candidate: side == 1,
+                unit: row.try_get("unit")?,
+                n_completions: row.try_get("n_completions")?,
+                n_turns: row.try_get("n_turns")?,
+                n_good: row.try_get("n_good")?,
+                n_bad: row.try_get("n_bad")?,
+                n_up: row.try_get("n_up")?,
+                n_down: row.try_get("n_down")?,
+                n_rated: row.try_get("n_rated")?,
+                n_copied: row.try_get("n_copied")?,
+                n_regenerated: row.try_get("n_regenerated")?,
+                n_continued: row.try_get("n_continued")?,
+                n_seen: row.try_get("n_seen")?,
+                n_any_signal: row.try_get("n_any_signal")?,
+                n_explicit: row.try_get("n_explicit")?,
+                n_wrote: row.try_get("n_wrote")?,
+            })
+        })
+        .collect()
+}
+
+/// Reads what the comparison stands on.
+pub async fn coverage(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Coverage, StoreError> {
+    let row = bind_query(sqlx::query(include_str!("sql/coverage.sql")), query).fetch_one(tx.connection()).await?;
+    Ok(Coverage {
+        first_at: row.try_get("first_at")?,
+        last_at: row.try_get("last_at")?,
+        n_days: row.try_get("n_days")?,
+        n_unverified: row.try_get("n_unverified")?,
+    })
+}
+
+/// Counts the direct choices between the two sides.
+pub async fn preferences(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Choices, StoreError> {
+    let row = bind_query(sqlx::query(include_str!("sql/preferences.sql")), query).fetch_one(tx.connection()).await?;
+    Ok(Choices { n_wins: row.try_get("n_wins")?, n_losses: row.try_get("n_losses")?, n_ties: row.try_get("n_ties")? })
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn bind_query<'q>(statement: Query<'q>, query: &TallyQuery<'_>) -> Query<'q> {
+    statement
+        .bind(query.project_id.0)
+        .bind(query.experiment.map(str::to_owned))
+        .bind(query.control.to_owned())
+        .bind(query.candidate.to_owned())
+        .bind(words(&query.selection.tasks))
+        .bind(words(&query.selection.languages))
+        .bind(query.selection.from)
+        .bind(query.selection.to)
+}
+
+fn words(list: &[String]) -> Option<Vec<String>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
