@@ -318,3 +318,19 @@ pub struct Feedback {
     /// When we received it.
     pub received_at: Timestamp,
 }
+
+/// A client's clock is believed as long as it is off by no more than this.
+const BELIEVED_SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+
+/// Returns the time by which a reaction is ordered.
+///
+/// It is the client's `occurred_at`, corrected by the offset between `sent_at` and our time of arrival where that is
+/// more than five minutes, and never later than the arrival. Smaller offsets are left alone: they would fold the
+/// network's delay into the order.
+pub fn effective_at(feedback: &NewFeedback, received_at: Timestamp) -> Timestamp {
+    let Some(occurred_at) = feedback.occurred_at else { return received_at };
+    let skew = feedback.sent_at.map_or(chrono::TimeDelta::zero(), |sent_at| sent_at - received_at);
+    let corrected = if skew.abs() > BELIEVED_SKEW { occurred_at - skew } else { occurred_at };
+    // Postgres keeps no time from before 4713 BC, which a clock that is wrong enough would reach.
+    corrected.clamp(Timestamp::UNIX_EPOCH.min(received_at), received_at)
+}

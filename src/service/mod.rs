@@ -1,1 +1,54 @@
-//! service
+//! Use cases in the imperative: record, request, run, compare. This layer owns ids, time and transactions; it
+//! introduces the store to the pure cores and knows neither HTTP nor SQL.
+
+pub mod authenticate;
+pub mod bootstrap;
+pub mod chance;
+pub mod compare;
+pub mod detached;
+pub mod error;
+pub mod experiments;
+pub mod export_files;
+pub mod export_run;
+pub mod exports;
+pub mod ids;
+pub mod ingest;
+mod ingest_writer;
+pub mod keys;
+
+use std::sync::Arc;
+
+use crate::blob::Blob;
+use crate::domain::clock::Clock;
+use crate::store::Store;
+
+pub use error::ServiceError;
+
+/// Everything that a use case needs: the database, the place for files, the clock and the ingest queue.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Where exports go.
+    pub blob: Blob,
+    /// The present moment.
+    pub clock: Arc<dyn Clock>,
+    /// The way to the ingest writers.
+    pub ingest: ingest::IngestQueue,
+    /// Keys that were looked up a moment ago.
+    pub keys: authenticate::KeyCache,
+}
+
+impl App {
+    /// Puts the parts together and starts the ingest writers, which run until the last clone of the app is gone.
+    pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
+        let ingest = ingest::IngestQueue::start(store.clone());
+        Self { store, blob, clock, ingest, keys: authenticate::KeyCache::default() }
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,78 @@
+//! What a use case can answer instead of its result.
+
+use crate::blob::BlobError;
+use crate::domain::fields::FieldError;
+use crate::store::StoreError;
+
+/// A use case that could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The input has no meaning here.
+    #[error("the input is invalid")]
+    Invalid(Vec<FieldError>),
+    /// No credential, or one that is unknown, wrong, expired or revoked.
+    #[error("no valid credential")]
+    Unauthenticated,
+    /// The thing does not exist in the caller's project.
+    #[error("not found")]
+    NotFound,
+    /// It exists already, with other content.
+    #[error("{0}")]
+    Conflict(Conflict),
+    /// The queue is full.
+    #[error("too much is waiting to be written")]
+    Overloaded,
+    /// No answer came in time; it may or may not have been written.
+    #[error("the database did not answer in time")]
+    TimedOut,
+    /// The database failed.
+    #[error("the database failed")]
+    Store(#[source] StoreError),
+    /// The place for files failed.
+    #[error("the place for files failed")]
+    Blob(#[source] BlobError),
+    /// A local file of ours failed.
+    #[error("a local file failed")]
+    File(#[source] std::io::Error),
+    /// A data-set file could not be written.
+    #[error("a data-set file could not be written")]
+    Columnar(#[source] crate::columnar::ColumnarError),
+    /// Another worker took the job over.
+    #[error("the lease on the job was lost")]
+    LeaseLost,
+    /// A bug of ours.
+    #[error("internal error: {0}")]
+    Internal(&'static str),
+}
+
+/// What stands in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// The idempotency key came with another request.
+    #[error("the idempotency key was used with another request")]
+    IdempotencyKey,
+    /// An experiment of this key was declared otherwise.
+    #[error("an experiment of this key is declared already, with other content")]
+    Experiment,
+    /// The export has not ended yet.
+    #[error("the export has not ended yet")]
+    ExportUnfinished,
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<BlobError> for ServiceError {
+    fn from(error: BlobError) -> Self {
+        Self::Blob(error)
+    }
+}
+
+impl From<Vec<FieldError>> for ServiceError {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::Invalid(errors)
+    }
+}

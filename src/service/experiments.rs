@@ -1,0 +1,75 @@
+//! Experiments: declared before their data, never changed afterwards.
+
+use super::App;
+use super::detached::detached;
+use super::error::{Conflict, ServiceError};
+use super::ids::new_id;
+use crate::domain::clock::Timestamp;
+use crate::domain::experiment::Experiment;
+use crate::domain::principal::Principal;
+use crate::store::Access;
+use crate::store::audit::{self, AuditEntry};
+use crate::store::connection::Pool;
+use crate::store::experiments;
+
+/// Declares an experiment. Declaring the same again is no error and changes nothing; otherwise it is a conflict.
+/// Tells whether it is new, and when it was first declared.
+pub async fn declare(
+    app: &App,
+    principal: &Principal,
+    experiment: Experiment,
+) -> Result<(bool, Timestamp), ServiceError> {
+    let (app, principal) = (app.clone(), principal.clone());
+    detached(async move {
+        let project_id = principal.project_id;
+        let now = app.clock.now();
+        let declaration = serde_json::to_string(&experiment)
+            .map_err(|_| ServiceError::Internal("an experiment does not serialise"))?;
+        let mut tx = app.store.begin(Pool::Reading, "experiment.declare", Access::Projects(&[project_id])).await?;
+        let is_new =
+            experiments::insert(&mut tx, project_id, &experiment, &declaration, &principal.key_id, now).await?;
+        let (held, declared_at) = experiments::find(&mut tx, project_id, &experiment.key)
+            .await?
+            .ok_or(ServiceError::Internal("a declared experiment is gone"))?;
+        if is_new {
+            let entry = AuditEntry {
+                project_id,
+                audit_id: new_id(),
+                at: now,
+                actor: &principal.key_id,
+                action: "experiment.declared",
+                subject: &experiment.key,
+                details: "{}".to_owned(),
+            };
+            audit::insert(&mut tx, &entry).await?;
+        }
+        tx.commit().await?;
+        if held == experiment { Ok((is_new, declared_at)) } else { Err(ServiceError::Conflict(Conflict::Experiment)) }
+    })
+    .await
+}
+
+/// Shows one experiment and when it was declared.
+pub async fn show(app: &App, principal: &Principal, key: &str) -> Result<(Experiment, Timestamp), ServiceError> {
+    let (app, project_id, key) = (app.clone(), principal.project_id, key.to_owned());
+    detached(async move {
+        let mut tx = app.store.begin(Pool::Reading, "experiment.show", Access::Projects(&[project_id])).await?;
+        let found = experiments::find(&mut tx, project_id, &key).await?;
+        tx.commit().await?;
+        found.ok_or(ServiceError::NotFound)
+    })
+    .await
+}
+
+/// Lists the project's experiments, newest first.
+pub async fn list(app: &App, principal: &Principal) -> Result<Vec<(Experiment, Timestamp)>, ServiceError> {
+    const LIMIT: i64 = 200;
+    let (app, project_id) = (app.clone(), principal.project_id);
+    detached(async move {
+        let mut tx = app.store.begin(Pool::Reading, "experiment.list", Access::Projects(&[project_id])).await?;
+        let found = experiments::list(&mut tx, project_id, LIMIT).await?;
+        tx.commit().await?;
+        Ok(found)
+    })
+    .await
+}

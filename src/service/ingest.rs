@@ -1,0 +1,184 @@
+//! Recording completions and feedback: every item is accepted, a duplicate, or rejected with a reason (ACK-3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::App;
+use super::error::ServiceError;
+use super::ingest_writer::{Items, Work, run_writer};
+use crate::domain::clock::Timestamp;
+use crate::domain::completion::NewCompletion;
+use crate::domain::feedback::NewFeedback;
+use crate::domain::fields::FieldError;
+use crate::domain::principal::{Principal, Trust};
+use crate::store::{Store, StoreError};
+
+/// Two writers: while one waits for its commit, the other collects.
+const N_WRITERS: usize = 2;
+/// Items that may wait; beyond it callers are told to come back.
+const MAX_WAITING_ITEMS: u32 = 50_000;
+/// How long a caller waits for its verdicts. The write goes on without it; a retry is then a duplicate.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What became of one stored item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Stored now.
+    Accepted,
+    /// The same content was stored before under this id.
+    Duplicate,
+    /// Other content was stored before under this id.
+    Conflict,
+    /// The database refuses the item for what it holds.
+    Unstorable,
+}
+
+/// An item that was not stored, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// Place in the request, from 0.
+    pub index: usize,
+    /// The client's id of the item, where it could be read.
+    pub id: Option<String>,
+    /// The stable code.
+    pub code: &'static str,
+    /// A sentence that helps.
+    pub detail: String,
+    /// Everything that is wrong with the item.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// What became of a request's items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Items stored now.
+    pub accepted: usize,
+    /// Items that were stored before.
+    pub duplicate: usize,
+    /// Items that were not stored, in the order of the request.
+    pub rejected: Vec<Rejected>,
+}
+
+/// An item as parsing left it: its id where it could be read, and either the item or what is wrong with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed<T> {
+    /// The client's id, where it could be read and is storable.
+    pub id: Option<String>,
+    /// The outcome.
+    pub outcome: Result<T, Vec<FieldError>>,
+}
+
+/// The way to the ingest writers.
+#[derive(Debug, Clone)]
+pub struct IngestQueue {
+    works: mpsc::Sender<Work>,
+    room: Arc<Semaphore>,
+}
+
+impl IngestQueue {
+    /// Starts the writers; they end once every clone of the queue is gone and what waits is written.
+    pub fn start(store: Store) -> Self {
+        let (works, receiver) = mpsc::channel(4096);
+        let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
+        for _ in 0..N_WRITERS {
+            super::detached::spawn(run_writer(store.clone(), Arc::clone(&receiver)));
+        }
+        Self { works, room: Arc::new(Semaphore::new(MAX_WAITING_ITEMS as usize)) }
+    }
+
+    async fn write(
+        &self,
+        principal: &Principal,
+        received_at: Timestamp,
+        items: Items,
+    ) -> Result<Vec<Verdict>, ServiceError> {
+        let n_items = items.len() as u32;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(n_items).map_err(|_| ServiceError::Overloaded)?;
+        let (reply, answer) = oneshot::channel();
+        let work =
+            Work { project_id: principal.project_id, trust: Trust::Verified, received_at, items, reply, _room: room };
+        self.works.try_send(work).map_err(|_| ServiceError::Overloaded)?;
+        match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+            Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
+            Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),
+            Err(_) => Err(ServiceError::TimedOut),
+        }
+    }
+}
+
+/// Records completions.
+pub async fn record_completions(
+    app: &App,
+    principal: &Principal,
+    parsed: Vec<Parsed<NewCompletion>>,
+) -> Result<Receipt, ServiceError> {
+    record(app, principal, parsed, Items::Completions).await
+}
+
+/// Records feedback; no completion is looked up (LATE-1).
+pub async fn record_feedback(
+    app: &App,
+    principal: &Principal,
+    parsed: Vec<Parsed<NewFeedback>>,
+) -> Result<Receipt, ServiceError> {
+    record(app, principal, parsed, Items::Feedback).await
+}
+
+async fn record<T>(
+    app: &App,
+    principal: &Principal,
+    parsed: Vec<Parsed<T>>,
+    to_items: impl FnOnce(Vec<T>) -> Items,
+) -> Result<Receipt, ServiceError> {
+    let mut receipt = Receipt { accepted: 0, duplicate: 0, rejected: Vec::new() };
+    let (mut places, mut good) = (Vec::new(), Vec::new());
+    for (index, item) in parsed.into_iter().enumerate() {
+        match item.outcome {
+            Ok(value) => {
+                places.push((index, item.id));
+                good.push(value);
+            }
+            Err(errors) => receipt.rejected.push(invalid(index, item.id, errors)),
+        }
+    }
+    if good.is_empty() {
+        return Ok(receipt);
+    }
+    let verdicts = app.ingest.write(principal, app.clock.now(), to_items(good)).await?;
+    for ((index, id), verdict) in places.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::Accepted => receipt.accepted += 1,
+            Verdict::Duplicate => receipt.duplicate += 1,
+            Verdict::Conflict => receipt.rejected.push(Rejected {
+                index,
+                id,
+                code: "conflict",
+                detail: "other content is stored under this id".to_owned(),
+                errors: Vec::new(),
+            }),
+            Verdict::Unstorable => receipt.rejected.push(Rejected {
+                index,
+                id,
+                code: "unstorable",
+                detail: "the database refuses what the item holds".to_owned(),
+                errors: Vec::new(),
+            }),
+        }
+    }
+    receipt.rejected.sort_by_key(|rejected| rejected.index);
+    Ok(receipt)
+}
+
+fn invalid(index: usize, id: Option<String>, errors: Vec<FieldError>) -> Rejected {
+    let (code, detail) = errors
+        .first()
+        .map_or(("invalid", "the item is invalid".to_owned()), |error| (error.code.as_str(), error.to_string()));
+    Rejected { index, id, code, detail, errors }
+}
+
+/// What a writer answers: verdicts in the order of the items, or the failure of the whole batch.
+pub(super) type Answer = Result<Vec<Verdict>, StoreError>;
