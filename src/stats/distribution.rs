@@ -166,7 +166,8 @@ pub fn bisect(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (low, high);
     loop {
         let middle = low + 0.5 * (high - low);
-        if middle <= low || middle >= high {
+        // Written so that ends which are no numbers stop the search too.
+        if !(middle > low && middle < high) {
             return middle;
         }
         if holds(middle) {

@@ -191,12 +191,12 @@ pub struct UsersNeeded {
 /// `dist = margin + true_diff`. Fixed: `se* = dist/(z_alpha + z_power)`; hybrid: with `z` at `alpha(1 - share)`;
 /// sequential: solves `s(c(eta(s), 2alpha) + z_power) = dist`, `eta(s) = g(2alpha)/(s² I*)`. Then
 /// `users = k_now (se_now/se*)²`, which assumes that new users are like the present ones. Nothing where
-/// `dist <= 0` (no number of users proves it) or the standard error is unknown.
+/// `dist <= 0` (no number of users proves it), without a margin, or where the standard error is unknown.
 pub fn users_needed(input: &UsersNeededInput) -> Option<UsersNeeded> {
     let UsersNeededInput { se_now, k_now, margin, alpha, power, true_diff, rule, alpha_seq_share, users_per_day } =
         *input;
     let distance = margin + true_diff;
-    if !(distance > 0.0 && se_now > 0.0 && se_now.is_finite()) {
+    if !(distance > 0.0 && margin > 0.0 && se_now > 0.0 && se_now.is_finite()) {
         return None;
     }
     let z_power = normal_upper_quantile(1.0 - power)?;
