@@ -1,0 +1,7 @@
+//! `stats` against reference vectors made by other software (ST-2), and against properties no vector can show.
+
+#![cfg(test)]
+
+mod dispatch;
+mod properties;
+mod vectors;
