@@ -1,1 +1,7 @@
-//! dataset
+//! Completions and feedback in, examples and counted exclusions out.
+//!
+//! This module knows no I/O, no clock and no chance: a prompt's answers with their feedback become candidates, each
+//! candidate becomes an example or an exclusion with a reason (DS-5), and a plan over small keys removes repeats and
+//! gives every example its split (DS-1).
+
+pub mod example;

@@ -1,1 +1,5 @@
-//! report
+//! A comparison as plain data, and its renderings: HTML with SVG figures, JSON, text.
+//!
+//! This module computes no number that decides anything and does no I/O: what it is given is what it draws (ST-1).
+
+pub mod comparison;

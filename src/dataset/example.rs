@@ -1,0 +1,172 @@
+//! What a row of a data set is, before it has columns.
+
+use std::collections::BTreeMap;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::feedback::Signal;
+use crate::domain::hash::ContentHash;
+use crate::domain::ids::{CompletionId, ConversationId, FeedbackId, UserId};
+
+/// One message as the trainers take it: who speaks (`system`, `user`, `assistant` or `tool`) and plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Who speaks.
+    pub role: &'static str,
+    /// What is said, byte for byte as it was recorded.
+    pub content: String,
+}
+
+/// The text of an example; an answer is always one assistant turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Two answers to one prompt (format `preference`).
+    Pair {
+        /// Everything before the answers.
+        prompt: Vec<Turn>,
+        /// The better answer.
+        chosen: String,
+        /// The worse answer.
+        rejected: String,
+    },
+    /// One endorsed answer (format `sft`).
+    Endorsed {
+        /// Everything before the answer.
+        prompt: Vec<Turn>,
+        /// The answer.
+        response: String,
+    },
+}
+
+/// Where the better answer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChosenSource {
+    /// A model wrote it.
+    Model,
+    /// A user edited a model's answer into it.
+    HumanEdit,
+}
+
+impl ChosenSource {
+    /// Returns the word of the column `chosen_source`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::HumanEdit => "human_edit",
+        }
+    }
+}
+
+/// Which of a pair's answers the voter saw first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FirstShown {
+    /// The better one.
+    Chosen,
+    /// The worse one.
+    Rejected,
+    /// Nobody recorded it, or the voters saw different orders.
+    Unknown,
+}
+
+impl FirstShown {
+    /// Returns the word of the column `shown_first`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chosen => "chosen",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A row of a data set with everything that proves it (DS-4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Stable hash of what makes the row the row it is: the format, the completions and the rule, not the votes.
+    pub row_id: ContentHash,
+    /// Hash of the prompt.
+    pub prompt_hash: ContentHash,
+    /// The texts.
+    pub body: Body,
+    /// The signal that made it.
+    pub signal: Signal,
+    /// The rule that made it, a stable word such as `preference`, `edit_accepted`, `thumb_up_down`.
+    pub rule: &'static str,
+    /// The completion behind the better (or only) answer.
+    pub chosen_id: CompletionId,
+    /// The completion behind the worse answer; the edited one for an edit.
+    pub rejected_id: Option<CompletionId>,
+    /// The feedback that made it, sorted.
+    pub feedback_ids: Vec<FeedbackId>,
+    /// Model behind the better (or only) answer.
+    pub chosen_model: String,
+    /// Model behind the worse answer.
+    pub rejected_model: Option<String>,
+    /// Where the better answer comes from.
+    pub chosen_source: ChosenSource,
+    /// Votes that were counted.
+    pub n_votes: u32,
+    /// Share of the votes that agree with the row, 0.5 to 1.
+    pub agreement: f64,
+    /// How strongly it was preferred; 1 where nobody said.
+    pub preference_strength: f64,
+    /// Weight for trainers that read one.
+    pub sample_weight: f64,
+    /// Which answer was seen first.
+    pub shown_first: FirstShown,
+    /// Language tag of the better answer; empty where it is unknown.
+    pub language: String,
+    /// When the first feedback behind it arrived: later votes never move the row.
+    pub created_at: Timestamp,
+    /// The conversations that its completions belong to, sorted, without repeats.
+    pub conversations: Vec<ConversationId>,
+    /// Everyone who asked for or voted on its answers, sorted, without repeats.
+    pub users: Vec<UserId>,
+}
+
+/// Part of the data set that a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For choosing between trained models.
+    Validation,
+    /// For the last word.
+    Test,
+}
+
+impl Split {
+    /// Every split, in the order in which they are listed.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// Returns the split's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Candidates that became no example, counted by reason (DS-5).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exclusions(pub BTreeMap<&'static str, u64>);
+
+impl Exclusions {
+    /// Counts one more candidate under a reason.
+    pub fn add(&mut self, reason: &'static str) {
+        *self.0.entry(reason).or_default() += 1;
+    }
+
+    /// Adds the counts of another part of the data.
+    pub fn extend(&mut self, other: &Self) {
+        for (reason, n) in &other.0 {
+            *self.0.entry(reason).or_default() += n;
+        }
+    }
+
+    /// Returns how many candidates were left out in all.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}
