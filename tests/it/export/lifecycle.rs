@@ -48,9 +48,7 @@ async fn a_completed_export_holds_every_decisive_pair_byte_for_byte() {
 fn messages(batch: &RecordBatch, column: &str, row: usize) -> Vec<(String, String)> {
     let list = batch.column_by_name(column).unwrap().as_list::<i32>().value(row);
     let messages = list.as_struct();
-    let text = |name: &str, at: usize| {
-        messages.column_by_name(name).unwrap().as_string::<i32>().value(at).to_owned()
-    };
+    let text = |name: &str, at: usize| messages.column_by_name(name).unwrap().as_string::<i32>().value(at).to_owned();
     (0..messages.len()).map(|at| (text("role", at), text("content", at))).collect()
 }
 
