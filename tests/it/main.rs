@@ -1,3 +1,5 @@
-//! it
+//! The one integration-test binary.
 
+mod postgres;
 mod stats;
+mod support;
