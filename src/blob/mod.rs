@@ -50,9 +50,9 @@ impl ObjectKey {
                     export_id: *export_id,
                     attempt: *attempt,
                 };
-                file.split('/').fold(folder.to_path(), |path, part| path.join(part))
+                file.split('/').fold(folder.to_path(), Path::join)
             }
-            Self::OwnFile { file } => Path::from_iter(file.split('/')),
+            Self::OwnFile { file } => file.split('/').collect(),
         }
     }
 
@@ -103,7 +103,7 @@ impl Folder {
         let parts = std::iter::once(project.as_str())
             .chain(folder.split('/').filter(|part| !part.is_empty()))
             .chain(std::iter::once(export.as_str()));
-        let export = Path::from_iter(parts);
+        let export: Path = parts.collect();
         match self {
             Self::Export { .. } => export,
             Self::Attempt { attempt, .. } => export.join(format!("attempt-{attempt}")),

@@ -72,7 +72,7 @@ pub async fn read(app: &App, principal: &Principal, id: ExportId, path: &str) ->
     };
     let (size_bytes, content) = app.blob.read(&key).await.map_err(|error| match error {
         BlobError::NotFound => ServiceError::NotFound,
-        other => ServiceError::Blob(other),
+        BlobError::Failed(_) => ServiceError::Blob(error),
     })?;
     let content = content.map(|piece| piece.map_err(ServiceError::Blob)).boxed();
     Ok(ExportFile { content_type: key.content_type(), size_bytes, content })

@@ -8,6 +8,7 @@ use super::recipes;
 use crate::blob::Folder;
 use crate::domain::export::{Export, ExportStatus};
 use crate::domain::ids::{ExportId, JobId};
+use crate::domain::json::Json;
 use crate::domain::principal::Principal;
 use crate::domain::recipe::{ExportRequest, Recipe};
 use crate::store::Access;
@@ -31,6 +32,13 @@ pub struct Idempotency {
 /// Finds a shipped recipe by its name or an alias, parsed.
 pub fn shipped(name: &str) -> Option<Recipe> {
     recipes::parse_toml(recipes::find_shipped(name)?.text).ok()
+}
+
+/// Reads the recipe of an export back as it was stored.
+pub(super) fn parse_recipe(stored: &str) -> Result<Recipe, ServiceError> {
+    let unreadable = ServiceError::Internal("a stored recipe cannot be read");
+    let Ok(value) = Json::parse(stored.as_bytes()) else { return Err(unreadable) };
+    Recipe::from_json(value, "").map_err(|_| unreadable)
 }
 
 /// Lists the names of the shipped recipes.
