@@ -1,3 +1,4 @@
 //! it
 
+mod report;
 mod stats;
