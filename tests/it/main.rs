@@ -1,4 +1,7 @@
-//! it
+//! The one integration-test binary.
 
+mod compare;
+mod postgres;
 mod report;
 mod stats;
+mod support;
