@@ -36,7 +36,7 @@ pub(super) fn run_without_loading(args: &Args) -> Option<anyhow::Result<ExitCode
 }
 
 /// Runs the subcommand; that the configuration was loaded is what `check` checks.
-pub fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
     let text = match args.command {
         Command::Template => Config::template().to_owned(),
         Command::Print => config.print(),

@@ -133,11 +133,16 @@ impl Connected {
             None => projects.first(),
         };
         let found = found.map(|(name, id)| Project { id: *id, name: name.clone() });
-        found.ok_or_else(|| match name {
-            _ if projects.is_empty() => UsageError("there is no project yet: `afterword serve` makes one".to_owned()),
-            Some(name) => UsageError(format!("there is no project `{name}`; there are {}", names())),
-            None => UsageError("there is no project".to_owned()),
-        }.into())
+        found.ok_or_else(|| {
+            match name {
+                _ if projects.is_empty() => {
+                    UsageError("there is no project yet: `afterword serve` makes one".to_owned())
+                }
+                Some(name) => UsageError(format!("there is no project `{name}`; there are {}", names())),
+                None => UsageError("there is no project".to_owned()),
+            }
+            .into()
+        })
     }
 
     /// Closes the instance and leaves the database.

@@ -85,9 +85,9 @@ async fn create(connected: &Connected, args: Create) -> anyhow::Result<()> {
         None => connected.project(None).await?.name,
     };
     let now = connected.app.clock.now();
-    let expires_at = args.expires_in.map(|life| {
-        now.checked_add_signed(life).ok_or_else(|| UsageError("--expires-in is too far away".to_owned()))
-    });
+    let expires_at = args
+        .expires_in
+        .map(|life| now.checked_add_signed(life).ok_or_else(|| UsageError("--expires-in is too far away".to_owned())));
     let new = NewKey { project, name: args.name, role: args.role, expires_at: expires_at.transpose()? };
     let note = format!("made a key with role {} for project `{}`", new.role.as_str(), new.project);
     let key = keys::create(&connected.app, new).await?;
@@ -100,7 +100,7 @@ async fn list(connected: &Connected, args: List) -> anyhow::Result<()> {
     let project = connected.project(args.project.as_deref()).await?;
     let keys = keys::list(&connected.app, &project.name).await?;
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["KEY ID", "NAME", "ROLE", "CREATED", "LAST USED", "STATE"]);
     let now = connected.app.clock.now();
     for key in keys {

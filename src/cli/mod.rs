@@ -101,10 +101,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Serve(args) => Box::pin(serve::run(args, &config)).await,
             Command::Migrate(args) => Box::pin(migrate::run(args, &config)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
-            Command::Config(args) => config::run(args, &config),
+            Command::Config(args) => config::run(&args, &config),
             Command::Key(args) => Box::pin(key::run(args, &config)).await,
             Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
-            Command::Recipe(args) => recipe::run(args),
+            Command::Recipe(args) => recipe::run(&args),
         }
     })
 }

@@ -39,8 +39,7 @@ pub struct Args {
 pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     // Signals are caught before anything is started that would have to be stopped.
     let mut signals = Signals::catch()?;
-    let listener = TcpListener::bind(config.listen)
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let connected = tokio::select! {
         connected = Connected::open(config) => connected?,
         // The database is not open yet: what was started for it stops with the process that is being left.

@@ -24,8 +24,7 @@ pub async fn first_start(app: &App, project: &str) -> Result<Option<FirstKey>, S
     if !list_projects(app).await?.is_empty() {
         return Ok(None);
     }
-    let new =
-        NewKey { project: project.to_owned(), name: "initial".to_owned(), role: Role::Admin, expires_at: None };
+    let new = NewKey { project: project.to_owned(), name: "initial".to_owned(), role: Role::Admin, expires_at: None };
     let key = keys::create(app, new).await?;
     Ok(Some(FirstKey { project: project.to_owned(), key }))
 }

@@ -101,10 +101,8 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Vec<Finding> {
                 subject: "durability",
                 found: Ok("fsync, synchronous_commit and full_page_writes are on".into()),
             });
-            findings.push(Finding {
-                subject: "role",
-                found: Ok(format!("{}, held by row-level security", report.role)),
-            });
+            findings
+                .push(Finding { subject: "role", found: Ok(format!("{}, held by row-level security", report.role)) });
             findings.push(Finding { subject: "clock", found: compare_clocks(&report, clock) });
         }
         Err(error) => {
@@ -141,7 +139,9 @@ pub fn explain(error: &StoreError) -> String {
         Cause::Server { code, .. } => match code.as_str() {
             "28P01" | "28000" => "the database does not accept this user and password",
             "3D000" => "there is no such database on this server",
-            "42501" => "the user may not do this: let the owner run `afterword migrate`, with CREATEROLE for the first time",
+            "42501" => {
+                "the user may not do this: let the owner run `afterword migrate`, with CREATEROLE for the first time"
+            }
             "53300" => "the server has no free connection",
             "57P03" => "the server is starting or stopping",
             _ => return error.to_string(),

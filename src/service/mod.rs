@@ -25,6 +25,7 @@ pub mod ingest;
 mod ingest_writer;
 pub mod instance;
 pub mod keys;
+pub mod readiness;
 pub mod recipes;
 
 use std::sync::Arc;

@@ -1,6 +1,10 @@
 //! The one integration-test binary.
 
+mod compare;
 mod export;
+mod faults;
 mod postgres;
+mod report;
+mod routes;
 mod stats;
 mod support;
