@@ -1,3 +1,4 @@
 //! it
 
 mod stats;
+mod tidy;
