@@ -146,9 +146,10 @@ fn blank(characters: &[char]) -> (Vec<char>, Literals) {
                 }
             }
             ('\'', Some(next)) => {
+                // A quote without its partner opens a lifetime.
                 let is_character = *next == '\\' || characters.get(at + 2) == Some(&'\'');
                 let end = if is_character { end_of_character(characters, at) } else { at + 1 };
-                erase(&mut code, at + usize::from(is_character), end.saturating_sub(usize::from(is_character)));
+                erase(&mut code, at + 1, end.saturating_sub(1));
                 at = end;
                 continue;
             }
