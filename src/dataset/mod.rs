@@ -4,4 +4,12 @@
 //! candidate becomes an example or an exclusion with a reason (DS-5), and a plan over small keys removes repeats and
 //! gives every example its split (DS-1).
 
+mod components;
 pub mod example;
+pub mod exclusion;
+pub mod harvest;
+pub mod plan;
+mod text;
+
+pub use harvest::{Funnel, Harvest, harvest};
+pub use plan::{Placement, Plan, PlanKey, Planner};
