@@ -1,4 +1,5 @@
 //! it
 
+mod report;
 mod stats;
 mod tidy;
