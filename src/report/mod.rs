@@ -4,5 +4,6 @@
 
 pub mod comparison;
 pub mod html;
+pub mod json;
 mod markup;
 mod svg;

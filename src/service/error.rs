@@ -16,6 +16,9 @@ pub enum ServiceError {
     /// The thing does not exist in the caller's project.
     #[error("not found")]
     NotFound,
+    /// There is nothing to compare; the text says what is missing and holds no data of anybody's.
+    #[error("nothing to compare: {0}")]
+    NoData(&'static str),
     /// It exists already, with other content.
     #[error("{0}")]
     Conflict(Conflict),

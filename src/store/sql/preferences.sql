@@ -38,8 +38,9 @@ choices as (
                select
                  from feedback g
                 where g.project_id = f.project_id
-                  and g.completion_id = f.completion_id
+                  and g.completion_id = any (a.names)
                   and g.supersedes = f.feedback_id
+                  and g.trust = 'verified'
            )
      order by least(a.completion_id, b.completion_id), greatest(a.completion_id, b.completion_id),
               coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text),
