@@ -50,10 +50,18 @@ create table completions (
     constraint completions_kv_cache_usage_range check (kv_cache_usage between 0 and 1)
 );
 
--- lz4 compresses and decompresses several times faster than the default and costs a little space.
-alter table completions alter column prompt set compression lz4;
-alter table completions alter column response set compression lz4;
-alter table completions alter column tools set compression lz4;
+-- lz4 compresses and decompresses several times faster than the default and costs a little space. A Postgres may have
+-- been built without it, as the one is that the program fetches where it finds no other; the default then stays.
+do $$
+begin
+    if exists (select from pg_settings where name = 'default_toast_compression' and 'lz4' = any (enumvals)) then
+        alter table completions
+            alter column prompt set compression lz4,
+            alter column response set compression lz4,
+            alter column tools set compression lz4;
+    end if;
+end
+$$;
 
 comment on table completions is 'Model answers, each with its prompt and with how it was made and served.';
 comment on column completions.project_id is 'Project of the key that wrote the row.';

@@ -61,8 +61,16 @@ create table feedback (
     constraint feedback_dwell_whole check ((signal = 'dwell') = (visible_ms is not null))
 );
 
-alter table feedback alter column edited_text set compression lz4;
-alter table feedback alter column comment set compression lz4;
+-- As for completions: lz4 where this Postgres has it.
+do $$
+begin
+    if exists (select from pg_settings where name = 'default_toast_compression' and 'lz4' = any (enumvals)) then
+        alter table feedback
+            alter column edited_text set compression lz4,
+            alter column comment set compression lz4;
+    end if;
+end
+$$;
 
 comment on table feedback is 'Reactions to completions, explicit and implicit; the history is kept whole.';
 comment on column feedback.project_id is 'Project of the credential that wrote the row.';

@@ -21,7 +21,15 @@ create table exports (
     constraint exports_failed_whole check ((status = 'failed') = (problem is not null))
 );
 
-alter table exports alter column manifest set compression lz4;
+-- As for completions: lz4 where this Postgres has it.
+do $$
+begin
+    if exists (select from pg_settings where name = 'default_toast_compression' and 'lz4' = any (enumvals)) then
+        alter table exports
+            alter column manifest set compression lz4;
+    end if;
+end
+$$;
 
 comment on table exports is 'Runs that produce data-set files.';
 comment on column exports.project_id is 'Project whose rows it holds.';

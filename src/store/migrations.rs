@@ -62,6 +62,16 @@ pub async fn grant_service_role(url: &str, login: &str) -> Result<(), StoreError
     Ok(connection.close().await?)
 }
 
+/// Returns a short name for exactly this set of migrations, so that a test's template can be told from an older one.
+pub fn fingerprint() -> String {
+    let mut hasher = blake3::Hasher::new();
+    for migration in MIGRATOR.iter() {
+        hasher.update(&migration.version.to_be_bytes());
+        hasher.update(&migration.checksum);
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
 /// Reads where a database stands.
 pub async fn version(url: &str) -> Result<SchemaVersion, StoreError> {
     let mut connection = connect(url).await?;

@@ -1,5 +1,7 @@
-//! it
+//! The one integration-test binary.
 
+mod postgres;
 mod report;
 mod stats;
+mod support;
 mod tidy;

@@ -68,7 +68,7 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "postgres",
-        ours: &[],
+        ours: &["config"],
         crates: Crates::AllBut(&["actix_web", "anyhow", "arrow", "clap", "object_store", "parquet", "sqlx"]),
     },
     Layer { module: "config", ours: &["domain"], crates: Crates::Only(&["secrecy"]) },
