@@ -12,8 +12,10 @@ mod shape;
 mod source;
 mod sql;
 
+use afterword::columnar::columns::Config;
+use afterword::dataset::exclusion::{FEEDBACK_REASONS, REASONS};
 use afterword::domain::fields::FieldCode;
-use afterword::domain::recipe::Options;
+use afterword::domain::recipe::{Format, Options};
 
 use source::{Source, Violation, files_below, read};
 
@@ -133,6 +135,25 @@ fn the_data_set_document_has_every_option_with_its_default() {
         })
         .collect();
     assert_none(&documents::rows("options", "docs/data-sets.md", &read("docs/data-sets.md"), &rows));
+}
+
+#[test]
+fn the_data_set_document_has_every_reason_to_leave_something_out() {
+    let rows: Vec<Vec<String>> = REASONS
+        .iter()
+        .chain(FEEDBACK_REASONS)
+        .map(|(reason, sentence)| vec![format!("`{reason}`"), (*sentence).to_owned()])
+        .collect();
+    assert_none(&documents::rows("exclusions", "docs/data-sets.md", &read("docs/data-sets.md"), &rows));
+}
+
+#[test]
+fn the_data_set_document_has_every_config_and_column() {
+    let configs = Format::WORDS.iter().flat_map(|(_, format)| Config::of(*format));
+    let words: Vec<&str> = configs
+        .flat_map(|config| config.columns().into_iter().map(|column| column.name).chain([config.as_str()]))
+        .collect();
+    assert_none(&documents::words("columns", "docs/data-sets.md", &read("docs/data-sets.md"), words));
 }
 
 #[test]
