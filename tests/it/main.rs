@@ -1,6 +1,7 @@
 //! The one integration-test binary.
 
 mod export;
+mod compare;
 mod postgres;
 mod report;
 mod stats;
