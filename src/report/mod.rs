@@ -7,4 +7,3 @@ pub mod html;
 pub mod json;
 mod markup;
 mod svg;
-pub mod text;
