@@ -1,9 +1,10 @@
 //! The one integration-test binary.
 
-mod export;
 mod compare;
+mod export;
 mod postgres;
 mod report;
 mod stats;
+mod store;
 mod support;
 mod tidy;
