@@ -235,6 +235,7 @@ fn a_metric_without_an_interval_shows_a_dash_or_a_reason_and_no_zero_width() {
 
     let text = page.visible_text();
     assert!(text.contains("the candidate has no turns yet"));
+    assert!(text.contains("there is nothing to draw"));
     assert!(text.contains("cannot be computed"));
     let text = read(&samples::cannot_tell()).visible_text();
     assert!(text.contains("no interval"));

@@ -212,7 +212,7 @@ pub(super) fn keep() -> Comparison {
     let effects = [
         (-4.42, -2.31, -3.36, Worse),
         (1.02, 2.24, 1.63, Worse),
-        (-0.19, 0.07, -0.06, Undecided),
+        (-0.26, 0.14, -0.06, Undecided),
         (-0.09, 0.11, 0.01, NonInferior),
         (-3.9, -1.4, -2.6, Worse),
         (-0.02, 0.11, 0.05, Undecided),
@@ -371,6 +371,7 @@ pub(super) fn no_feedback() -> Comparison {
     };
     for metric in &mut comparison.metrics {
         metric.control.estimate = Some(0.0);
+        metric.control.interval = Some(Interval { low: 0.0, high: 0.0021 });
         metric.candidate = Rate { n: 0, n_users: 0, estimate: None, interval: None };
         metric.difference = Difference { estimate: None, interval: None, method: metric.difference.method };
         metric.margin = metric.margin.map(|margin| Margin { absolute: 0.002, below_floor: true, ..margin });
