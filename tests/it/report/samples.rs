@@ -132,8 +132,11 @@ fn metric(row: &Row, n_turns: (u64, u64), n_users: (u64, u64)) -> Metric {
 /// The differences of the six usual metrics: low and high in points, and what they say.
 type Effects = [(f64, f64, f64, Status); 6];
 
+/// A metric before its effect is known: name, title, definition, higher is better, control's rate in percent, limit.
+type Shape = (&'static str, &'static str, &'static str, bool, f64, Option<f64>);
+
 fn metrics(effects: &Effects, n_turns: (u64, u64), n_users: (u64, u64)) -> Vec<Metric> {
-    let shapes: [(&'static str, &'static str, &'static str, bool, f64, Option<f64>); 6] = [
+    let shapes: [Shape; 6] = [
         (
             "good_turn",
             "Good turns",
@@ -196,7 +199,7 @@ pub(super) fn switch() -> Comparison {
             n_ties: 57,
             share: Some(0.481),
             interval: Some(Interval { low: 0.4401, high: 0.5221 }),
-            p: Some(0.3927),
+            p: Some(0.3911),
         }),
         window: Some((moment("2026-01-05T09:04:11Z"), moment("2026-02-01T22:58:40Z"))),
         n_days: 28,
