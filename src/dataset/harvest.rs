@@ -1,10 +1,13 @@
 //! One prompt's answers and feedback in, its examples and counted exclusions out.
 
+use super::effective::Group;
+use super::endorsed;
 use super::example::{Example, Exclusions};
+use super::pair;
 use super::plan::PlanKey;
 use crate::domain::completion::Completion;
 use crate::domain::feedback::Feedback;
-use crate::domain::recipe::Recipe;
+use crate::domain::recipe::{Format, Recipe};
 
 /// Everything that one prompt's answers and feedback give, and what they do not give.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,14 +54,20 @@ impl Funnel {
 ///
 /// The order of the answers and of the feedback changes nothing.
 pub fn harvest(completions: &[Completion], feedback: &[Feedback], recipe: &Recipe) -> Harvest {
-    let _ = recipe;
-    Harvest {
-        funnel: Funnel {
-            n_prompts: 1,
-            n_completions: completions.len() as u64,
-            n_feedback: feedback.len() as u64,
-            ..Funnel::default()
-        },
-        ..Harvest::default()
-    }
+    let options = &recipe.options;
+    let group = Group::new(completions, feedback, options);
+    let mut harvest = Harvest::default();
+    let n_candidates = match recipe.format {
+        Format::Preference => pair::add(&mut harvest, &group, options),
+        Format::Sft => endorsed::add(&mut harvest, &group, options),
+    };
+    harvest.examples.sort_by_key(|example| (example.created_at, example.row_id));
+    harvest.funnel = Funnel {
+        n_prompts: 1,
+        n_completions: completions.len() as u64,
+        n_feedback: feedback.len() as u64,
+        feedback_left_out: group.left_out,
+        n_candidates,
+    };
+    harvest
 }

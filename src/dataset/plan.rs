@@ -42,6 +42,12 @@ impl PlanKey {
             ties: example.ties.clone(),
         }
     }
+
+    /// Makes the key of a row that was an example once.
+    pub(super) fn former(ties: Vec<Tie>, created_at: Timestamp) -> Self {
+        let nothing = ContentHash([0; 16]);
+        Self { row_id: nothing, texts: nothing, created_at, n_votes: 0, ties }
+    }
 }
 
 /// Hashes the texts so that two bodies that differ in Unicode form or white space only are equal.
@@ -215,7 +221,19 @@ impl Planner {
             let starts = (0..ties.len()).filter(|&nth| nth == 0 || ties[nth].at_us != ties[nth - 1].at_us);
             moments.extend(starts.map(|nth| (ties[nth].at_us, place as u32)));
         }
-        moments.sort_unstable_by_key(|&(at_us, place)| (at_us, self.rows[place as usize].row_id, place));
+        // Two rows that tie the same keys at the same moment do the same, so that their order does not matter; and what
+        // a row ties at a moment is the same in every later export, even where the row itself has left.
+        let keys = |&(at_us, place): &(i64, u32)| {
+            let ties = self.row_ties(place as usize);
+            let together = ties.iter().filter(move |tie| tie.at_us == at_us);
+            together.map(|tie| self.keys[tie.key as usize])
+        };
+        moments.sort_unstable_by(|left, right| {
+            left.0.cmp(&right.0).then_with(|| {
+                let prompt = |moment: &(i64, u32)| self.keys[self.row_ties(moment.1 as usize)[0].key as usize];
+                prompt(left).cmp(&prompt(right)).then_with(|| keys(left).cmp(keys(right)))
+            })
+        });
         let mut components = Components::new(self.keys.len());
         let mut together: Vec<u32> = Vec::new();
         for (at_us, place) in moments {

@@ -19,7 +19,7 @@ use super::error::PostgresError;
 /// The longest path of a socket that every system takes, in bytes.
 const MAX_SOCKET_PATH_BYTES: usize = 103;
 /// How long a start waits for another process that starts or stops the same cluster.
-const GATE_PATIENCE: Duration = Duration::from_secs(180);
+const GATE_PATIENCE: Duration = Duration::from_mins(3);
 /// Where clusters go whose data directory the account of Postgres cannot enter.
 const SHARED_ROOT: &str = "/var/lib/afterword";
 

@@ -31,6 +31,8 @@ pub struct Manifest {
     pub snapshot: String,
     /// Kind of data set.
     pub format: Format,
+    /// The config that `load_dataset` returns where none is named.
+    pub default_config: &'static str,
     /// The recipe with every option.
     pub recipe: Recipe,
     /// How many of what went in, from completions to rows.

@@ -181,6 +181,7 @@ async fn publish(
         created_at,
         snapshot: read.snapshot,
         format,
+        default_config: Config::of(format)[0].as_str(),
         recipe: production.recipe.clone(),
         funnel,
         n_examples: funnel.n_examples,

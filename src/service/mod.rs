@@ -10,6 +10,7 @@ pub mod error;
 pub mod experiments;
 pub mod export_card;
 pub mod export_files;
+pub mod export_folder;
 pub mod export_jobs;
 pub mod export_manifest;
 pub mod export_progress;

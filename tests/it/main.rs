@@ -1,5 +1,6 @@
 //! The one integration-test binary.
 
+mod export;
 mod postgres;
 mod report;
 mod stats;
