@@ -7,3 +7,4 @@ pub mod html;
 pub mod json;
 mod markup;
 mod svg;
+pub mod text;

@@ -1,5 +1,6 @@
 //! The one integration-test binary.
 
+mod compare;
 mod export;
 mod postgres;
 mod report;

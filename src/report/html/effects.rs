@@ -2,6 +2,7 @@
 
 use super::figure::{self, Drawing, Figure, Sheet};
 use super::{forest, words};
+use crate::domain::experiment::Unit;
 use crate::report::comparison::{Comparison, Metric, Rate, Role, Status};
 use crate::report::markup::Element;
 use crate::report::svg;
@@ -108,28 +109,35 @@ fn table(comparison: &Comparison) -> Element {
     let caption = format!("Rates per turn and their difference, candidate minus control, with intervals ({level})");
     let columns = ["Metric", "Control", "Candidate", "Difference in points", "Accepted loss in points", "Status"]
         .map(figure::column);
-    figure::table("forest", &caption, columns, comparison.metrics.iter().map(table_row))
+    figure::table(
+        "forest",
+        &caption,
+        columns,
+        comparison.metrics.iter().map(|metric| table_row(metric, comparison.unit)),
+    )
 }
 
-fn table_row(metric: &Metric) -> Element {
+fn table_row(metric: &Metric, unit: Unit) -> Element {
     let n_decimals = words::decimals_of(metric);
     let way = if metric.higher_is_better { "higher is better" } else { "lower is better" };
     let header = figure::row_header(metric.title)
         .child(Element::new("small").text(format_args!("{}; {way}", words::role_words(metric.role))));
     Element::new("tr")
         .child(header)
-        .child(rate_cell(metric, &metric.control, n_decimals))
-        .child(rate_cell(metric, &metric.candidate, n_decimals))
+        .child(rate_cell(metric, &metric.control, unit))
+        .child(rate_cell(metric, &metric.candidate, unit))
         .child(difference_cell(metric, n_decimals))
         .child(margin_cell(metric, n_decimals))
         .child(
             Element::new("td")
+                .class("whole")
                 .child(figure::sample(words::status_class(metric.status), words::status_shape(metric.status)))
                 .text(words::status_word(metric.status)),
         )
 }
 
-fn rate_cell(metric: &Metric, rate: &Rate, n_decimals: usize) -> Element {
+fn rate_cell(metric: &Metric, rate: &Rate, unit: Unit) -> Element {
+    let n_decimals = words::decimals_of(metric);
     let cell = Element::new("td");
     let cell = match rate.estimate {
         Some(estimate) => cell.child(figure::number(estimate, words::percent(estimate, n_decimals))),
@@ -142,13 +150,14 @@ fn rate_cell(metric: &Metric, rate: &Rate, n_decimals: usize) -> Element {
         None if rate.n == 0 => cell.child(Element::new("small").text("no turns yet")),
         None => cell.child(Element::new("small").text(format_args!("no interval: {}", words::missing_words(metric)))),
     };
-    cell.child(
+    let counted = |n: u64, noun: &str| {
+        let plural = if n == 1 { "" } else { "s" };
         Element::new("small")
-            .child(figure::number(rate.n, words::count(rate.n)))
-            .text(" turns of ")
-            .child(figure::number(rate.n_users, words::count(rate.n_users)))
-            .text(" units"),
-    )
+            .class("whole")
+            .child(figure::number(n, words::count(n)))
+            .text(format_args!(" {noun}{plural}"))
+    };
+    cell.child(counted(rate.n, "turn")).child(counted(rate.n_users, unit.as_str()))
 }
 
 fn difference_cell(metric: &Metric, n_decimals: usize) -> Element {
@@ -165,6 +174,7 @@ fn difference_cell(metric: &Metric, n_decimals: usize) -> Element {
 
 fn interval_element(interval: Interval, write: impl Fn(f64) -> String) -> Element {
     Element::new("small")
+        .class("whole")
         .child(figure::number(interval.low, write(interval.low)))
         .text(" to ")
         .child(figure::number(interval.high, write(interval.high)))

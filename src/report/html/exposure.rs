@@ -66,8 +66,7 @@ fn draw(exposure: &Exposure, sheet: Sheet) -> Drawing {
         let top = 46.0 * index as f64;
         let written = |side: usize| shares.map_or(words::DASH.to_owned(), |shares| words::percent(shares[side], 1));
         let label_y = top + 14.0;
-        marks.push(svg::text("small", (0.0, label_y), Anchor::Start, format!("control {}", written(0))));
-        marks.push(svg::text("muted small", (width / 2.0, label_y), Anchor::Middle, name));
+        marks.push(svg::text("small", (0.0, label_y), Anchor::Start, format!("{name}: control {}", written(0))));
         marks.push(svg::text("small", (width, label_y), Anchor::End, format!("candidate {}", written(1))));
         if let Some([control, candidate]) = shares {
             let split = width * control;
@@ -76,8 +75,8 @@ fn draw(exposure: &Exposure, sheet: Sheet) -> Drawing {
         }
     }
     let planned = width * exposure.planned[0];
-    marks.push(svg::line("wall over", (planned, 18.0), (planned, 86.0)));
-    Drawing { marks, height: 88.0 }
+    marks.push(svg::line("wall over", (planned, 16.0), (planned, 88.0)));
+    Drawing { marks, height: 90.0 }
 }
 
 fn table(exposure: &Exposure, unit: &str) -> Element {

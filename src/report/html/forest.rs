@@ -114,9 +114,8 @@ impl Pen {
     }
 
     fn panel(&mut self, panel: &Panel<'_>) {
-        let scale = Linear::new(panel.domain(), self.sheet.pick((206.0, 500.0), (4.0, 284.0)));
-        let row_height = self.sheet.pick(66.0, 104.0);
-        let (left, right) = scale.range();
+        let scale = Linear::new(panel.domain(), self.sheet.pick((196.0, 590.0), (4.0, 284.0)));
+        let row_height = self.sheet.pick(66.0, 128.0);
         if self.y > 0.0 {
             self.y += 22.0;
         }
@@ -124,35 +123,68 @@ impl Pen {
         self.y += self.sheet.pick(0.0, 22.0);
         let top = self.y + 20.0;
         let bottom = top + row_height * panel.metrics.len() as f64;
-        let (zero, wall) = (scale.place(0.0), scale.place(-1.0));
-        if panel.is_scaled {
-            self.put(svg::text("bad", (wall - 4.0, self.y + 14.0), Anchor::End, "limit"));
-            self.put(svg::bar("zone", (left, top), (wall - left, bottom - top)));
-            self.put(svg::line("wall", (wall, top), (wall, bottom)));
-        } else {
-            let step = scale.ticks(self.sheet.pick(6, 4));
-            for tick in step {
-                let x = scale.place(tick);
-                self.put(svg::line("rule", (x, top), (x, bottom)));
-                self.put(svg::text("muted", (x, bottom + 14.0), Anchor::Middle, tick_label(tick)));
-            }
+        self.axis(panel, &scale, bottom);
+        // On a narrow sheet the words stand in the rows, so that each row has a band of its own for the drawing.
+        let bands = match self.sheet {
+            Sheet::Wide => vec![(top, bottom)],
+            Sheet::Narrow => (0..panel.metrics.len())
+                .map(|index| top + row_height * index as f64)
+                .map(|top| (top + 42.0, top + 80.0))
+                .collect(),
+        };
+        for band in bands {
+            self.band(panel, &scale, band);
         }
-        self.put(svg::text("muted", (zero + 4.0, self.y + 14.0), Anchor::Start, "no difference"));
-        self.put(svg::line("zero", (zero, top), (zero, bottom)));
         for (index, metric) in panel.metrics.iter().enumerate() {
             self.row(panel, metric, &scale, top + row_height * index as f64);
         }
-        let words_y = bottom + if panel.is_scaled { 16.0 } else { 32.0 };
-        self.put(svg::text("muted", (left, words_y), Anchor::Start, "← worse"));
-        self.put(svg::text("muted", (right, words_y), Anchor::End, "better →"));
-        self.y = words_y + 6.0;
+        self.y = bottom + if panel.is_scaled { 22.0 } else { 38.0 };
+    }
+
+    /// Draws what is written above and below the rows.
+    fn axis(&mut self, panel: &Panel<'_>, scale: &Linear, bottom: f64) {
+        const NO_DIFFERENCE_WIDTH: f64 = 84.0;
+        let (left, right) = scale.range();
+        let above = self.y + 14.0;
+        let zero = (scale.place(0.0) + 4.0).min(self.sheet.width() - NO_DIFFERENCE_WIDTH);
+        self.put(svg::text("muted", (zero, above), Anchor::Start, "no difference"));
+        let mut below = bottom + 16.0;
+        if panel.is_scaled {
+            self.put(svg::text("bad", (scale.place(-1.0) - 4.0, above), Anchor::End, "limit"));
+        } else {
+            for tick in self.ticks(scale) {
+                self.put(svg::text("muted", (scale.place(tick), bottom + 14.0), Anchor::Middle, tick_label(tick)));
+            }
+            below += 16.0;
+        }
+        self.put(svg::text("muted", (left, below), Anchor::Start, "← worse"));
+        self.put(svg::text("muted", (right, below), Anchor::End, "better →"));
+    }
+
+    /// Draws the lines that intervals are read against.
+    fn band(&mut self, panel: &Panel<'_>, scale: &Linear, (top, bottom): (f64, f64)) {
+        let (zero, wall, left) = (scale.place(0.0), scale.place(-1.0), scale.range().0);
+        if panel.is_scaled {
+            self.put(svg::bar("zone", (left, top), (wall - left, bottom - top)));
+            self.put(svg::line("wall", (wall, top), (wall, bottom)));
+        } else {
+            for tick in self.ticks(scale) {
+                let x = scale.place(tick);
+                self.put(svg::line("rule", (x, top), (x, bottom)));
+            }
+        }
+        self.put(svg::line("zero", (zero, top), (zero, bottom)));
+    }
+
+    fn ticks(&self, scale: &Linear) -> Vec<f64> {
+        scale.ticks(self.sheet.pick(6, 4))
     }
 
     fn row(&mut self, panel: &Panel<'_>, metric: &Metric, scale: &Linear, top: f64) {
         self.put(svg::line("rule", (0.0, top), (self.sheet.width(), top)));
         self.labels(metric, top);
         self.values(metric, top);
-        let centre = top + self.sheet.pick(26.0, 54.0);
+        let centre = top + self.sheet.pick(26.0, 58.0);
         let (estimate, interval) = panel.placed(metric);
         let class = words::status_class(metric.status);
         if let Some(interval) = interval {
@@ -204,8 +236,8 @@ impl Pen {
         let shape = words::status_shape(metric.status);
         let status = words::status_word(metric.status);
         let (value_at, interval_at, status_y, shape_x) = match self.sheet {
-            Sheet::Wide => ((520.0, top + 20.0), (520.0, top + 37.0), top + 54.0, 525.0),
-            Sheet::Narrow => ((0.0, top + 92.0), (58.0, top + 92.0), top + 92.0, 182.0),
+            Sheet::Wide => ((616.0, top + 20.0), (616.0, top + 37.0), top + 54.0, 621.0),
+            Sheet::Narrow => ((0.0, top + 98.0), (0.0, top + 115.0), top + 98.0, 174.0),
         };
         self.put(svg::text("strong", value_at, Anchor::Start, value));
         self.put(svg::text("small", interval_at, Anchor::Start, interval));

@@ -86,12 +86,11 @@ pub(crate) fn mark(class: &str, shape: Shape, (x, y): (f64, f64), radius: f64) -
 /// Draws an interval as a line with a stop at each end; a clipped end has none, for an [`arrow`] stands there.
 pub(crate) fn whisker(class: &str, (low, high): (f64, f64), y: f64, stops: (bool, bool)) -> Element {
     const HALF_STOP: f64 = 4.5;
-    let stop = |x: f64| line("", (x, y - HALF_STOP), (x, y + HALF_STOP));
-    Element::new("g")
-        .class(class)
-        .child(line("", (low, y), (high, y)))
-        .children(stops.0.then(|| stop(low)))
-        .children(stops.1.then(|| stop(high)))
+    let stop = |x: f64| format!("M{} {}V{}", Px(x), Px(y - HALF_STOP), Px(y + HALF_STOP));
+    let mut path = format!("M{} {}H{}", Px(low), Px(y), Px(high));
+    path.extend(stops.0.then(|| stop(low)));
+    path.extend(stops.1.then(|| stop(high)));
+    Element::new("path").class(&format!("whisker {class}")).with("d", path)
 }
 
 /// Draws the arrow that says that an interval goes on beyond the drawing; `direction` is -1 or 1.

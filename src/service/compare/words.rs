@@ -262,12 +262,11 @@ fn loss(measured: &Measured, candidate: &str) -> String {
         Direction::HigherIsBetter => "loses",
         Direction::LowerIsBetter => "adds",
     };
+    let (least, limit) = apart(-high, bounds.margin, rule.per);
     format!(
-        "{candidate} {verb} at least {} {} per {} (limit {}): {} against {}, out of {} and {} turns.",
-        rate(-high, rule.per),
+        "{candidate} {verb} at least {least} {} per {} (limit {limit}): {} against {}, out of {} and {} turns.",
         rule.many,
         thousands(rule.per.into()),
-        rate(bounds.margin, rule.per),
         told_rate(measured.metric.candidate.estimate, rule),
         told_rate(measured.metric.control.estimate, rule),
         thousands(measured.metric.candidate.n as f64),
@@ -279,31 +278,38 @@ fn loss(measured: &Measured, candidate: &str) -> String {
 fn comparison(measured: &Measured) -> String {
     let rule = measured.rule;
     let metric = &measured.metric;
-    let limit = measured.bounds.map_or(0.0, |bounds| bounds.margin);
+    let margin = measured.bounds.map_or(0.0, |bounds| bounds.margin);
     let (fewer, more) = match rule.direction {
         Direction::HigherIsBetter => ("fewer", "more"),
         Direction::LowerIsBetter => ("more", "fewer"),
     };
-    let worst = measured.bounds.and_then(|bounds| bounds.low).map_or_else(
-        || "nothing can be said of the worst".to_owned(),
-        |low| {
-            if low > 0.0 {
-                format!("at least {} {more}", rate(low, rule.per))
-            } else {
-                format!("at worst {} {fewer}", rate(-low, rule.per))
-            }
-        },
-    );
+    let (worst, limit) = match measured.bounds.and_then(|bounds| bounds.low) {
+        None => ("how bad it may be cannot be said".to_owned(), rate(margin, rule.per)),
+        Some(low) if low > 0.0 => (format!("at least {} {more}", rate(low, rule.per)), rate(margin, rule.per)),
+        Some(low) => {
+            let (worst, limit) = apart(-low, margin, rule.per);
+            (format!("at worst {worst} {fewer}"), limit)
+        }
+    };
     format!(
-        "{}: {} against {} per {} turns; {worst} (limit {}), out of {} and {} turns.",
+        "{}: {} against {} per {} turns; {worst} (limit {limit}), out of {} and {} turns.",
         rule.title,
         told_rate(metric.candidate.estimate, rule),
         told_rate(metric.control.estimate, rule),
         thousands(rule.per.into()),
-        rate(limit, rule.per),
         thousands(metric.candidate.n as f64),
         thousands(metric.control.n as f64),
     )
+}
+
+/// Writes a bound and the limit that it is held against with as many decimals as it takes to tell them apart.
+fn apart(bound: f64, limit: f64, per: u32) -> (String, String) {
+    let written = |decimals: usize| {
+        let per = f64::from(per);
+        (format!("{:.decimals$}", bound * per), format!("{:.decimals$}", limit * per))
+    };
+    let first = if limit * f64::from(per) < 0.95 { 2 } else { 1 };
+    (first..6).map(written).find(|(bound, limit)| bound != limit).unwrap_or_else(|| written(6))
 }
 
 fn told_rate(estimate: Option<f64>, rule: &Rule) -> String {
