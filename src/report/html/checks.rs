@@ -27,7 +27,10 @@ pub(super) fn section(comparison: &Comparison) -> Element {
                     .child(figure::sample(class, shape))
                     .child(Element::new("strong").text(word(status)))
                     .child(
-                        Element::new("span").child(Element::new("b").text(check.title)).text(" ").text(&check.detail),
+                        Element::new("span")
+                            .child(Element::new("b").text(format_args!("{}:", check.title)))
+                            .text(" ")
+                            .text(&check.detail),
                     ),
             );
         }
