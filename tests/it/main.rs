@@ -2,10 +2,8 @@
 
 mod compare;
 mod export;
-mod faults;
 mod postgres;
 mod report;
-mod routes;
 mod stats;
 mod support;
 mod tidy;

@@ -184,8 +184,11 @@ fn the_architecture_document_is_short_and_maps_every_module() {
 }
 
 #[test]
-fn field_codes_are_documented() {
-    let codes = FieldCode::ALL.iter().map(|code| code.as_str());
+fn error_codes_are_documented() {
+    let problems = read("src/http/problem.rs");
+    let problems = documents::problem_codes(&problems);
+    assert!(problems.len() > 20, "the table of problems is read no more");
+    let codes = FieldCode::ALL.iter().map(|code| code.as_str()).chain(problems);
     assert_none(&documents::words("error_codes", "docs/api.md", &read("docs/api.md"), codes));
 }
 
@@ -193,11 +196,12 @@ fn field_codes_are_documented() {
 fn configuration_keys_are_documented() {
     let text = read("config/default.toml");
     let mut violations = documents::undocumented_keys("config/default.toml", &text);
-    let keys: Vec<String> = documents::config_keys(&text).into_iter().map(|(_, key, _)| key).collect();
-    assert!(!keys.is_empty());
-    let operations = read("docs/operations.md");
-    let keys = keys.iter().map(String::as_str);
-    violations.extend(documents::words("config_keys", "docs/operations.md", &operations, keys));
+    let rows: Vec<Vec<String>> = documents::config_keys(&text)
+        .into_iter()
+        .map(|key| vec![format!("`{}`", key.name), format!("`{}`", key.default)])
+        .collect();
+    assert!(!rows.is_empty());
+    violations.extend(documents::rows("config_keys", "docs/operations.md", &read("docs/operations.md"), &rows));
     assert_none(&violations);
 }
 
