@@ -24,6 +24,7 @@ pub mod ids;
 pub mod ingest;
 mod ingest_writer;
 pub mod keys;
+pub mod readiness;
 pub mod recipes;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use super::error::StoreError;
+use super::migrations::{SchemaVersion, read_version};
 use crate::domain::ids::ProjectId;
 
 /// How many connections each kind of work may hold, so that an export cannot starve ingest.
@@ -121,6 +122,12 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("select 1").execute(&self.reading).await?;
         Ok(())
+    }
+
+    /// Reads where the schema stands, over a connection of the pool.
+    pub async fn schema_version(&self) -> Result<SchemaVersion, StoreError> {
+        let mut connection = self.reading.acquire().await?;
+        read_version(&mut connection).await
     }
 
     /// Checks at start that the server cannot lose what it acknowledges (ACK-1) and that row-level security holds the
