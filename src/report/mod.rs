@@ -7,7 +7,4 @@ pub mod html;
 pub mod json;
 mod markup;
 mod svg;
-<<<<<<< HEAD
-=======
 pub mod text;
->>>>>>> http
