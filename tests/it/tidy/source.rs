@@ -5,6 +5,7 @@
 //! file.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A file of the project.
 #[derive(Debug, Clone)]
@@ -49,10 +50,12 @@ impl Source {
         let characters: Vec<char> = text.chars().collect();
         let (code, literals) = blank(&characters);
         let shipped = blank_tests(&code);
+        let (mut line, mut counted) = (1, 0);
         let texts = literals
             .into_iter()
             .map(|(start, content)| {
-                let line = 1 + characters[..start].iter().filter(|character| **character == '\n').count();
+                line += characters[counted..start].iter().filter(|character| **character == '\n').count();
+                counted = start;
                 // The quote itself is kept in the code, and blanked where the code does not ship.
                 Text { line, content, ships: shipped[start] == '"' }
             })
@@ -61,12 +64,17 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code, shipped, texts }
     }
 
-    /// Reads every Rust file below a folder of the project, in the order of their paths.
+    /// Returns every Rust file of the project, read once for all rules.
     ///
     /// A module that its parent declares under `#[cfg(test)]` does not ship, nor does anything below it.
-    pub(super) fn all_below(folder: &str) -> Vec<Self> {
-        let mut sources: Vec<Self> =
-            files_below(folder, ".rs").into_iter().map(|path| Self::of(&path, &read(&path))).collect();
+    pub(super) fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Source>> = OnceLock::new();
+        ALL.get_or_init(Self::read_all)
+    }
+
+    fn read_all() -> Vec<Self> {
+        let paths = ["src", "tests", "benches"].into_iter().flat_map(|folder| files_below(folder, ".rs"));
+        let mut sources: Vec<Self> = paths.map(|path| Self::of(&path, &read(&path))).collect();
         let of_tests: Vec<String> = sources.iter().flat_map(Self::test_modules).collect();
         for source in &mut sources {
             let module = module_folder(&source.path);
