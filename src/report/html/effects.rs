@@ -21,6 +21,14 @@ pub(super) fn section(comparison: &Comparison) -> Element {
     if comparison.metrics.is_empty() {
         return section.child(Element::new("p").text("No metric was computed."));
     }
+    if comparison.metrics.iter().all(|metric| metric.difference.estimate.is_none()) {
+        let reason = comparison.metrics.first().map_or("", words::missing_words);
+        let empty = format!("No difference can be computed, so there is nothing to draw: {reason}.");
+        return section
+            .child(Element::new("p").class("lead").text(empty))
+            .child(table(comparison))
+            .child(sentences(comparison));
+    }
     let finding = finding(comparison);
     let figure = Figure {
         id: "forest",
@@ -215,17 +223,17 @@ fn sentence(metric: &Metric) -> String {
     let rate = |rate: &Rate| rate.estimate.map_or(words::DASH.to_owned(), |rate| words::percent(rate, n_decimals));
     let mut out = format!("Candidate {}, control {}", rate(&metric.candidate), rate(&metric.control));
     let Some(estimate) = metric.difference.estimate else {
-        out.push_str(&format!("; the difference cannot be computed: {}.", words::missing_words(metric)));
+        out.extend([format!("; the difference cannot be computed: {}.", words::missing_words(metric))]);
         return out;
     };
-    out.push_str(&format!("; difference {} points", words::points(estimate, n_decimals)));
+    out.extend([format!("; difference {} points", words::points(estimate, n_decimals))]);
     let Some(interval) = metric.difference.interval else {
-        out.push_str(&format!(", without an interval: {}.", words::missing_words(metric)));
+        out.extend([format!(", without an interval: {}.", words::missing_words(metric))]);
         return out;
     };
-    out.push_str(&format!(", interval {}. ", words::points_interval(interval, n_decimals)));
+    out.extend([format!(", interval {}. ", words::points_interval(interval, n_decimals))]);
     if let Some(limit) = words::limit_words(metric) {
-        out.push_str(&format!("Accepted: {limit}. "));
+        out.extend([format!("Accepted: {limit}. ")]);
     }
     out.push_str(reading(metric, interval));
     out

@@ -152,7 +152,7 @@ impl Pen {
 
     /// Draws what is written above and below the rows.
     fn axis(&mut self, panel: &Panel<'_>, scale: &Linear, bottom: f64) {
-        const NO_DIFFERENCE_WIDTH: f64 = 84.0;
+        const NO_DIFFERENCE_WIDTH: f64 = 92.0;
         let (left, right) = scale.range();
         let above = self.y + 14.0;
         let zero = (scale.place(0.0) + 4.0).min(self.sheet.width() - NO_DIFFERENCE_WIDTH);
