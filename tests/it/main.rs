@@ -7,7 +7,6 @@ mod report;
 mod faults;
 mod postgres;
 mod report;
-mod routes;
 mod stats;
 mod store;
 mod support;
