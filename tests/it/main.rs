@@ -1,3 +1,4 @@
 //! it
 
+mod dataset;
 mod stats;
