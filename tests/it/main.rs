@@ -4,6 +4,7 @@ mod compare;
 mod export;
 mod postgres;
 mod report;
+mod dataset;
 mod stats;
 mod store;
 mod support;
