@@ -46,8 +46,15 @@ impl Place {
         Ok((place, account))
     }
 
-    /// Finds the place of a data directory without making anything.
-    pub(super) fn find(data_dir: &Path) -> Result<Self, PostgresError> {
+    /// Finds the place of a data directory, if there is one already.
+    pub(super) fn existing(data_dir: &Path) -> Result<Option<Self>, PostgresError> {
+        if !data_dir.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self::find(data_dir)?).filter(|place| place.root.exists()))
+    }
+
+    fn find(data_dir: &Path) -> Result<Self, PostgresError> {
         let data_dir = data_dir.canonicalize().map_err(PostgresError::file(data_dir, "found"))?;
         let root = match std::fs::read_to_string(pointer(&data_dir)) {
             Ok(path) => PathBuf::from(path.trim()),

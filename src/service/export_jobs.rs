@@ -311,3 +311,52 @@ async fn record(
     };
     Ok(audit::insert(tx, &entry).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::BlobError;
+    use crate::columnar::ColumnarError;
+    use crate::store::StoreError;
+    use crate::store::error::Cause;
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_cannot_is_not() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let unavailable = || ServiceError::Store(StoreError::Unavailable(Cause::Connection("the connection broke")));
+        let inconsistent = || ServiceError::Store(StoreError::Inconsistent { table: "t", column: "c" });
+        for (error, code, is_tried_again) in [
+            (unavailable(), ExportProblem::DATABASE_FAILED, true),
+            (ServiceError::TimedOut, ExportProblem::DATABASE_FAILED, true),
+            (ServiceError::File(full()), ExportProblem::STORAGE_FAILED, true),
+            (ServiceError::Blob(BlobError::NotFound), ExportProblem::STORAGE_FAILED, true),
+            (ServiceError::Columnar(ColumnarError::Open(full())), ExportProblem::STORAGE_FAILED, true),
+            (ServiceError::Columnar(ColumnarError::WrongFormat), ExportProblem::INTERNAL, false),
+            (inconsistent(), ExportProblem::INTERNAL, false),
+            (ServiceError::Internal("a bug"), ExportProblem::INTERNAL, false),
+        ] {
+            let error = RunError::Failed(error);
+
+            let (first, last, beyond) =
+                (judge(&error, 1), judge(&error, MAX_ATTEMPTS), judge(&error, MAX_ATTEMPTS + 1));
+
+            let code_of = |judgement: &Judgement| match judgement {
+                Judgement::Fail(problem) => Some(problem.code.clone()),
+                _ => None,
+            };
+            assert_eq!(first == Judgement::GiveBack { delay_s: FIRST_DELAY_S }, is_tried_again, "{error:?}");
+            assert_eq!(code_of(&last).as_deref(), Some(code), "{error:?}");
+            assert_eq!(code_of(&beyond).as_deref(), Some(ExportProblem::ATTEMPTS_EXHAUSTED), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_delay_doubles_and_a_stopped_or_lost_job_needs_none() {
+        let error = RunError::Failed(ServiceError::TimedOut);
+        let delays: Vec<Judgement> = (1..MAX_ATTEMPTS).map(|attempt| judge(&error, attempt)).collect();
+
+        assert_eq!(delays, [5.0, 10.0, 20.0, 40.0].map(|delay_s| Judgement::GiveBack { delay_s }));
+        assert_eq!(judge(&RunError::Stopped, MAX_ATTEMPTS), Judgement::GiveBack { delay_s: 0.0 });
+        assert_eq!(judge(&RunError::Failed(ServiceError::LeaseLost), 1), Judgement::NotOurs);
+    }
+}

@@ -259,3 +259,89 @@ fn count<V: Default>(counts: &mut BTreeMap<String, V>, key: &str, change: impl F
         change(counts.entry(key.to_owned()).or_default());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::dataset::example::{ChosenSource, Turn};
+    use crate::domain::clock::Timestamp;
+    use crate::domain::feedback::Signal;
+    use crate::domain::hash::ContentHash;
+    use crate::domain::ids::{CompletionId, FeedbackId};
+
+    fn pair(chosen: &str, rejected: &str, shown_first: FirstShown) -> Example {
+        let prompt = vec![Turn { role: "user", content: "é".repeat(100) }];
+        Example {
+            row_id: ContentHash([1; 16]),
+            prompt_hash: ContentHash([2; 16]),
+            body: Body::Pair { prompt, chosen: chosen.to_owned(), rejected: rejected.to_owned() },
+            signal: Signal::Preference,
+            rule: "preference",
+            chosen_id: CompletionId::parse("a").unwrap(),
+            rejected_id: Some(CompletionId::parse("b").unwrap()),
+            feedback_ids: vec![FeedbackId(Uuid::nil())],
+            chosen_model: "m".to_owned(),
+            rejected_model: Some("n".to_owned()),
+            chosen_source: ChosenSource::Model,
+            n_votes: 2,
+            agreement: 0.75,
+            preference_strength: 1.0,
+            sample_weight: 1.0,
+            shown_first,
+            language: "de".to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
+            conversations: Vec::new(),
+            users: Vec::new(),
+            ties: Vec::new(),
+        }
+    }
+
+    fn stats(examples: impl IntoIterator<Item = Example>) -> Stats {
+        let mut stats = Stats::default();
+        for example in examples {
+            stats.add(&example, Split::Train);
+        }
+        stats
+    }
+
+    #[test]
+    fn rows_are_counted_by_everything_that_is_asked_about_them() {
+        let stats = stats([
+            pair("longer", "short", FirstShown::Chosen),
+            pair("a", "longer", FirstShown::Rejected),
+            pair("same", "same", FirstShown::Unknown),
+        ]);
+
+        assert_eq!((stats.n_examples, stats.splits["train"], stats.signals["preference"]), (3, 3, 3));
+        assert_eq!(stats.models["m"], ModelCounts { n_chosen: 3, n_rejected: 0 });
+        assert_eq!(stats.models["n"], ModelCounts { n_chosen: 0, n_rejected: 3 });
+        let pairs = stats.pairs.unwrap();
+        assert_eq!((pairs.n_chosen_longer, pairs.n_rejected_longer, pairs.n_same_policy), (1, 1, 0));
+        assert_eq!((pairs.n_position_known, pairs.n_first_chosen), (2, 1));
+        assert_eq!((stats.votes.n_votes, stats.votes.mean_agreement), (6, Some(0.75)));
+        assert_eq!(stats.lengths.prompt.buckets, [Bucket { up_to_chars: 128, n: 3 }], "characters, not bytes");
+    }
+
+    #[test]
+    fn a_lopsided_set_is_warned_about_and_a_balanced_one_is_not() {
+        let long = "x".repeat(5_000);
+        let lopsided = stats((0..40).map(|_| pair(&long, "short", FirstShown::Chosen))).warnings();
+        let balanced = stats((0..40).map(|n| {
+            let (chosen, rejected) = if n % 2 == 0 { ("longer", "short") } else { ("short", "longer") };
+            pair(chosen, rejected, if n % 2 == 0 { FirstShown::Chosen } else { FirstShown::Rejected })
+        }));
+
+        assert_eq!(balanced.warnings(), Vec::<String>::new());
+        let starts = [
+            "About 40 of 40 rows exceed 1024 tokens",
+            "The better answer is the longer one",
+            "The answer that was seen first",
+        ];
+        assert_eq!(lopsided.len(), starts.len(), "{lopsided:?}");
+        for (warning, start) in lopsided.iter().zip(starts) {
+            assert!(warning.starts_with(start), "{warning}");
+        }
+    }
+}

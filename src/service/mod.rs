@@ -23,6 +23,7 @@ pub mod exports;
 pub mod ids;
 pub mod ingest;
 mod ingest_writer;
+pub mod instance;
 pub mod keys;
 pub mod readiness;
 pub mod recipes;

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use super::error::StoreError;
 use super::migrations::{SchemaVersion, read_version};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
 
 /// How many connections each kind of work may hold, so that an export cannot starve ingest.
@@ -140,6 +141,7 @@ impl Store {
             synchronous_commit: row.try_get("synchronous_commit")?,
             full_page_writes: row.try_get("full_page_writes")?,
             role: row.try_get("role")?,
+            now: row.try_get("now")?,
         };
         for (setting, value) in [
             ("fsync", &report.fsync),
@@ -185,6 +187,8 @@ pub struct ServerReport {
     pub full_page_writes: String,
     /// Role that the service works as.
     pub role: String,
+    /// The present moment by the server's clock.
+    pub now: Timestamp,
 }
 
 fn reach(access: Access<'_>) -> String {
