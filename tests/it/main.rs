@@ -2,8 +2,10 @@
 
 mod compare;
 mod export;
+mod faults;
 mod postgres;
 mod report;
+mod routes;
 mod stats;
 mod support;
 mod tidy;
