@@ -2,9 +2,11 @@
 
 mod compare;
 mod export;
+mod faults;
 mod postgres;
 mod report;
 mod dataset;
+mod routes;
 mod stats;
 mod store;
 mod support;
