@@ -49,7 +49,15 @@ pub(crate) struct Collected<'a> {
 enum Decoder {
     Identity(Vec<u8>),
     Gzip(Box<MultiGzDecoder<Bounded>>),
-    Zstd { decoder: ZstdDecoder<'static>, output: Bounded, is_between_frames: bool },
+    Zstd(Box<Frames>),
+}
+
+/// Frames of zstd that follow each other.
+struct Frames {
+    decoder: ZstdDecoder<'static>,
+    output: Bounded,
+    step: Vec<u8>,
+    is_between: bool,
 }
 
 /// A buffer that refuses to grow beyond a bound.
@@ -90,7 +98,8 @@ impl<'a> Collected<'a> {
                 let broken = |_| Problem::new(problem::INTERNAL_ERROR);
                 let mut decoder = ZstdDecoder::new().map_err(broken)?;
                 decoder.set_parameter(DParameter::WindowLogMax(MAX_WINDOW_LOG)).map_err(broken)?;
-                Decoder::Zstd { decoder, output: Bounded::default(), is_between_frames: false }
+                let (output, step) = (Bounded::default(), vec![0; ZSTD_STEP_BYTES]);
+                Decoder::Zstd(Box::new(Frames { decoder, output, step, is_between: false }))
             }
         };
         Ok(Self { limits, n_wire_bytes: 0, decoder })
@@ -117,9 +126,9 @@ impl<'a> Collected<'a> {
                 decoder.get_mut().max_bytes = max_bytes;
                 (decoder.write_all(piece), decoder.get_ref().is_over)
             }
-            Decoder::Zstd { decoder, output, is_between_frames } => {
-                output.max_bytes = max_bytes;
-                (decode_zstd(decoder, output, is_between_frames, piece), output.is_over)
+            Decoder::Zstd(frames) => {
+                frames.output.max_bytes = max_bytes;
+                (frames.push(piece), frames.output.is_over)
             }
         };
         outcome.map_err(|_| self.refusal(is_over))
@@ -139,9 +148,9 @@ impl<'a> Collected<'a> {
                 outcome.map_err(|_| malformed())?;
                 Ok(std::mem::take(&mut decoder.get_mut().bytes))
             }
-            Decoder::Zstd { output, is_between_frames, .. } => {
-                if is_between_frames {
-                    Ok(output.bytes)
+            Decoder::Zstd(frames) => {
+                if frames.is_between {
+                    Ok(frames.output.bytes)
                 } else {
                     Err(malformed())
                 }
@@ -174,23 +183,19 @@ fn over(limits: &BodyLimits, max_bytes: usize) -> Problem {
     Problem::new(problem::COMPRESSION_RATIO_TOO_HIGH).detail(detail)
 }
 
-fn decode_zstd(
-    decoder: &mut ZstdDecoder<'static>,
-    output: &mut Bounded,
-    is_between_frames: &mut bool,
-    mut piece: &[u8],
-) -> io::Result<()> {
-    let mut step = [0_u8; ZSTD_STEP_BYTES];
-    loop {
-        let status = decoder.run_on_buffers(piece, &mut step)?;
-        piece = &piece[status.bytes_read..];
-        output.write_all(&step[..status.bytes_written])?;
-        if status.bytes_read > 0 || status.bytes_written > 0 {
-            *is_between_frames = status.remaining == 0;
-        }
-        // A full step may have more behind it even when all input is taken.
-        if piece.is_empty() && status.bytes_written < step.len() {
-            return Ok(());
+impl Frames {
+    fn push(&mut self, mut piece: &[u8]) -> io::Result<()> {
+        loop {
+            let status = self.decoder.run_on_buffers(piece, &mut self.step)?;
+            piece = &piece[status.bytes_read..];
+            self.output.write_all(&self.step[..status.bytes_written])?;
+            if status.bytes_read > 0 || status.bytes_written > 0 {
+                self.is_between = status.remaining == 0;
+            }
+            // A full step may have more behind it even when all input is taken.
+            if piece.is_empty() && status.bytes_written < self.step.len() {
+                return Ok(());
+            }
         }
     }
 }

@@ -175,6 +175,7 @@ impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         let kind = match error {
             ServiceError::Invalid(errors) => return Self::invalid(errors),
+            ServiceError::NoData(missing) => return Self::new(problem::NO_DATA).detail(missing),
             ServiceError::Unauthenticated => problem::CREDENTIAL_INVALID,
             ServiceError::NotFound => problem::NOT_FOUND,
             ServiceError::Conflict(Conflict::IdempotencyKey) => problem::IDEMPOTENCY_KEY_REUSED,

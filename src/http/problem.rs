@@ -81,6 +81,8 @@ kinds! {
     CONFLICT = "conflict" 422 "Other content is stored under this id",
         "an id belongs to one content for good; give other content an id of its own";
     UNSTORABLE = "unstorable" 422 "The database refuses the item", "the item holds something that cannot be stored";
+    NO_DATA = "no_data" 422 "There is nothing to compare",
+        "record completions of both sides first, or widen the selection";
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused" 422 "The idempotency key belongs to another request",
         "an Idempotency-Key may be sent again only with the same body";
     REQUIRED = "required" 422 "A required field is absent", "`errors` names the field";

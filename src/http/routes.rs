@@ -12,6 +12,7 @@ pub(crate) fn configure(routes: &mut ServiceConfig) {
         .service(resource("/v1/completions").route(post().to(v1::completions::create)))
         .service(resource("/v1/feedback").route(post().to(v1::feedback::create)))
         // Analysts plan, compare and export.
+        .service(resource("/v1/comparisons").route(get().to(v1::comparisons::show)))
         .service(
             resource("/v1/experiments")
                 .route(post().to(v1::experiments::create))

@@ -39,7 +39,8 @@ impl Server {
     pub fn start(app: App, listener: TcpListener, settings: HttpSettings) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(ServerError::Listener)?;
         let draining = Arc::new(AtomicBool::new(false));
-        let services = Services::new(app, Handle::current(), settings.clone(), Arc::clone(&draining));
+        let HttpSettings { n_workers, keep_alive, head_deadline, shutdown_deadline, .. } = settings;
+        let services = Services::new(app, Handle::current(), settings, Arc::clone(&draining));
         let services = web::Data::new(services);
         let routes = move || {
             Routes::new()
@@ -49,12 +50,12 @@ impl Server {
                 .default_service(web::to(routes::absent))
         };
         let server = HttpServer::new(routes)
-            .workers(settings.n_workers)
-            .keep_alive(settings.keep_alive)
-            .client_request_timeout(settings.head_deadline)
+            .workers(n_workers)
+            .keep_alive(keep_alive)
+            .client_request_timeout(head_deadline)
             // A client that is refused while it still sends is read from for this long, so that it sees the answer.
             .client_disconnect_timeout(std::time::Duration::from_secs(3))
-            .shutdown_timeout(settings.shutdown_deadline.as_secs())
+            .shutdown_timeout(shutdown_deadline.as_secs())
             .disable_signals()
             .listen(listener)
             .map_err(ServerError::Listener)?

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::error::Problem;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
 
@@ -63,7 +62,7 @@ impl Default for BodyLimits {
             wire_bytes: 8 << 20,
             decoded_bytes: 16 << 20,
             max_ratio: 100,
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             grace: Duration::from_secs(5),
             min_bytes_per_s: 8 << 10,
         }
@@ -88,12 +87,12 @@ impl Services {
     ///
     /// A handler's own future is dropped when its client goes away, wherever it stands; nothing that holds a
     /// transaction may run inside it.
-    pub(crate) async fn run<T, F>(&self, unit: impl FnOnce(App) -> F) -> Result<T, Problem>
+    pub(crate) async fn run<T, F>(&self, unit: impl FnOnce(App) -> F) -> Result<T, ServiceError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ServiceError>> + Send + 'static,
     {
-        detached_on(&self.runtime, unit(self.app.clone())).await.map_err(Problem::from)
+        detached_on(&self.runtime, unit(self.app.clone())).await
     }
 
     pub(crate) fn settings(&self) -> &HttpSettings {

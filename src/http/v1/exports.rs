@@ -153,7 +153,7 @@ pub(super) fn export_id(text: &str) -> Result<ExportId, Problem> {
 }
 
 async fn find(services: &Services, principal: Principal, id: ExportId) -> Result<Export, Problem> {
-    services.run(|app| async move { exports::show(&app, &principal, id).await }).await
+    Ok(services.run(|app| async move { exports::show(&app, &principal, id).await }).await?)
 }
 
 /// Reads `Idempotency-Key`: a quoted string of structured fields (RFC 9651), or the bare text.
@@ -191,25 +191,14 @@ fn page_wanted(pairs: &[(String, String)]) -> Result<(Option<ExportId>, i64), Pr
     let (mut cursor, mut limit) = (None, DEFAULT_PAGE);
     let mut errors = Vec::new();
     for (name, value) in pairs {
-        match name.as_str() {
-            "cursor" => match Uuid::try_parse(value) {
-                Ok(id) => cursor = Some(ExportId(id)),
-                Err(_) => {
-                    let detail = "must be the `next_cursor` of an earlier page";
-                    errors.push(FieldError::new("cursor", FieldCode::Malformed, detail));
-                }
-            },
-            "limit" => match value.parse::<i64>() {
-                Ok(number) if (1..=MAX_PAGE).contains(&number) => limit = number,
-                _ => {
-                    let detail = format!("must be an integer between 1 and {MAX_PAGE}");
-                    errors.push(FieldError::new("limit", FieldCode::OutOfRange, detail));
-                }
-            },
-            _ => {
-                let detail = "there is a parameter that is not known here; known are: cursor, limit";
-                errors.push(FieldError::new("", FieldCode::UnknownField, detail));
-            }
+        let mut fail = |code, detail: &str| errors.push(FieldError::new(name.as_str(), code, detail));
+        match (name.as_str(), Uuid::try_parse(value), value.parse::<i64>()) {
+            ("cursor", Ok(id), _) => cursor = Some(ExportId(id)),
+            ("cursor", Err(_), _) => fail(FieldCode::Malformed, "must be the `next_cursor` of an earlier page"),
+            ("limit", _, Ok(number)) if (1..=MAX_PAGE).contains(&number) => limit = number,
+            ("limit", ..) => fail(FieldCode::OutOfRange, "must be an integer between 1 and 200"),
+            // The name is the client's own and is not repeated.
+            _ => errors.push(FieldError::new("", FieldCode::UnknownField, "known parameters are: cursor, limit")),
         }
     }
     if errors.is_empty() { Ok((cursor, limit)) } else { Err(Problem::invalid_query(errors)) }

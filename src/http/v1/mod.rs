@@ -1,5 +1,6 @@
 //! The resources of version 1, one file each.
 
+pub(crate) mod comparisons;
 pub(crate) mod completions;
 pub(crate) mod experiments;
 pub(crate) mod export_files;
