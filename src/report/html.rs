@@ -91,7 +91,7 @@ fn withheld() -> Element {
         .child(Element::new("p").text(
             "A check failed that everything else rests on: the two groups of users are not comparable, so any \
              difference between them may come from who is in them and not from the model. Rates, differences and \
-             choices are therefore left out of this page and of its data. Find and mend the cause named below, then \
-             start a new experiment: the data that were collected cannot be repaired.",
+             choices are therefore left out of this page and of its data. Find and mend the cause that the failed check \
+             points to, then start a new experiment: the data that were collected cannot be repaired.",
         ))
 }

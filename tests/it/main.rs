@@ -2,10 +2,12 @@
 
 mod compare;
 mod export;
+mod postgres;
+mod report;
 mod faults;
 mod postgres;
 mod report;
-mod routes;
 mod stats;
+mod store;
 mod support;
 mod tidy;

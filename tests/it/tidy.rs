@@ -19,6 +19,8 @@ use afterword::domain::recipe::{Format, Options};
 
 use source::{Source, Violation, files_below, read};
 
+const EVERYWHERE: &[&str] = &["src", "tests", "benches"];
+
 /// Fails with every violation on a line of its own.
 fn assert_none(violations: &[Violation]) {
     let lines: Vec<String> =
@@ -28,9 +30,10 @@ fn assert_none(violations: &[Violation]) {
 
 /// Applies a rule to every Rust file below the folders.
 fn assert_rule(folders: &[&str], rule: impl Fn(&Source) -> Vec<Violation>) {
-    let sources: Vec<Source> = folders.iter().flat_map(|folder| Source::all_below(folder)).collect();
+    let is_below = |source: &&Source| folders.iter().any(|folder| source.path.starts_with(&format!("{folder}/")));
+    let sources: Vec<&Source> = Source::all().iter().filter(is_below).collect();
     assert!(sources.len() > 1, "there is nothing to check below {folders:?}");
-    assert_none(&sources.iter().flat_map(rule).collect::<Vec<_>>());
+    assert_none(&sources.into_iter().flat_map(rule).collect::<Vec<_>>());
 }
 
 /// Markdown files of the project, the top ones and those below `docs`.
@@ -52,22 +55,29 @@ fn modules_import_only_what_their_layer_grants() {
 
 #[test]
 fn files_open_with_what_they_are() {
-    assert_rule(&["src", "tests", "benches"], shape::header);
+    assert_rule(EVERYWHERE, shape::header);
+}
+
+#[test]
+fn every_test_file_is_part_of_the_binary() {
+    let declared = read("tests/it/main.rs");
+    let paths = files_below("tests/it", ".rs");
+    assert_none(&paths.iter().filter_map(|path| shape::undeclared(path, &declared)).collect::<Vec<_>>());
 }
 
 #[test]
 fn files_are_short() {
-    assert_rule(&["src", "tests", "benches"], shape::file_lines);
+    assert_rule(EVERYWHERE, shape::file_lines);
 }
 
 #[test]
 fn functions_are_short() {
-    assert_rule(&["src", "tests", "benches"], shape::function_lines);
+    assert_rule(EVERYWHERE, shape::function_lines);
 }
 
 #[test]
 fn modules_have_names_that_say_something() {
-    assert_rule(&["src", "tests", "benches"], shape::names);
+    assert_rule(EVERYWHERE, shape::names);
 }
 
 #[test]
@@ -96,10 +106,9 @@ fn no_statement_is_put_together() {
 
 #[test]
 fn statement_files_have_a_name_and_a_use() {
-    let sources = Source::all_below("src/store");
     let violations: Vec<Violation> = files_below("src/store/sql", ".sql")
         .into_iter()
-        .flat_map(|path| sql::files(&path, &read(&path), &sources))
+        .flat_map(|path| sql::files(&path, &read(&path), Source::all()))
         .collect();
     assert_none(&violations);
 }
@@ -184,8 +193,11 @@ fn the_architecture_document_is_short_and_maps_every_module() {
 }
 
 #[test]
-fn field_codes_are_documented() {
-    let codes = FieldCode::ALL.iter().map(|code| code.as_str());
+fn error_codes_are_documented() {
+    let problems = read("src/http/problem.rs");
+    let problems = documents::problem_codes(&problems);
+    assert!(problems.len() > 20, "the table of problems is read no more");
+    let codes = FieldCode::ALL.iter().map(|code| code.as_str()).chain(problems);
     assert_none(&documents::words("error_codes", "docs/api.md", &read("docs/api.md"), codes));
 }
 
@@ -193,11 +205,12 @@ fn field_codes_are_documented() {
 fn configuration_keys_are_documented() {
     let text = read("config/default.toml");
     let mut violations = documents::undocumented_keys("config/default.toml", &text);
-    let keys: Vec<String> = documents::config_keys(&text).into_iter().map(|(_, key, _)| key).collect();
-    assert!(!keys.is_empty());
-    let operations = read("docs/operations.md");
-    let keys = keys.iter().map(String::as_str);
-    violations.extend(documents::words("config_keys", "docs/operations.md", &operations, keys));
+    let rows: Vec<Vec<String>> = documents::config_keys(&text)
+        .into_iter()
+        .map(|key| vec![format!("`{}`", key.name), format!("`{}`", key.default)])
+        .collect();
+    assert!(!rows.is_empty());
+    violations.extend(documents::rows("config_keys", "docs/operations.md", &read("docs/operations.md"), &rows));
     assert_none(&violations);
 }
 

@@ -41,10 +41,11 @@ choices as (
                   and g.completion_id = any (a.names)
                   and g.supersedes = f.feedback_id
                   and g.trust = 'verified'
+                  and (f.user_id is null or g.user_id = f.user_id)
            )
      order by least(a.completion_id, b.completion_id), greatest(a.completion_id, b.completion_id),
               coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text),
-              f.effective_at desc, f.seq desc nulls last, f.feedback_id desc
+              f.effective_at desc, f.session_id collate "C" desc nulls last, f.seq desc nulls last, f.feedback_id desc
 )
 select count(*) filter (where choice = 'win')  as n_wins,
        count(*) filter (where choice = 'loss') as n_losses,

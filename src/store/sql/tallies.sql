@@ -54,9 +54,10 @@ reactions as (
                   and g.completion_id = any (s.names)
                   and g.supersedes = f.feedback_id
                   and g.trust = 'verified'
+                  and (f.user_id is null or g.user_id = f.user_id)
            )
      order by s.completion_id, f.signal, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text),
-              f.effective_at desc, f.seq desc nulls last, f.feedback_id desc
+              f.effective_at desc, f.session_id collate "C" desc nulls last, f.seq desc nulls last, f.feedback_id desc
 ),
 outcomes as (
     select r.completion_id,

@@ -45,7 +45,7 @@ pub(super) fn anchors(text: &str) -> Vec<String> {
 /// Link targets inside the project, with their lines.
 fn targets(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (line, content) in outside_fences(text) {
+    for (line, content) in outside_fences(text).filter(|(_, line)| !line.starts_with("<!--")) {
         // What stands between backticks is code.
         let prose: String = content.split('`').step_by(2).collect::<Vec<_>>().join("`");
         for (at, _) in prose.match_indices("](") {
@@ -145,17 +145,29 @@ pub(super) fn model_rows(table: &Table) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Keys of the default configuration with the comment right above them, or nothing.
-pub(super) fn config_keys(text: &str) -> Vec<(usize, String, bool)> {
+/// A key of the default configuration.
+pub(super) struct ConfigKey {
+    line: usize,
+    /// With its section, as `section.key`.
+    pub(super) name: String,
+    /// As it stands there.
+    pub(super) default: String,
+    /// Whether a comment stands right above it.
+    commented: bool,
+}
+
+/// Keys of the default configuration, in their order.
+pub(super) fn config_keys(text: &str) -> Vec<ConfigKey> {
     let (mut section, mut commented, mut keys) = (String::new(), false, Vec::new());
     for (line, content) in numbered(text) {
         let content = content.trim();
         if let Some(name) = content.strip_prefix('[') {
             section = format!("{}.", name.trim_end_matches(']'));
         } else if !content.starts_with('#')
-            && let Some((key, _)) = content.split_once('=')
+            && let Some((key, default)) = content.split_once('=')
         {
-            keys.push((line, format!("{section}{}", key.trim()), commented));
+            let (name, default) = (format!("{section}{}", key.trim()), default.trim().to_owned());
+            keys.push(ConfigKey { line, name, default, commented });
         }
         commented = content.starts_with('#');
     }
@@ -166,13 +178,31 @@ pub(super) fn config_keys(text: &str) -> Vec<(usize, String, bool)> {
 pub(super) fn undocumented_keys(path: &str, text: &str) -> Vec<Violation> {
     config_keys(text)
         .into_iter()
-        .filter(|(.., commented)| !commented)
-        .map(|(line, key, _)| Violation {
+        .filter(|key| !key.commented)
+        .map(|key| Violation {
             rule: "config_comment",
-            place: format!("{path}:{line}"),
-            detail: format!("`{key}` has no comment above it"),
+            place: format!("{path}:{}", key.line),
+            detail: format!("`{}` has no comment above it", key.name),
         })
         .collect()
+}
+
+/// Codes of the table of problems: `NAME = "code" 404 "…"`.
+pub(super) fn problem_codes(source: &str) -> Vec<&str> {
+    let code = |line: &'_ str| -> Option<(usize, usize)> {
+        let start = line.find(" = \"")? + 4;
+        let end = start + line[start..].find('"')?;
+        let status = line[end + 1..].split_whitespace().next()?;
+        (status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit())).then_some((start, end))
+    };
+    source.lines().filter_map(|line| code(line).map(|(start, end)| &line[start..end])).collect()
+}
+
+#[test]
+fn the_codes_of_a_table_are_read() {
+    let table = "    A = \"not_found\" 404 \"Not found\", \"x\";\n    const B: &str = \"other\";\n";
+
+    assert_eq!(problem_codes(table), ["not_found"]);
 }
 
 #[test]
@@ -221,6 +251,6 @@ fn a_configuration_key_without_a_comment_is_found() {
 
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].detail, "`b.d` has no comment above it");
-    let keys: Vec<String> = config_keys(text).into_iter().map(|(_, key, _)| key).collect();
-    assert_eq!(keys, ["a", "b.c", "b.d"]);
+    let keys: Vec<String> = config_keys(text).into_iter().map(|key| format!("{} {}", key.name, key.default)).collect();
+    assert_eq!(keys, ["a 1", "b.c 2", "b.d 3"]);
 }

@@ -71,7 +71,7 @@ pub(super) const LAYERS: &[Layer] = &[
         ours: &["config"],
         crates: Crates::AllBut(&["actix_web", "anyhow", "arrow", "clap", "object_store", "parquet", "sqlx"]),
     },
-    Layer { module: "config", ours: &["domain"], crates: Crates::Only(&["secrecy"]) },
+    Layer { module: "config", ours: &["domain"], crates: Crates::Only(&["secrecy", "tracing_subscriber"]) },
     Layer { module: "telemetry", ours: &["config"], crates: Crates::Only(&["tracing", "tracing_subscriber"]) },
     Layer { module: "main", ours: &["cli", "config", "telemetry"], crates: Crates::Only(&["anyhow", "clap", "tokio"]) },
     Layer { module: "lib", ours: &[], crates: Crates::Only(&[]) },

@@ -37,7 +37,7 @@ const OWNED: &[Owned] = &[
     Owned {
         rule: "environment",
         needles: &["env::var"],
-        owners: &["src/config.rs"],
+        owners: &["src/config/mod.rs"],
         instead: "configuration is read once, in `config`",
     },
     Owned {

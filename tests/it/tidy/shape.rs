@@ -65,6 +65,14 @@ pub(super) fn names(source: &Source) -> Vec<Violation> {
         .collect()
 }
 
+/// A file of the integration tests that `main.rs` does not declare is never run; nothing else would tell.
+pub(super) fn undeclared(path: &str, main: &str) -> Option<Violation> {
+    let module = path.strip_prefix("tests/it/")?.split('/').next()?.trim_end_matches(".rs");
+    let declared = module == "main" || main.lines().any(|line| line == format!("mod {module};"));
+    let detail = format!("tests/it/main.rs does not declare `mod {module};`");
+    (!declared).then(|| Violation { rule: "test_modules", place: path.to_owned(), detail })
+}
+
 /// Words by which work is put off: what is missing stands in an issue.
 pub(super) fn unfinished(path: &str, text: &str) -> Vec<Violation> {
     // Put together, so that this file does not break its own rule.
@@ -106,6 +114,13 @@ fn a_function_is_too_long_from_its_71st_line_of_code_on() {
     assert_eq!((found[0].rule, found[0].place.as_str()), ("function_lines", "src/a.rs:3"));
     let prose = format!("//! x\nconst A: &str = \"fn long() {{\n{}\";\n", "\n x".repeat(80));
     assert_eq!(function_lines(&Source::of("src/a.rs", &prose)), []);
+}
+
+#[test]
+fn a_test_file_that_is_never_run_is_found() {
+    assert_eq!(undeclared("tests/it/a/b.rs", "mod a;\n"), None);
+    assert_eq!(undeclared("tests/it/main.rs", "mod a;\n"), None);
+    assert!(undeclared("tests/it/b.rs", "mod a;\n").is_some());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! file.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A file of the project.
 #[derive(Debug, Clone)]
@@ -49,10 +50,12 @@ impl Source {
         let characters: Vec<char> = text.chars().collect();
         let (code, literals) = blank(&characters);
         let shipped = blank_tests(&code);
+        let (mut line, mut counted) = (1, 0);
         let texts = literals
             .into_iter()
             .map(|(start, content)| {
-                let line = 1 + characters[..start].iter().filter(|character| **character == '\n').count();
+                line += characters[counted..start].iter().filter(|character| **character == '\n').count();
+                counted = start;
                 // The quote itself is kept in the code, and blanked where the code does not ship.
                 Text { line, content, ships: shipped[start] == '"' }
             })
@@ -61,9 +64,38 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code, shipped, texts }
     }
 
-    /// Reads every Rust file below a folder of the project, in the order of their paths.
-    pub(super) fn all_below(folder: &str) -> Vec<Self> {
-        files_below(folder, ".rs").into_iter().map(|path| Self::of(&path, &read(&path))).collect()
+    /// Returns every Rust file of the project, read once for all rules.
+    ///
+    /// A module that its parent declares under `#[cfg(test)]` does not ship, nor does anything below it.
+    pub(super) fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Source>> = OnceLock::new();
+        ALL.get_or_init(Self::read_all)
+    }
+
+    fn read_all() -> Vec<Self> {
+        let paths = ["src", "tests", "benches"].into_iter().flat_map(|folder| files_below(folder, ".rs"));
+        let mut sources: Vec<Self> = paths.map(|path| Self::of(&path, &read(&path))).collect();
+        let of_tests: Vec<String> = sources.iter().flat_map(Self::test_modules).collect();
+        for source in &mut sources {
+            let module = module_folder(&source.path);
+            if of_tests.iter().any(|test| module == *test || module.starts_with(&format!("{test}/"))) {
+                source.shipped = source.shipped.chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
+                source.texts.iter_mut().for_each(|text| text.ships = false);
+            }
+        }
+        sources
+    }
+
+    /// Modules in files of their own that are declared for tests only, as the folders that their children would be in.
+    fn test_modules(&self) -> Vec<String> {
+        let folder = module_folder(&self.path);
+        let declared = self.code.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+            let declaration = rest.trim_start().split([';', '{']).next()?;
+            let name =
+                declaration.strip_prefix("mod ").or_else(|| declaration.split_once(" mod ").map(|(_, name)| name))?;
+            rest.trim_start()[declaration.len()..].starts_with(';').then(|| format!("{folder}/{name}"))
+        });
+        declared.collect()
     }
 
     /// Returns the first part of the path below `src`: `domain` for `src/domain/ids.rs` and for `src/domain.rs`.
@@ -76,6 +108,12 @@ impl Source {
     pub(super) fn violation(&self, rule: &'static str, line: usize, detail: impl Into<String>) -> Violation {
         Violation { rule, place: format!("{}:{line}", self.path), detail: detail.into() }
     }
+}
+
+/// The folder that a module's children are in: `src/a` for `src/a.rs` and for `src/a/mod.rs`, `src` for `src/lib.rs`.
+fn module_folder(path: &str) -> String {
+    let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
+    module.trim_end_matches("/lib").trim_end_matches("/main").to_owned()
 }
 
 /// Reads a file of the project.
@@ -268,6 +306,16 @@ pub(super) fn end_of_item(code: &[char], start: usize) -> usize {
         }
     }
     code.len()
+}
+
+#[test]
+fn a_module_that_is_declared_for_tests_is_known_by_its_folder() {
+    let modules = |path: &str, text: &str| Source::of(path, text).test_modules();
+
+    assert_eq!(modules("src/a/mod.rs", "mod b;\n#[cfg(test)]\nmod tests;\nmod c;"), ["src/a/tests"]);
+    assert_eq!(modules("src/a.rs", "#[cfg(test)]\npub(crate) mod tests;"), ["src/a/tests"]);
+    assert_eq!(modules("src/lib.rs", "#[cfg(test)]\nmod tests { fn f() {} }"), [""; 0]);
+    assert_eq!(module_folder("src/a/tests.rs"), "src/a/tests");
 }
 
 #[test]
