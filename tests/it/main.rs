@@ -1,11 +1,11 @@
 //! The one integration-test binary.
 
 mod compare;
+mod dataset;
 mod export;
 mod faults;
 mod postgres;
 mod report;
-mod dataset;
 mod routes;
 mod stats;
 mod store;
