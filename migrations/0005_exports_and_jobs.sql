@@ -39,7 +39,7 @@ comment on column exports.recipe is 'The fully resolved recipe as JSON.';
 comment on column exports.directory is 'Folder below the project''s root, where one was asked for.';
 comment on column exports.n_done is 'Prompts read so far.';
 comment on column exports.n_total is 'Prompts to read; 0 until it is known.';
-comment on column exports.problem is 'Code of what went wrong.';
+comment on column exports.problem is 'What went wrong as JSON: a code, a sentence and, for an empty export, the counted exclusions.';
 comment on column exports.manifest is 'The manifest as JSON; written last (DS-3).';
 comment on column exports.idempotency_key is 'The client''s Idempotency-Key.';
 comment on column exports.request_hash is 'Hash of the request that the key came with; another request under it is refused.';

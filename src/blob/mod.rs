@@ -27,6 +27,9 @@ pub enum ObjectKey {
         directory: Option<String>,
         /// The export.
         export_id: ExportId,
+        /// Which attempt at the export wrote it, from 1. Every attempt has a folder of its own, so that a worker
+        /// that was overtaken cannot write over what its successor published.
+        attempt: i32,
         /// Path inside the export's folder, as the manifest names it.
         file: String,
     },
@@ -40,17 +43,16 @@ pub enum ObjectKey {
 impl ObjectKey {
     fn to_path(&self) -> Path {
         match self {
-            Self::ExportFile { project_id, directory, export_id, file } => {
-                let project = project_id.to_string();
-                let export = export_id.to_string();
-                let folder = directory.as_deref().unwrap_or_default();
-                let parts = std::iter::once(project.as_str())
-                    .chain(folder.split('/').filter(|part| !part.is_empty()))
-                    .chain(std::iter::once(export.as_str()))
-                    .chain(file.split('/'));
-                Path::from_iter(parts)
+            Self::ExportFile { project_id, directory, export_id, attempt, file } => {
+                let folder = Folder::Attempt {
+                    project_id: *project_id,
+                    directory: directory.clone(),
+                    export_id: *export_id,
+                    attempt: *attempt,
+                };
+                file.split('/').fold(folder.to_path(), Path::join)
             }
-            Self::OwnFile { file } => Path::from_iter(file.split('/')),
+            Self::OwnFile { file } => file.split('/').collect(),
         }
     }
 
@@ -62,6 +64,49 @@ impl ObjectKey {
             Some("json") => "application/json",
             Some("md") => "text/markdown; charset=utf-8",
             _ => "application/octet-stream",
+        }
+    }
+}
+
+/// Files that are deleted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Folder {
+    /// Everything that any attempt at an export wrote.
+    Export {
+        /// The project.
+        project_id: ProjectId,
+        /// Folder that was asked for.
+        directory: Option<String>,
+        /// The export.
+        export_id: ExportId,
+    },
+    /// What one attempt wrote.
+    Attempt {
+        /// The project.
+        project_id: ProjectId,
+        /// Folder that was asked for.
+        directory: Option<String>,
+        /// The export.
+        export_id: ExportId,
+        /// The attempt, from 1.
+        attempt: i32,
+    },
+}
+
+impl Folder {
+    fn to_path(&self) -> Path {
+        let (Self::Export { project_id, directory, export_id }
+        | Self::Attempt { project_id, directory, export_id, .. }) = self;
+        let project = project_id.to_string();
+        let export = export_id.to_string();
+        let folder = directory.as_deref().unwrap_or_default();
+        let parts = std::iter::once(project.as_str())
+            .chain(folder.split('/').filter(|part| !part.is_empty()))
+            .chain(std::iter::once(export.as_str()));
+        let export: Path = parts.collect();
+        match self {
+            Self::Export { .. } => export,
+            Self::Attempt { attempt, .. } => export.join(format!("attempt-{attempt}")),
         }
     }
 }
@@ -151,5 +196,18 @@ impl Blob {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Deletes every file in a folder and below it; a folder that is absent is no error.
+    pub async fn delete_folder(&self, folder: &Folder) -> Result<(), BlobError> {
+        let path = folder.to_path();
+        let found: Vec<_> = self.0.list(Some(&path)).try_collect().await?;
+        for file in found {
+            match self.0.delete(&file.location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => (),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 }

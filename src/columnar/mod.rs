@@ -1,5 +1,36 @@
-//! columnar
-/// placeholder until the module lands
+//! Examples as Arrow columns and Parquet files, in the exact shapes that the trainers load unchanged.
+//!
+//! It knows examples and `impl Write`: nothing of databases, folders, names of files or time. The same examples in the
+//! same order give the same bytes (DS-2).
+
+pub mod columns;
+pub mod parts;
+mod rows;
+
+/// A data-set file that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ColumnarError;
+pub enum ColumnarError {
+    /// The rows do not fit their columns: a bug of ours.
+    #[error("the rows do not fit the columns")]
+    Rows(#[source] arrow::error::ArrowError),
+    /// Encoding or writing failed.
+    #[error("a part could not be written")]
+    Write(#[source] parquet::errors::ParquetError),
+    /// A part could not be opened.
+    #[error("a part could not be opened")]
+    Open(#[source] std::io::Error),
+    /// The example is of another format than the columns.
+    #[error("the example has no such column")]
+    WrongFormat,
+}
+
+impl ColumnarError {
+    /// Returns the failure of the place that was written to, where that is what went wrong.
+    pub fn as_io(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::Open(error) => Some(error),
+            Self::Write(parquet::errors::ParquetError::External(source)) => source.downcast_ref(),
+            _ => None,
+        }
+    }
+}

@@ -121,6 +121,17 @@ pub struct Example {
     pub conversations: Vec<ConversationId>,
     /// Everyone who asked for or voted on its answers, sorted, without repeats.
     pub users: Vec<UserId>,
+    /// What ties the row to others, the prompt first: rows that share a key belong to one split (DS-1).
+    pub ties: Vec<Tie>,
+}
+
+/// A key that a row shares with others, since a moment that later feedback cannot change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tie {
+    /// Hash of a prompt, a conversation or a user.
+    pub key: ContentHash,
+    /// Since when the row has been tied to it. Whoever has once voted on a row stays tied to it.
+    pub at: Timestamp,
 }
 
 /// Part of the data set that a row belongs to.

@@ -4,4 +4,23 @@
 //! candidate becomes an example or an exclusion with a reason (DS-5), and a plan over small keys removes repeats and
 //! gives every example its split (DS-1).
 
+mod bonds;
+mod components;
+mod distance;
+mod edit;
+mod effective;
+mod endorsed;
+mod evidence;
 pub mod example;
+pub mod exclusion;
+pub mod harvest;
+pub mod label;
+mod pair;
+pub mod plan;
+mod poll;
+mod regenerate;
+mod text;
+mod timeline;
+
+pub use harvest::{Funnel, Harvest, harvest};
+pub use plan::{Placement, Plan, PlanKey, Planner};

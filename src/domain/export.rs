@@ -1,6 +1,8 @@
 //! What an export is while it runs and once it is done.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::ids::{ExportId, ProjectId};
@@ -37,6 +39,35 @@ impl ExportStatus {
     }
 }
 
+/// Why an export failed, as it is stored and shown; it holds no user data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportProblem {
+    /// The stable code, one of [`ExportProblem::CODES`].
+    pub code: String,
+    /// A sentence that helps.
+    pub detail: String,
+    /// What was left out of an export that would have been empty, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub n_exclusions: BTreeMap<String, u64>,
+}
+
+impl ExportProblem {
+    /// Nothing was left to export.
+    pub const NO_EXAMPLES: &'static str = "no_examples";
+    /// The place for files failed again and again.
+    pub const STORAGE_FAILED: &'static str = "storage_failed";
+    /// The database failed again and again.
+    pub const DATABASE_FAILED: &'static str = "database_failed";
+    /// Workers took the job again and again and did not come back.
+    pub const ATTEMPTS_EXHAUSTED: &'static str = "attempts_exhausted";
+    /// A bug of ours.
+    pub const INTERNAL: &'static str = "internal";
+
+    /// Every code, for the documentation and its test.
+    pub const CODES: &'static [&'static str] =
+        &[Self::NO_EXAMPLES, Self::STORAGE_FAILED, Self::DATABASE_FAILED, Self::ATTEMPTS_EXHAUSTED, Self::INTERNAL];
+}
+
 /// One run that produces data-set files, as it stands in the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Export {
@@ -54,8 +85,8 @@ pub struct Export {
     pub n_done: i64,
     /// Prompts to read; 0 until it is known.
     pub n_total: i64,
-    /// The code of what went wrong, for a failed export.
-    pub problem: Option<String>,
+    /// What went wrong, for a failed export.
+    pub problem: Option<ExportProblem>,
     /// The manifest, as JSON text, once completed.
     pub manifest: Option<String>,
     /// When it was asked for.

@@ -79,3 +79,31 @@ impl From<Vec<FieldError>> for ServiceError {
         Self::Invalid(errors)
     }
 }
+
+/// What a failure below the use cases means to whoever asked for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The database is away or overloaded; trying again may help.
+    DatabaseUnavailable,
+    /// The database's schema does not fit the program.
+    SchemaUnfit,
+    /// The place for files is away; trying again may help.
+    StorageUnavailable,
+    /// A file that should be there is not.
+    FileMissing,
+    /// A bug, or a row that somebody wrote past the program.
+    Broken,
+}
+
+impl ServiceError {
+    /// Tells what the failure means, for an error that is not the caller's fault.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Store(error) if error.is_retryable() => Failure::DatabaseUnavailable,
+            Self::Store(StoreError::SchemaTooNew { .. } | StoreError::SchemaTooOld { .. }) => Failure::SchemaUnfit,
+            Self::Blob(BlobError::NotFound) => Failure::FileMissing,
+            Self::Blob(BlobError::Failed(_)) => Failure::StorageUnavailable,
+            _ => Failure::Broken,
+        }
+    }
+}

@@ -1,1 +1,162 @@
-//! exports
+//! Exports as their users see them: asked for, looked at, withdrawn. `export_jobs` carries them out.
+
+use super::App;
+use super::detached::detached;
+use super::error::{Conflict, ServiceError};
+use super::ids::new_id;
+use super::recipes;
+use crate::blob::Folder;
+use crate::domain::export::{Export, ExportStatus};
+use crate::domain::ids::{ExportId, JobId};
+use crate::domain::json::Json;
+use crate::domain::principal::Principal;
+use crate::domain::recipe::{ExportRequest, Recipe};
+use crate::store::Access;
+use crate::store::audit::{self, AuditEntry};
+use crate::store::connection::Pool;
+use crate::store::exports::{self, NewExport};
+use crate::store::jobs;
+
+/// The most exports that one page lists.
+pub const MAX_PAGE: i64 = 200;
+
+/// A request that may be repeated: the client's key, and a hash of the request that it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The client's `Idempotency-Key`.
+    pub key: String,
+    /// Hash of the whole request.
+    pub request_hash: Vec<u8>,
+}
+
+/// Finds a shipped recipe by its name or an alias, parsed.
+pub fn shipped(name: &str) -> Option<Recipe> {
+    recipes::parse_toml(recipes::find_shipped(name)?.text).ok()
+}
+
+/// Reads the recipe of an export back as it was stored.
+pub(super) fn parse_recipe(stored: &str) -> Result<Recipe, ServiceError> {
+    let unreadable = ServiceError::Internal("a stored recipe cannot be read");
+    let Ok(value) = Json::parse(stored.as_bytes()) else { return Err(unreadable) };
+    Recipe::from_json(value, "").map_err(|_| unreadable)
+}
+
+/// Lists the names of the shipped recipes.
+pub fn shipped_names() -> Vec<&'static str> {
+    recipes::shipped_recipes().iter().map(|shipped| shipped.name).collect()
+}
+
+/// Asks for an export: the export, its job and the audit entry are written in one transaction. Tells whether it is new;
+/// the same request under the same idempotency key gives the export that the first one made.
+pub async fn request(
+    app: &App,
+    principal: &Principal,
+    request: ExportRequest,
+    idempotency: Option<Idempotency>,
+) -> Result<(Export, bool), ServiceError> {
+    let (app, principal) = (app.clone(), principal.clone());
+    detached(async move { insert(&app, &principal, &request, idempotency.as_ref()).await }).await
+}
+
+async fn insert(
+    app: &App,
+    principal: &Principal,
+    request: &ExportRequest,
+    idempotency: Option<&Idempotency>,
+) -> Result<(Export, bool), ServiceError> {
+    let (project_id, id, now) = (principal.project_id, ExportId(new_id()), app.clock.now());
+    let recipe =
+        serde_json::to_string(&request.recipe).map_err(|_| ServiceError::Internal("a recipe does not serialise"))?;
+    let new = NewExport {
+        project_id,
+        id,
+        recipe: &recipe,
+        directory: request.directory.as_deref(),
+        idempotency_key: idempotency.map(|given| given.key.as_str()),
+        request_hash: idempotency.map_or(&[], |given| &given.request_hash),
+        created_by: &principal.key_id,
+        created_at: now,
+    };
+    let mut tx = app.store.begin(Pool::Reading, "export.request", Access::Projects(&[project_id])).await?;
+    if !exports::insert(&mut tx, &new).await? {
+        let key = idempotency.ok_or(ServiceError::Internal("an export without a key was a repetition"))?;
+        let found = exports::find_by_idempotency_key(&mut tx, project_id, &key.key).await?;
+        tx.commit().await?;
+        let (export, request_hash) = found.ok_or(ServiceError::Internal("a repeated export is gone"))?;
+        let same = request_hash == key.request_hash;
+        return if same { Ok((export, false)) } else { Err(ServiceError::Conflict(Conflict::IdempotencyKey)) };
+    }
+    jobs::insert_export(&mut tx, JobId(new_id()), project_id, id, now).await?;
+    let entry = AuditEntry {
+        project_id,
+        audit_id: new_id(),
+        at: now,
+        actor: &principal.key_id,
+        action: "export.requested",
+        subject: &id.to_string(),
+        details: format!("{{\"format\":\"{}\"}}", request.recipe.format.as_str()),
+    };
+    audit::insert(&mut tx, &entry).await?;
+    let export = exports::find(&mut tx, project_id, id).await?;
+    tx.commit().await?;
+    app.new_job.notify_one();
+    Ok((export.ok_or(ServiceError::Internal("a new export is gone"))?, true))
+}
+
+/// Shows an export.
+pub async fn show(app: &App, principal: &Principal, id: ExportId) -> Result<Export, ServiceError> {
+    let (app, project_id) = (app.clone(), principal.project_id);
+    detached(async move {
+        let mut tx = app.store.begin(Pool::Reading, "export.show", Access::Projects(&[project_id])).await?;
+        let found = exports::find(&mut tx, project_id, id).await?;
+        tx.commit().await?;
+        found.ok_or(ServiceError::NotFound)
+    })
+    .await
+}
+
+/// Lists the project's exports, newest first, those before `before` only, at most `limit` and [`MAX_PAGE`].
+pub async fn list(
+    app: &App,
+    principal: &Principal,
+    before: Option<ExportId>,
+    limit: i64,
+) -> Result<Vec<Export>, ServiceError> {
+    let (app, project_id) = (app.clone(), principal.project_id);
+    detached(async move {
+        let mut tx = app.store.begin(Pool::Reading, "export.list", Access::Projects(&[project_id])).await?;
+        let found = exports::list(&mut tx, project_id, before, limit.clamp(1, MAX_PAGE)).await?;
+        tx.commit().await?;
+        Ok(found)
+    })
+    .await
+}
+
+/// Withdraws an export: from the commit on nobody can read its files, then they are deleted; the manifest stays as a
+/// record of what was handed out. Withdrawing again deletes what an earlier try left behind.
+pub async fn revoke(app: &App, principal: &Principal, id: ExportId) -> Result<(), ServiceError> {
+    let (app, principal) = (app.clone(), principal.clone());
+    detached(async move {
+        let (project_id, now) = (principal.project_id, app.clock.now());
+        let mut tx = app.store.begin(Pool::Reading, "export.revoke", Access::Projects(&[project_id])).await?;
+        let export = exports::find(&mut tx, project_id, id).await?.ok_or(ServiceError::NotFound)?;
+        if exports::revoke(&mut tx, project_id, id).await? {
+            let entry = AuditEntry {
+                project_id,
+                audit_id: new_id(),
+                at: now,
+                actor: &principal.key_id,
+                action: "export.revoked",
+                subject: &id.to_string(),
+                details: "{}".to_owned(),
+            };
+            audit::insert(&mut tx, &entry).await?;
+        } else if matches!(export.status, ExportStatus::Queued | ExportStatus::Running) {
+            return Err(ServiceError::Conflict(Conflict::ExportUnfinished));
+        }
+        tx.commit().await?;
+        let folder = Folder::Export { project_id, directory: export.directory, export_id: id };
+        Ok(app.blob.delete_folder(&folder).await?)
+    })
+    .await
+}

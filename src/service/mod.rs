@@ -8,13 +8,25 @@ pub mod compare;
 pub mod detached;
 pub mod error;
 pub mod experiments;
+pub mod export_card;
 pub mod export_files;
+pub mod export_folder;
+pub mod export_jobs;
+pub mod export_manifest;
+pub mod export_progress;
+mod export_read;
 pub mod export_run;
+pub mod export_scratch;
+mod export_spill;
+pub mod export_stats;
 pub mod exports;
 pub mod ids;
 pub mod ingest;
 mod ingest_writer;
+pub mod instance;
 pub mod keys;
+pub mod readiness;
+pub mod recipes;
 
 use std::sync::Arc;
 
@@ -37,13 +49,15 @@ pub struct App {
     pub ingest: ingest::IngestQueue,
     /// Keys that were looked up a moment ago.
     pub keys: authenticate::KeyCache,
+    /// Wakes a worker of this process when a job is queued; others find it when they look.
+    pub new_job: Arc<tokio::sync::Notify>,
 }
 
 impl App {
     /// Puts the parts together and starts the ingest writers, which run until the last clone of the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
         let ingest = ingest::IngestQueue::start(store.clone());
-        Self { store, blob, clock, ingest, keys: authenticate::KeyCache::default() }
+        Self { store, blob, clock, ingest, keys: authenticate::KeyCache::default(), new_job: Arc::default() }
     }
 }
 

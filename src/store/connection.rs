@@ -6,6 +6,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use super::error::StoreError;
+use super::migrations::{SchemaVersion, read_version};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
 
 /// How many connections each kind of work may hold, so that an export cannot starve ingest.
@@ -123,6 +125,12 @@ impl Store {
         Ok(())
     }
 
+    /// Reads where the schema stands, over a connection of the pool.
+    pub async fn schema_version(&self) -> Result<SchemaVersion, StoreError> {
+        let mut connection = self.reading.acquire().await?;
+        read_version(&mut connection).await
+    }
+
     /// Checks at start that the server cannot lose what it acknowledges (ACK-1) and that row-level security holds the
     /// role that the service works as (TEN-1).
     pub async fn check_server(&self) -> Result<ServerReport, StoreError> {
@@ -133,6 +141,7 @@ impl Store {
             synchronous_commit: row.try_get("synchronous_commit")?,
             full_page_writes: row.try_get("full_page_writes")?,
             role: row.try_get("role")?,
+            now: row.try_get("now")?,
         };
         for (setting, value) in [
             ("fsync", &report.fsync),
@@ -178,6 +187,8 @@ pub struct ServerReport {
     pub full_page_writes: String,
     /// Role that the service works as.
     pub role: String,
+    /// The present moment by the server's clock.
+    pub now: Timestamp,
 }
 
 fn reach(access: Access<'_>) -> String {
@@ -223,10 +234,11 @@ pub fn pool_options(size: u32) -> PgPoolOptions {
 ///
 /// A `begin` that was cancelled leaves its connection inside an open transaction, in which the next borrower's
 /// autocommit statements would succeed and never be committed (sqlx 0.9, transact-rs/sqlx#4385). Inside one, `now()`
-/// stands still while `statement_timestamp()` moves on.
+/// stands still while `statement_timestamp()` moves on. The statement goes out as one simple message: of a prepared
+/// one each message is a statement with a time of its own, and every connection would look dirty.
 async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let row =
-        sqlx::query("select pg_current_xact_id_if_assigned() is null and now() = statement_timestamp() as is_clean")
+        sqlx::raw_sql("select pg_current_xact_id_if_assigned() is null and now() = statement_timestamp() as is_clean")
             .fetch_one(&mut *connection)
             .await?;
     let is_clean: bool = row.try_get("is_clean")?;

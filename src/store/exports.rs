@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
-use crate::domain::export::{Export, ExportStatus};
+use crate::domain::export::{Export, ExportProblem, ExportStatus};
 use crate::domain::ids::{ExportId, ProjectId};
 
 /// An export that is asked for.
@@ -194,9 +194,11 @@ pub async fn fail(
     tx: &mut Tx,
     project: ProjectId,
     id: ExportId,
-    problem: &str,
+    problem: &ExportProblem,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    let wrong = |_| StoreError::Inconsistent { table: "exports", column: "problem" };
+    let problem = serde_json::to_string(problem).map_err(wrong)?;
     let done = sqlx::query(
         "-- store::exports::fail
          update exports
@@ -232,17 +234,19 @@ pub async fn revoke(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<boo
 }
 
 fn from_row(row: &PgRow) -> Result<Export, StoreError> {
+    let wrong = |column| StoreError::Inconsistent { table: "exports", column };
+    let problem: Option<&str> = row.try_get("problem")?;
     let status: &str = row.try_get("status")?;
     let status = ExportStatus::WORDS.iter().find(|(word, _)| *word == status).map(|(_, status)| *status);
     Ok(Export {
         id: ExportId(row.try_get("export_id")?),
         project_id: ProjectId(row.try_get("project_id")?),
-        status: status.ok_or(StoreError::Inconsistent { table: "exports", column: "status" })?,
+        status: status.ok_or_else(|| wrong("status"))?,
         recipe: row.try_get("recipe")?,
         directory: row.try_get("directory")?,
         n_done: row.try_get("n_done")?,
         n_total: row.try_get("n_total")?,
-        problem: row.try_get("problem")?,
+        problem: problem.map(serde_json::from_str).transpose().map_err(|_| wrong("problem"))?,
         manifest: row.try_get("manifest")?,
         created_at: row.try_get("created_at")?,
         finished_at: row.try_get("finished_at")?,

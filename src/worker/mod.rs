@@ -1,1 +1,96 @@
-//! worker
+//! The worker: claims a job, lets the service carry it out, renews the lease meanwhile.
+//!
+//! It knows use cases only: nothing of SQL, files or columns. Any number of workers may run against one database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::service::App;
+use crate::service::detached::spawn;
+use crate::service::export_jobs::{self, ExportJob};
+use crate::service::export_progress::Progress;
+
+/// How long a job is held without a sign of life, by the database's clock.
+const LEASE: Duration = Duration::from_secs(30);
+/// How often a sign of life is given and the progress recorded.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long an idle worker waits before it looks again; a job queued by this process wakes it at once.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long it waits when the database does not answer.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts a worker, which runs until it is stopped.
+    pub fn start(app: App) -> Self {
+        let stop = CancellationToken::new();
+        let task = spawn(work(app, stop.clone()));
+        Self { stop, task }
+    }
+
+    /// Stops the worker: a job that it is at is given back, to be taken by another at once.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if self.task.await.is_err() {
+            tracing::error!("the worker ended without coming to a stop");
+        }
+    }
+}
+
+async fn work(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match export_jobs::claim(&app, LEASE).await {
+            Ok(Some(job)) => carry_out(&app, job, &stop).await,
+            Ok(None) => {
+                tokio::select! {
+                    () = stop.cancelled() => (),
+                    () = app.new_job.notified() => (),
+                    () = tokio::time::sleep(IDLE) => (),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the worker cannot look for jobs");
+                let _stopped = tokio::time::timeout(AFTER_FAILURE, stop.cancelled()).await;
+            }
+        }
+    }
+}
+
+/// Carries a job out in a task of its own, and renews its lease until the task ends.
+async fn carry_out(app: &App, job: ExportJob, stop: &CancellationToken) {
+    let stop = stop.child_token();
+    let progress = Arc::new(Progress::default());
+    let mut run = {
+        let (app, progress, stop) = (app.clone(), Arc::clone(&progress), stop.clone());
+        spawn(async move { export_jobs::carry_out(&app, &job, &progress, &stop).await })
+    };
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            ended = &mut run => {
+                if ended.is_err() {
+                    // Its lease ends by itself, and the attempt is counted.
+                    tracing::error!(export.id = job.export_id(), "an export broke off");
+                }
+                return;
+            }
+            _ = heartbeat.tick() => match export_jobs::renew(app, &job, &progress).await {
+                Ok(true) => (),
+                // The job may have ended between the tick and the answer; otherwise there is no use in going on.
+                Ok(false) => stop.cancel(),
+                Err(error) => tracing::warn!(export.id = job.export_id(), error = %error, "a lease was not renewed"),
+            },
+        }
+    }
+}

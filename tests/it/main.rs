@@ -1,7 +1,11 @@
 //! The one integration-test binary.
 
+mod cli;
 mod compare;
+mod export;
+mod faults;
 mod postgres;
 mod report;
+mod routes;
 mod stats;
 mod support;

@@ -1,0 +1,263 @@
+//! `afterword export`: runs a recipe and writes the data set into a folder, with a progress bar and a summary.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use super::recipe;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::ProjectId;
+use crate::domain::recipe::Recipe;
+use crate::domain::selection::Selection;
+use crate::service::App;
+use crate::service::export_card::sentence;
+use crate::service::export_folder::{FolderError, export_to_folder};
+use crate::service::export_manifest::{Manifest, commands};
+use crate::service::export_progress::{Look, Phase, Progress};
+use crate::service::export_run::RunError;
+
+/// How often the progress bar looks at the run.
+const TICK: Duration = Duration::from_millis(100);
+/// Reasons that the summary shows; the card has all of them.
+const N_REASONS: usize = 8;
+
+/// Arguments of `afterword export`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A shipped recipe (`afterword recipe list`) or the path of a recipe file.
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: String,
+    /// The folder to write; it must be absent or empty.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace an earlier export in the folder.
+    #[arg(long)]
+    force: bool,
+    /// Export this project; not needed where there is only one.
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    #[command(flatten)]
+    selection: SelectionArgs,
+}
+
+/// What takes the place of the recipe's selection, part by part.
+#[derive(Debug, Default, clap::Args)]
+struct SelectionArgs {
+    /// Only answers of this model; may be given several times.
+    #[arg(long, value_name = "MODEL")]
+    model: Vec<String>,
+    /// Only answers that this experiment chose the model of.
+    #[arg(long, value_name = "KEY")]
+    experiment: Option<String>,
+    /// Only answers of this variant; may be given several times.
+    #[arg(long, value_name = "VARIANT")]
+    variant: Vec<String>,
+    /// Only this kind of work; may be given several times.
+    #[arg(long, value_name = "TASK")]
+    task: Vec<String>,
+    /// Only this language; may be given several times.
+    #[arg(long, value_name = "TAG")]
+    language: Vec<String>,
+    /// Only answers received at or after this day or moment (UTC).
+    #[arg(long, value_name = "DATE|TIME", value_parser = moment)]
+    from: Option<Timestamp>,
+    /// Only answers received before this day or moment (UTC).
+    #[arg(long, value_name = "DATE|TIME", value_parser = moment)]
+    to: Option<Timestamp>,
+}
+
+/// Reads a day (its midnight, UTC) or an RFC 3339 moment.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|moment| moment.with_timezone(&Utc)))
+        .map_err(|_| "expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z".to_owned())
+}
+
+impl SelectionArgs {
+    fn apply(&self, selection: &mut Selection) -> Result<(), &'static str> {
+        for (given, kept) in [
+            (&self.model, &mut selection.models),
+            (&self.variant, &mut selection.variants),
+            (&self.task, &mut selection.tasks),
+            (&self.language, &mut selection.languages),
+        ] {
+            if !given.is_empty() {
+                kept.clone_from(given);
+            }
+        }
+        selection.experiment = self.experiment.clone().or(selection.experiment.take());
+        selection.from = self.from.or(selection.from);
+        selection.to = self.to.or(selection.to);
+        match (selection.from, selection.to) {
+            (Some(from), Some(to)) if from >= to => Err("--to must be later than --from"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Args {
+    /// Returns the recipe that was asked for; the error is one line for the person at the command line.
+    fn recipe(&self) -> Result<Recipe, String> {
+        let mut recipe = recipe::choose(&self.recipe).map_err(|error| error.to_string())?;
+        self.selection.apply(&mut recipe.selection)?;
+        Ok(recipe)
+    }
+}
+
+/// Runs the export in the project and says what came of it.
+async fn export(app: &App, project_id: ProjectId, recipe: &Recipe, args: &Args) -> anyhow::Result<ExitCode> {
+    let (progress, stop) = (Arc::new(Progress::default()), CancellationToken::new());
+    let bar = ProgressBar::no_length();
+    let outcome = {
+        let run = export_to_folder(app, project_id, recipe, &args.out, args.force, &progress, &stop);
+        let mut run = std::pin::pin!(run);
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                outcome = &mut run => break outcome,
+                _ = tick.tick() => show(&bar, progress.look()),
+                // The run is asked to stop, not cut off: it removes what it has written.
+                _ = &mut interrupt, if !stop.is_cancelled() => stop.cancel(),
+            }
+        }
+    };
+    bar.finish_and_clear();
+    match outcome {
+        Ok(manifest) => {
+            write!(io::stdout().lock(), "{}", summary(&manifest, &args.out))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            let line = match &error {
+                FolderError::Run(RunError::NoExamples(problem)) => format!("{}: {}", problem.code, problem.detail),
+                FolderError::Run(error) => with_cause(error),
+                error => format!("{}: {error}", args.out.display()),
+            };
+            writeln!(io::stderr().lock(), "error: {line}")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Adds what the operating system says, such as that the disk is full, where it is behind the failure.
+fn with_cause(error: &RunError) -> String {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error_behind) = cause {
+        if let Some(io) = error_behind.downcast_ref::<io::Error>() {
+            return format!("{error}: {}", io.kind());
+        }
+        cause = error_behind.source();
+    }
+    error.to_string()
+}
+
+fn show(bar: &ProgressBar, look: Look) {
+    let (what, of) = match look.phase {
+        Phase::Reading => ("reading", "prompts"),
+        Phase::Writing => ("writing", "rows"),
+        Phase::Publishing => ("copying", ""),
+    };
+    let template = if look.n_total == 0 {
+        format!("{{spinner}} {what}")
+    } else {
+        format!("{{spinner}} {what} {{wide_bar}} {{human_pos}} of {{human_len}} {of}, {{eta}} left")
+    };
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar.set_length(look.n_total);
+    bar.set_position(look.n_done);
+}
+
+/// Says what an export holds, what it left out, where it is, and what to do with it.
+fn summary(manifest: &Manifest, out: &Path) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _written = write_summary(&mut text, manifest, out);
+    text
+}
+
+fn write_summary(text: &mut String, manifest: &Manifest, out: &Path) -> std::fmt::Result {
+    let folder = out.display().to_string();
+    writeln!(text, "{} rows written to {folder}\n", HumanCount(manifest.n_examples))?;
+    for (config, splits) in &manifest.configs {
+        for (split, files) in splits {
+            let n_rows: u64 = files.iter().map(|file| file.rows).sum();
+            let n_bytes: u64 = files.iter().map(|file| file.bytes).sum();
+            let (rows, bytes) = (HumanCount(n_rows).to_string(), HumanBytes(n_bytes).to_string());
+            writeln!(text, "  {config:15} {split:11} {rows:>12} rows {bytes:>12}")?;
+        }
+    }
+    let n_excluded: u64 = manifest.n_exclusions.values().sum();
+    if n_excluded > 0 {
+        let (left_out, all) = (HumanCount(n_excluded), HumanCount(manifest.funnel.n_candidates));
+        writeln!(text, "\n{left_out} of {all} candidates left out:")?;
+        let mut reasons: Vec<_> = manifest.n_exclusions.iter().collect();
+        reasons.sort_by_key(|(reason, n)| (std::cmp::Reverse(**n), **reason));
+        for (reason, n) in reasons.iter().take(N_REASONS) {
+            writeln!(text, "  {:>8}  {reason}: {}", HumanCount(**n).to_string(), sentence(reason))?;
+        }
+        if reasons.len() > N_REASONS {
+            writeln!(text, "  and {} more reasons, see README.md there", reasons.len() - N_REASONS)?;
+        }
+    }
+    for (place, warning) in manifest.warnings.iter().enumerate() {
+        writeln!(text, "{}warning: {warning}", if place == 0 { "\n" } else { "" })?;
+    }
+    let config = manifest.default_config;
+    writeln!(text, "\nload   datasets.load_dataset({folder:?}, \"{config}\")")?;
+    for command in commands(manifest.format, &shell_quoted(&folder)) {
+        writeln!(text, "train  {command}")?;
+    }
+    Ok(())
+}
+
+/// Quotes a path for a POSIX shell where that is needed.
+fn shell_quoted(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%=".contains(&byte);
+    if path.bytes().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_takes_the_place_of_the_recipes_selection() {
+        let mut selection = Selection {
+            models: vec!["old".to_owned()],
+            experiment: Some("e".to_owned()),
+            to: Some(moment("2026-01-02").unwrap()),
+            ..Selection::default()
+        };
+        let given = SelectionArgs {
+            model: vec!["a".to_owned(), "b".to_owned()],
+            from: Some(moment("2026-01-01T06:00:00+06:00").unwrap()),
+            ..SelectionArgs::default()
+        };
+
+        given.apply(&mut selection).unwrap();
+
+        assert_eq!((selection.models, selection.experiment.as_deref()), (given.model.clone(), Some("e")));
+        assert_eq!(selection.from, Some(moment("2026-01-01").unwrap()));
+        let late = SelectionArgs { from: Some(moment("2026-01-02").unwrap()), ..SelectionArgs::default() };
+        let mut bounded = Selection { to: Some(moment("2026-01-02").unwrap()), ..Selection::default() };
+        assert_eq!(late.apply(&mut bounded), Err("--to must be later than --from"));
+        assert!(moment("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_path_is_quoted_only_where_a_shell_needs_it() {
+        assert_eq!(shell_quoted("/data/dpo-1"), "/data/dpo-1");
+        assert_eq!(shell_quoted("my data"), "'my data'");
+        assert_eq!(shell_quoted("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,92 @@
+//! Edits: the user's own better answer, where it is another version of the model's and not another answer.
+
+use super::distance;
+use super::effective::{Group, Target, Voter};
+use super::exclusion::{
+    EDIT_NOT_ACCEPTED, EDIT_TOO_LARGE, EDIT_TOO_SMALL, EDIT_TRUNCATED, EDIT_UNCHANGED, EMPTY_TEXT, NOT_SELECTED,
+    RETRACTED,
+};
+use super::text::{self, Reason};
+use super::timeline::Timeline;
+use crate::domain::clock::Timestamp;
+use crate::domain::feedback::{Feedback, Reaction, Signal};
+use crate::domain::recipe::{Format, Options};
+
+/// The rule's word.
+pub(super) const RULE: &str = "edit_accepted";
+
+/// One voter's edits of one answer.
+pub(super) struct Edit<'a> {
+    pub(super) place: usize,
+    pub(super) voter: Voter<'a>,
+    /// The latest version: its item, or why it is no example.
+    pub(super) versions: Timeline<Result<usize, Reason>>,
+}
+
+impl<'a> Edit<'a> {
+    /// Returns the version that counts with its text and since when it has counted.
+    pub(super) fn current(&self, group: &Group<'a>) -> Option<(&'a Feedback, &'a str, Timestamp)> {
+        let version = self.versions.last()?;
+        let item: &'a Feedback = group.items[(*version).ok()?];
+        let Reaction::Edit { text, .. } = &item.reaction else { return None };
+        Some((item, text, self.versions.since(|other| other == version)?))
+    }
+
+    /// Returns why no version counts.
+    pub(super) fn reason(&self) -> Reason {
+        self.versions.last().and_then(|version| version.err()).unwrap_or(RETRACTED)
+    }
+}
+
+/// Collects the edits of a group, checked for a format.
+pub(super) fn edits<'a>(group: &Group<'a>, format: Format, options: &Options) -> Vec<Edit<'a>> {
+    let mut edits = Vec::new();
+    for (target, chains) in group.targets(Signal::Edit) {
+        let Target::Answer(place) = target else { continue };
+        for chain in chains {
+            let versions = chain.items.map(|item| {
+                let item = item.ok_or(RETRACTED)?;
+                check(group, place, item, format, options).map(|()| item)
+            });
+            let arrived = group.completions[place].received_at;
+            edits.push(Edit { place, voter: chain.voter, versions: versions.not_before(arrived) });
+        }
+    }
+    edits
+}
+
+fn check(group: &Group, place: usize, item: usize, format: Format, options: &Options) -> Result<(), Reason> {
+    let completion = group.completions[place];
+    let Reaction::Edit { text: edited, accepted, truncated } = &group.items[item].reaction else {
+        return Err(RETRACTED);
+    };
+    if !accepted {
+        return Err(EDIT_NOT_ACCEPTED);
+    }
+    if *truncated {
+        return Err(EDIT_TRUNCATED);
+    }
+    if edited.trim().is_empty() {
+        return Err(EMPTY_TEXT);
+    }
+    let original = text::answer(completion)?;
+    let distance = distance::normalised(&original, edited);
+    if distance <= 0.0 {
+        return Err(EDIT_UNCHANGED);
+    }
+    if distance < options.edit_min_distance {
+        return Err(EDIT_TOO_SMALL);
+    }
+    if distance > options.edit_max_distance {
+        return Err(EDIT_TOO_LARGE);
+    }
+    if !completion.selected {
+        return Err(NOT_SELECTED);
+    }
+    text::check(completion, options)?;
+    let prompt = text::prompt_turns(completion, options)?;
+    match format {
+        Format::Preference => text::check_length(&prompt, &[&original, edited], options),
+        Format::Sft => text::check_length(&prompt, &[edited], options),
+    }
+}

@@ -1,0 +1,264 @@
+//! What the rules say about two answers to one prompt, rule by rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effective::{Chain, Group, Target, Voter};
+use super::example::Exclusions;
+use super::exclusion::{
+    BOTH_BAD, LABELS_NOT_OPPOSED, OTHER_PROMPT_OR_UNKNOWN, RATING_DIFFERENCE_TOO_SMALL, RATINGS_INCOMPARABLE, TIE,
+    TOO_MANY_ANSWERS,
+};
+use super::label::{NEGATIVE, POSITIVE, judgement, signal, votes};
+use super::poll::{Ballot, Choice, Poll, Side, Support, Vote};
+use super::timeline::Timeline;
+use crate::domain::clock::Timestamp;
+use crate::domain::feedback::{Outcome, Points, Reaction, ShownFirst, Signal};
+use crate::domain::recipe::{Options, PairScope};
+
+/// Of how many answers to one prompt thumbs and ratings are compared with each other, the first ones judged: pairs
+/// grow with the square of the answers, and a popular prompt has thousands.
+pub(super) const MAX_COMPARED_ANSWERS: usize = 32;
+
+/// What one rule says about two answers; they are the sides, the smaller place in the group on the left.
+pub(super) struct Evidence<'a> {
+    pub(super) rule: &'static str,
+    pub(super) signal: Signal,
+    pub(super) standing: Timeline<Choice>,
+    /// What supports the side that stands, where one does.
+    pub(super) support: Option<Support>,
+    pub(super) voters: Vec<(Voter<'a>, Timestamp)>,
+}
+
+/// Two answers by their places, the smaller first.
+pub(super) type Pair = (usize, usize);
+
+/// All evidence on all pairs of a group, the strongest rule first, and what cannot be a pair.
+#[derive(Default)]
+pub(super) struct Candidates<'a> {
+    pub(super) pairs: BTreeMap<Pair, Vec<Evidence<'a>>>,
+    pub(super) exclusions: Exclusions,
+}
+
+impl<'a> Candidates<'a> {
+    /// Collects what preferences, thumbs and ratings say.
+    pub(super) fn of_votes(group: &Group<'a>, options: &Options) -> Self {
+        let mut candidates = Self::default();
+        candidates.add_preferences(group, options);
+        candidates.add_thumbs(group, options);
+        if options.pair_scope == PairScope::Prompt {
+            candidates.add_labels(group, options);
+        }
+        candidates.add_ratings(group, options);
+        candidates
+    }
+
+    /// Collects what preferences say.
+    pub(super) fn of_preferences(group: &Group<'a>, options: &Options) -> Self {
+        let mut candidates = Self::default();
+        candidates.add_preferences(group, options);
+        candidates
+    }
+
+    pub(super) fn add(&mut self, pair: Pair, evidence: Evidence<'a>) {
+        self.pairs.entry(pair).or_default().push(evidence);
+    }
+
+    fn add_poll(
+        &mut self,
+        pair: Pair,
+        rule: &'static str,
+        signal: Signal,
+        ballots: Vec<Ballot<'a>>,
+        options: &Options,
+    ) {
+        let Some(poll) = Poll::new(ballots, options) else { return };
+        let support = match poll.standing.last() {
+            Some(Choice::Side(side)) => Some(poll.support(*side)),
+            _ => None,
+        };
+        let voters = poll.voters();
+        self.add(pair, Evidence { rule, signal, standing: poll.standing, support, voters });
+    }
+
+    fn add_preferences(&mut self, group: &Group<'a>, options: &Options) {
+        for (target, chains) in group.targets(Signal::Preference) {
+            let Target::Pair(left, right) = target else {
+                self.exclusions.add(OTHER_PROMPT_OR_UNKNOWN);
+                continue;
+            };
+            let ballots = chains.iter().map(|chain| ballot(chain, |item| preference(group, item, left))).collect();
+            self.add_poll((left, right), "preference", Signal::Preference, ballots, options);
+        }
+    }
+
+    /// A user's thumb up on one answer and down on another.
+    fn add_thumbs(&mut self, group: &Group<'a>, options: &Options) {
+        let mut by_pair: BTreeMap<Pair, Vec<Ballot<'a>>> = BTreeMap::new();
+        for (voter, judged) in self.by_voter(group, Signal::Thumb) {
+            for (left, right) in pairs(&judged) {
+                let votes = Timeline::zip(&left.1.items, &right.1.items, |left, right| {
+                    let (left, right) = ((*left?)?, (*right?)?);
+                    let judged = |item: usize| judgement(&group.items[item].reaction, options);
+                    let side = match (judged(left), judged(right)) {
+                        (Some(POSITIVE), Some(NEGATIVE)) => Side::Left,
+                        (Some(NEGATIVE), Some(POSITIVE)) => Side::Right,
+                        _ => return None,
+                    };
+                    let choice = Choice::Side(side);
+                    Some(Vote { choice, strength: None, shown_first: None, items: [left, right] })
+                });
+                by_pair.entry((left.0, right.0)).or_default().push(Ballot { voter, votes });
+            }
+        }
+        for (pair, ballots) in by_pair {
+            self.add_poll(pair, "thumb_up_down", Signal::Thumb, ballots, options);
+        }
+    }
+
+    /// A user's higher rating of one answer than of another.
+    fn add_ratings(&mut self, group: &Group<'a>, options: &Options) {
+        let mut by_pair: BTreeMap<Pair, Vec<Ballot<'a>>> = BTreeMap::new();
+        for (voter, judged) in self.by_voter(group, Signal::Rating) {
+            for (left, right) in pairs(&judged) {
+                let votes = Timeline::zip(&left.1.items, &right.1.items, |left, right| {
+                    let items = [(*left?)?, (*right?)?];
+                    let [left, right] = items.map(|item| rating(&group.items[item].reaction));
+                    let (choice, strength) = compare_ratings(left?, right?, options);
+                    Some(Vote { choice, strength, shown_first: None, items })
+                });
+                by_pair.entry((left.0, right.0)).or_default().push(Ballot { voter, votes });
+            }
+        }
+        for (pair, ballots) in by_pair {
+            self.add_poll(pair, "rating_higher", Signal::Rating, ballots, options);
+        }
+    }
+
+    /// Opposite majority verdicts on two answers, whoever gave them.
+    fn add_labels(&mut self, group: &Group<'a>, options: &Options) {
+        let mut judged: Vec<(usize, Poll<'a>)> = (0..group.completions.len())
+            .filter_map(|place| votes(group, place, options).map(|poll| (place, poll)))
+            .collect();
+        self.keep_first(&mut judged, |(place, poll)| {
+            (poll.standing.first(|_| true).max(Some(group.completions[*place].received_at)), *place)
+        });
+        for (nth, (left, of_left)) in judged.iter().enumerate() {
+            for (right, of_right) in &judged[nth + 1..] {
+                let ever = |poll: &Poll, side| {
+                    let for_side = |vote: &Option<Vote>| vote.is_some_and(|vote| vote.choice == Choice::Side(side));
+                    poll.ballots.iter().any(|ballot| ballot.votes.first(for_side).is_some())
+                };
+                let opposed = ever(of_left, POSITIVE) && ever(of_right, NEGATIVE)
+                    || ever(of_left, NEGATIVE) && ever(of_right, POSITIVE);
+                if opposed {
+                    self.add((*left, *right), labels(group, of_left, of_right));
+                }
+            }
+        }
+    }
+
+    /// Returns the answers that each user has judged with a signal, by place.
+    fn by_voter<'g>(
+        &mut self,
+        group: &'g Group<'a>,
+        signal: Signal,
+    ) -> BTreeMap<Voter<'a>, Vec<(usize, &'g Chain<'a>)>> {
+        let mut by_voter: BTreeMap<Voter<'a>, Vec<(usize, &Chain<'a>)>> = BTreeMap::new();
+        for (target, chains) in group.targets(signal) {
+            if let Target::Answer(place) = target {
+                for chain in chains {
+                    by_voter.entry(chain.voter).or_default().push((place, chain));
+                }
+            }
+        }
+        for judged in by_voter.values_mut() {
+            self.keep_first(judged, |(place, chain)| {
+                (chain.items.first(|_| true).max(Some(group.completions[*place].received_at)), *place)
+            });
+        }
+        by_voter
+    }
+
+    /// Keeps the first answers that were judged, by place; each further one is left out.
+    fn keep_first<T>(&mut self, judged: &mut Vec<T>, order: impl Fn(&T) -> (Option<Timestamp>, usize)) {
+        if judged.len() > MAX_COMPARED_ANSWERS {
+            judged.sort_by_key(&order);
+            for _ in judged.drain(MAX_COMPARED_ANSWERS..) {
+                self.exclusions.add(TOO_MANY_ANSWERS);
+            }
+            judged.sort_by_key(|item| order(item).1);
+        }
+    }
+}
+
+fn pairs<T>(judged: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    judged.iter().enumerate().flat_map(|(nth, left)| judged[nth + 1..].iter().map(move |right| (left, right)))
+}
+
+fn ballot<'a>(chain: &Chain<'a>, vote: impl Fn(usize) -> Option<Vote>) -> Ballot<'a> {
+    Ballot { voter: chain.voter, votes: chain.items.map(|item| vote((*item)?)) }
+}
+
+/// Reads a preference as a vote between the answer at `left` and the other one.
+fn preference(group: &Group, item: usize, left: usize) -> Option<Vote> {
+    let feedback = group.items[item];
+    let Reaction::Preference { outcome, strength, shown_first, .. } = &feedback.reaction else { return None };
+    let this = if feedback.completion_id == group.completions[left].id { Side::Left } else { Side::Right };
+    let choice = match outcome {
+        Outcome::Better => Choice::Side(this),
+        Outcome::Worse => Choice::Side(this.other()),
+        Outcome::Tie => Choice::Neither(TIE),
+        Outcome::BothBad => Choice::Neither(BOTH_BAD),
+    };
+    let shown_first = match shown_first {
+        ShownFirst::This => Some(this),
+        ShownFirst::Against => Some(this.other()),
+        ShownFirst::Unknown => None,
+    };
+    Some(Vote { choice, strength: *strength, shown_first, items: [item; 2] })
+}
+
+fn rating(reaction: &Reaction) -> Option<(f64, Option<Points>)> {
+    match reaction {
+        Reaction::Rating { value, points } => Some((*value, *points)),
+        _ => None,
+    }
+}
+
+/// Compares two ratings of one user: points with points of the same scale, bare values with bare values.
+fn compare_ratings(
+    left: (f64, Option<Points>),
+    right: (f64, Option<Points>),
+    options: &Options,
+) -> (Choice, Option<f64>) {
+    let same = |left: f64, right: f64| left.total_cmp(&right).is_eq();
+    let (difference, enough) = match (left.1, right.1) {
+        (Some(left), Some(right)) if same(left.min, right.min) && same(left.max, right.max) => {
+            (left.score - right.score, options.rating_min_points)
+        }
+        (None, None) => (left.0 - right.0, options.rating_min_difference),
+        _ => return (Choice::Neither(RATINGS_INCOMPARABLE), None),
+    };
+    // 0.9 - 0.65 is a little less than 0.25 in floating point.
+    if difference.abs() < f64::EPSILON.max(enough - 1e-9) {
+        return (Choice::Neither(RATING_DIFFERENCE_TOO_SMALL), None);
+    }
+    (Choice::Side(if difference > 0.0 { Side::Left } else { Side::Right }), Some(difference.abs()))
+}
+
+fn labels<'a>(group: &Group<'a>, left: &Poll<'a>, right: &Poll<'a>) -> Evidence<'a> {
+    let standing = Timeline::zip(&left.standing, &right.standing, |left, right| match (left, right) {
+        (Some(Choice::Side(POSITIVE)), Some(Choice::Side(NEGATIVE))) => Choice::Side(Side::Left),
+        (Some(Choice::Side(NEGATIVE)), Some(Choice::Side(POSITIVE))) => Choice::Side(Side::Right),
+        (Some(Choice::Neither(reason)), _) | (_, Some(Choice::Neither(reason))) => Choice::Neither(reason),
+        _ => Choice::Neither(LABELS_NOT_OPPOSED),
+    });
+    let support = match standing.last() {
+        Some(Choice::Side(Side::Left)) => Some(left.support(POSITIVE).join(right.support(NEGATIVE))),
+        Some(Choice::Side(Side::Right)) => Some(left.support(NEGATIVE).join(right.support(POSITIVE))),
+        _ => None,
+    };
+    let signal = support.as_ref().map_or(Signal::Thumb, |support| signal(group, &support.items));
+    let voters: BTreeSet<(Voter, Timestamp)> = left.voters().into_iter().chain(right.voters()).collect();
+    Evidence { rule: "labels_opposed", signal, standing, support, voters: voters.into_iter().collect() }
+}

@@ -1,0 +1,134 @@
+//! Why something became no example: the words that exports, cards and documents print.
+
+/// Both answers were called equally good.
+pub const TIE: &str = "tie";
+/// Both answers were called bad.
+pub const BOTH_BAD: &str = "both_bad";
+/// No side reached `min_agreement`.
+pub const VOTES_DISAGREE: &str = "votes_disagree";
+/// Fewer votes than `min_votes`.
+pub const TOO_FEW_VOTES: &str = "too_few_votes";
+/// Every vote was taken back.
+pub const RETRACTED: &str = "retracted";
+/// Two rules prefer opposite answers.
+pub const RULES_CONTRADICT: &str = "rules_contradict";
+/// The other answer is absent or answers another prompt.
+pub const OTHER_PROMPT_OR_UNKNOWN: &str = "other_prompt_or_unknown";
+/// The two answers are not labelled positive and negative.
+pub const LABELS_NOT_OPPOSED: &str = "labels_not_opposed";
+/// The ratings are closer than the recipe asks for.
+pub const RATING_DIFFERENCE_TOO_SMALL: &str = "rating_difference_too_small";
+/// The ratings are on different scales.
+pub const RATINGS_INCOMPARABLE: &str = "ratings_incomparable";
+/// The user did not keep the edit.
+pub const EDIT_NOT_ACCEPTED: &str = "edit_not_accepted";
+/// The edited text was cut on its way.
+pub const EDIT_TRUNCATED: &str = "edit_truncated";
+/// The edit changed nothing but white space or case.
+pub const EDIT_UNCHANGED: &str = "edit_unchanged";
+/// The edit is smaller than `edit_min_distance`.
+pub const EDIT_TOO_SMALL: &str = "edit_too_small";
+/// The edit is larger than `edit_max_distance`.
+pub const EDIT_TOO_LARGE: &str = "edit_too_large";
+/// The answer was replaced after a failure.
+pub const REGENERATE_AFTER_FAILURE: &str = "regenerate_after_failure";
+/// Nobody showed that the replacement is good.
+pub const REGENERATE_KEPT_UNPROVEN: &str = "regenerate_kept_unproven";
+/// Somebody liked the replaced answer.
+pub const REGENERATE_REPLACED_LIKED: &str = "regenerate_replaced_liked";
+/// One voter reacted to more answers of one prompt than are compared.
+pub const TOO_MANY_ANSWERS: &str = "too_many_answers";
+/// The answer won one comparison and lost another.
+pub const WON_AND_LOST: &str = "won_and_lost";
+/// The answer's label is negative.
+pub const NEGATIVE_LABEL: &str = "negative_label";
+/// Nothing says that the answer is worth imitating.
+pub const NOT_ENDORSED: &str = "not_endorsed";
+/// The selection lets none of its answers through.
+pub const NOT_SELECTED: &str = "not_selected";
+/// Consent to training is absent or refused.
+pub const CONSENT_MISSING: &str = "consent_missing";
+/// Nobody recorded why the model stopped.
+pub const FINISH_REASON_MISSING: &str = "finish_reason_missing";
+/// The model did not stop by itself.
+pub const FINISH_REASON_NOT_STOP: &str = "finish_reason_not_stop";
+/// Tools were offered, called or answered.
+pub const TOOL_CALLS: &str = "tool_calls";
+/// A message holds more than text.
+pub const NOT_PLAIN_TEXT: &str = "not_plain_text";
+/// The prompt does not end with a user's turn.
+pub const PROMPT_NOT_ENDING_WITH_USER: &str = "prompt_not_ending_with_user";
+/// An answer is empty.
+pub const EMPTY_TEXT: &str = "empty_text";
+/// Both answers are the same text.
+pub const IDENTICAL_TEXTS: &str = "identical_texts";
+/// The answers come from two models.
+pub const OTHER_MODEL: &str = "other_model";
+/// Longer than `max_chars`.
+pub const TOO_LONG: &str = "too_long";
+/// Another row has the same texts.
+pub const DUPLICATE: &str = "duplicate";
+/// The row ties a part of the data that lies in one split to a part that lies in another.
+pub const BRIDGES_SPLITS: &str = "bridges_splits";
+
+/// Every reason for which a candidate became no example, with the sentence that explains it.
+pub const REASONS: &[(&str, &str)] = &[
+    (TIE, "The votes call both answers equally good; ties degrade training on pairs."),
+    (BOTH_BAD, "The votes call both answers bad, so neither may be imitated."),
+    (VOTES_DISAGREE, "No side has the share of the votes that `min_agreement` asks for."),
+    (TOO_FEW_VOTES, "There are fewer votes than `min_votes` asks for."),
+    (RETRACTED, "Every vote was taken back or replaced."),
+    (RULES_CONTRADICT, "Two kinds of evidence prefer opposite answers."),
+    (OTHER_PROMPT_OR_UNKNOWN, "The other answer is not known, or it answers another prompt."),
+    (LABELS_NOT_OPPOSED, "The majority verdicts on the two answers are not positive and negative."),
+    (RATING_DIFFERENCE_TOO_SMALL, "The two ratings are closer than `rating_min_points` or `rating_min_difference`."),
+    (RATINGS_INCOMPARABLE, "The two ratings are on different scales."),
+    (EDIT_NOT_ACCEPTED, "The user edited the answer but did not accept the edited text."),
+    (EDIT_TRUNCATED, "The edited text was cut on its way to us."),
+    (EDIT_UNCHANGED, "The edit changes white space or case at most."),
+    (EDIT_TOO_SMALL, "The edit changes less than `edit_min_distance` of the text."),
+    (EDIT_TOO_LARGE, "The edit changes more than `edit_max_distance` of the text: it is another answer."),
+    (
+        REGENERATE_AFTER_FAILURE,
+        "The answer was replaced because of an error, a stop or a timeout, not for its quality.",
+    ),
+    (REGENERATE_KEPT_UNPROVEN, "The answer was replaced, but nothing shows that the replacement is liked."),
+    (REGENERATE_REPLACED_LIKED, "The answer was replaced although there is positive evidence on it."),
+    (TOO_MANY_ANSWERS, "More answers to one prompt were judged than are compared with each other; the first ones are."),
+    (WON_AND_LOST, "The answer won one comparison and lost another."),
+    (NEGATIVE_LABEL, "The answer's label is negative."),
+    (NOT_ENDORSED, "No evidence says that the answer is worth imitating."),
+    (NOT_SELECTED, "The recipe's selection lets none of the answers through."),
+    (CONSENT_MISSING, "Consent to training is not recorded, or was refused, for one of the answers."),
+    (FINISH_REASON_MISSING, "Why the model stopped is not recorded; only answers that ended by themselves enter."),
+    (FINISH_REASON_NOT_STOP, "The model was cut off or filtered; only answers that ended by themselves enter."),
+    (TOOL_CALLS, "The conversation offers, calls or answers tools, which no layout for all trainers can hold."),
+    (NOT_PLAIN_TEXT, "A message holds something else than text, or a refusal instead of it."),
+    (PROMPT_NOT_ENDING_WITH_USER, "The last message of the prompt is not the user's."),
+    (EMPTY_TEXT, "An answer is empty, or white space only."),
+    (IDENTICAL_TEXTS, "Both answers are the same text after Unicode normalisation and white-space folding."),
+    (OTHER_MODEL, "The answers come from two models, and `policy` asks for one."),
+    (TOO_LONG, "Prompt and answers together are longer than `max_chars`."),
+    (DUPLICATE, "Another row has the same texts and better support."),
+    (BRIDGES_SPLITS, "The row shares a prompt, a conversation or a user with rows of two different splits."),
+];
+
+/// Feedback without the trust that the recipe asks for.
+pub const UNTRUSTED: &str = "untrusted";
+/// Feedback on a completion that is not among the prompt's.
+pub const UNKNOWN_COMPLETION: &str = "unknown_completion";
+/// Feedback that a later item names as superseded.
+pub const SUPERSEDED: &str = "superseded";
+/// Feedback that a later reaction of the same kind by the same user replaces.
+pub const REPLACED: &str = "replaced";
+/// Feedback that proves nothing about quality.
+pub const NO_EVIDENCE: &str = "no_evidence";
+
+/// Every reason for which an item of feedback was not counted, with the sentence that explains it.
+pub const FEEDBACK_REASONS: &[(&str, &str)] = &[
+    (UNTRUSTED, "Nothing vouches for it, and `trust` asks for verified feedback."),
+    (UNKNOWN_COMPLETION, "Its completion is not among the answers that were read."),
+    (SUPERSEDED, "A later item of the same user names it as superseded."),
+    (REPLACED, "A later reaction of the same kind by the same user to the same answer replaces it."),
+    (NO_EVIDENCE, "Comments, impressions and dwell times say nothing that a row could rest on."),
+];

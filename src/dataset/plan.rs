@@ -1,0 +1,285 @@
+//! Which examples stay, and in which split: decided over small keys, without the texts.
+//!
+//! Rows that share a prompt, a conversation or a user must lie in one split (DS-1), and a row must never change its
+//! split when feedback is added (A4). So keys are given to splits in the order in which rows came to be tied to them:
+//! a tie whose keys are all new founds a component, whose split is drawn from the salt and its first key; a tie that
+//! touches components of one split joins them; a tie that touches components of two splits joins nothing. What has
+//! been given stays given, because later feedback only ever adds later ties. A row is placed where all of its keys
+//! are, and left out as [`BRIDGES_SPLITS`](super::exclusion::BRIDGES_SPLITS) where they are not together.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::components::Components;
+use super::example::{Body, Example, Exclusions, Split, Tie};
+use super::exclusion::{BRIDGES_SPLITS, DUPLICATE};
+use super::text::{fold, prompt_text};
+use crate::domain::clock::Timestamp;
+use crate::domain::hash::ContentHash;
+use crate::domain::recipe::{Dedup, Options};
+
+/// The small part of an example that a plan over a whole export needs: hashes, a time and a count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanKey {
+    pub(super) row_id: ContentHash,
+    pub(super) texts: ContentHash,
+    pub(super) created_at: Timestamp,
+    pub(super) n_votes: u32,
+    pub(super) ties: Vec<Tie>,
+}
+
+impl PlanKey {
+    /// Takes the key of an example.
+    pub fn of(example: &Example) -> Self {
+        Self {
+            row_id: example.row_id,
+            texts: texts(&example.body),
+            created_at: example.created_at,
+            n_votes: example.n_votes,
+            ties: example.ties.clone(),
+        }
+    }
+
+    /// Makes the key of a row that was an example once.
+    pub(super) fn former(ties: Vec<Tie>, created_at: Timestamp) -> Self {
+        let nothing = ContentHash([0; 16]);
+        Self { row_id: nothing, texts: nothing, created_at, n_votes: 0, ties }
+    }
+}
+
+/// Hashes the texts so that two bodies that differ in Unicode form or white space only are equal.
+fn texts(body: &Body) -> ContentHash {
+    let (prompt, answers) = match body {
+        Body::Pair { prompt, chosen, rejected } => (prompt, vec![chosen, rejected]),
+        Body::Endorsed { prompt, response } => (prompt, vec![response]),
+    };
+    let mut text = fold(&prompt_text(prompt));
+    for answer in answers {
+        // No text holds U+0000, so that it keeps the parts apart.
+        text.push('\0');
+        text.push_str(&fold(answer));
+    }
+    ContentHash::of_bytes("texts", text.as_bytes())
+}
+
+/// Where a row goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    /// Place of its key in the order of [`Planner::add`], from 0.
+    pub index: usize,
+    /// The part of the data set.
+    pub split: Split,
+    /// The group that was put there as one: the key that founded it.
+    pub group: ContentHash,
+}
+
+/// What becomes of every row that was added: placements and exclusions add up to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The rows that stay, by `(created_at, row_id)`.
+    pub placements: Vec<Placement>,
+    /// The rows that do not, by reason.
+    pub exclusions: Exclusions,
+    /// Groups among the rows that stay.
+    pub n_groups: u64,
+    /// Rows of the largest of them.
+    pub n_rows_largest_group: u64,
+}
+
+/// A row that left, as far as it still ties keys together.
+const FORMER: u32 = u32::MAX;
+
+struct Row {
+    row_id: ContentHash,
+    texts: ContentHash,
+    created_at_us: i64,
+    n_votes: u32,
+    /// Place in the order of `add`, or [`FORMER`].
+    index: u32,
+    first_tie: u32,
+}
+
+/// A tie with its key as a number.
+#[derive(Clone, Copy)]
+struct NumberedTie {
+    at_us: i64,
+    key: u32,
+}
+
+/// Collects the keys of an export's rows; the order in which they are added does not change what is planned.
+pub struct Planner {
+    salt: String,
+    validation_share: f64,
+    test_share: f64,
+    dedup: Dedup,
+    numbers: HashMap<ContentHash, u32>,
+    keys: Vec<ContentHash>,
+    rows: Vec<Row>,
+    ties: Vec<NumberedTie>,
+    n_added: u32,
+}
+
+impl Planner {
+    /// Starts a plan under a recipe's options.
+    pub fn new(options: &Options) -> Self {
+        Self {
+            salt: options.split_salt.clone(),
+            validation_share: options.validation_share,
+            test_share: options.test_share,
+            dedup: options.dedup,
+            numbers: HashMap::new(),
+            keys: Vec::new(),
+            rows: Vec::new(),
+            ties: Vec::new(),
+            n_added: 0,
+        }
+    }
+
+    /// Adds the key of an example.
+    pub fn add(&mut self, key: PlanKey) {
+        let index = self.n_added;
+        self.n_added += 1;
+        self.push(key, index);
+    }
+
+    /// Adds the key of a row that was an example once; it takes no place, but what it tied together stays so.
+    pub fn add_former(&mut self, key: PlanKey) {
+        self.push(key, FORMER);
+    }
+
+    fn push(&mut self, key: PlanKey, index: u32) {
+        self.rows.push(Row {
+            row_id: key.row_id,
+            texts: key.texts,
+            created_at_us: key.created_at.timestamp_micros(),
+            n_votes: key.n_votes,
+            index,
+            first_tie: self.ties.len() as u32,
+        });
+        for tie in key.ties {
+            let next = self.keys.len() as u32;
+            let number = match self.numbers.entry(tie.key) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => {
+                    self.keys.push(tie.key);
+                    *entry.insert(next)
+                }
+            };
+            self.ties.push(NumberedTie { at_us: tie.at.timestamp_micros(), key: number });
+        }
+        let first = self.rows.last().map_or(0, |row| row.first_tie as usize);
+        // The prompt comes first and is the earliest, so that a stable sort leaves it there.
+        self.ties[first..].sort_by_key(|tie| tie.at_us);
+    }
+
+    /// Places every row that stays.
+    pub fn plan(self) -> Plan {
+        let mut components = self.walk();
+        let mut exclusions = Exclusions::default();
+        let mut stay: Vec<(usize, Split)> = Vec::new();
+        for place in (0..self.rows.len()).filter(|place| self.rows[*place].index != FORMER) {
+            match self.common_split(place, &mut components) {
+                Some(split) => stay.push((place, split)),
+                None => exclusions.add(BRIDGES_SPLITS),
+            }
+        }
+        if self.dedup == Dedup::Exact {
+            self.drop_duplicates(&mut stay, &mut exclusions);
+        }
+        stay.sort_by_key(|(place, _)| (self.rows[*place].created_at_us, self.rows[*place].row_id));
+        let mut sizes: HashMap<u32, u64> = HashMap::new();
+        let placements = stay
+            .iter()
+            .map(|(place, split)| {
+                let founder = components.founding_key(self.row_ties(*place)[0].key);
+                *sizes.entry(founder).or_default() += 1;
+                let index = self.rows[*place].index as usize;
+                Placement { index, split: *split, group: self.keys[founder as usize] }
+            })
+            .collect();
+        Plan {
+            placements,
+            exclusions,
+            n_groups: sizes.len() as u64,
+            n_rows_largest_group: sizes.values().copied().max().unwrap_or(0),
+        }
+    }
+
+    fn row_ties(&self, place: usize) -> &[NumberedTie] {
+        let end = self.rows.get(place + 1).map_or(self.ties.len(), |next| next.first_tie as usize);
+        &self.ties[self.rows[place].first_tie as usize..end]
+    }
+
+    /// Gives keys to splits in the order of the ties; the moments of a row that tie at once are taken at once.
+    fn walk(&self) -> Components {
+        let mut moments: Vec<(i64, u32)> = Vec::with_capacity(self.rows.len());
+        for place in 0..self.rows.len() {
+            let ties = self.row_ties(place);
+            let starts = (0..ties.len()).filter(|&nth| nth == 0 || ties[nth].at_us != ties[nth - 1].at_us);
+            moments.extend(starts.map(|nth| (ties[nth].at_us, place as u32)));
+        }
+        // Two rows that tie the same keys at the same moment do the same, so that their order does not matter; and what
+        // a row ties at a moment is the same in every later export, even where the row itself has left.
+        let keys = |&(at_us, place): &(i64, u32)| {
+            let ties = self.row_ties(place as usize);
+            let together = ties.iter().filter(move |tie| tie.at_us == at_us);
+            together.map(|tie| self.keys[tie.key as usize])
+        };
+        moments.sort_unstable_by(|left, right| {
+            left.0.cmp(&right.0).then_with(|| {
+                let prompt = |moment: &(i64, u32)| self.keys[self.row_ties(moment.1 as usize)[0].key as usize];
+                prompt(left).cmp(&prompt(right)).then_with(|| keys(left).cmp(keys(right)))
+            })
+        });
+        let mut components = Components::new(self.keys.len());
+        let mut together: Vec<u32> = Vec::new();
+        for (at_us, place) in moments {
+            let ties = self.row_ties(place as usize);
+            together.clear();
+            together.push(ties[0].key);
+            together.extend(ties.iter().filter(|tie| tie.at_us == at_us).map(|tie| tie.key));
+            components.join(&together, |founder| self.draw(founder));
+        }
+        components
+    }
+
+    /// Draws the split of a component from the salt and the key that founds it.
+    fn draw(&self, founder: u32) -> Split {
+        // HMAC takes a key of any length, so that the other arm is never taken.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.salt.as_bytes()) else { return Split::Train };
+        mac.update(&self.keys[founder as usize].0);
+        let digest = mac.finalize().into_bytes();
+        let leading = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let share = leading as f64 / (u64::MAX as f64);
+        if share < self.test_share {
+            Split::Test
+        } else if share < self.test_share + self.validation_share {
+            Split::Validation
+        } else {
+            Split::Train
+        }
+    }
+
+    /// Returns the split that holds every key of a row, if one does.
+    fn common_split(&self, place: usize, components: &mut Components) -> Option<Split> {
+        let ties = self.row_ties(place);
+        let split = components.split(ties.first()?.key)?;
+        ties.iter().all(|tie| components.split(tie.key) == Some(split)).then_some(split)
+    }
+
+    /// Keeps the best supported of the rows with one text: most votes, then earliest, then smallest id.
+    fn drop_duplicates(&self, stay: &mut Vec<(usize, Split)>, exclusions: &mut Exclusions) {
+        let n_before = stay.len();
+        stay.sort_by_key(|(place, _)| {
+            let row = &self.rows[*place];
+            (row.texts, std::cmp::Reverse(row.n_votes), row.created_at_us, row.row_id)
+        });
+        stay.dedup_by_key(|(place, _)| self.rows[*place].texts);
+        for _ in stay.len()..n_before {
+            exclusions.add(DUPLICATE);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! An export into a folder of the operator's own. The folder appears whole or not at all: everything is written into
+//! a hidden folder beside it, which is renamed at the end and gone if anything goes wrong.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::detached::detached;
+use super::error::ServiceError;
+use super::export_files::MANIFEST;
+use super::export_manifest::Manifest;
+use super::export_progress::Progress;
+use super::export_run::{Destination, Production, RunError, run};
+use super::export_scratch::Scratch;
+use super::ids::{new_id, new_token};
+use crate::blob::Blob;
+use crate::domain::ids::{ExportId, ProjectId};
+use crate::domain::recipe::Recipe;
+use crate::store::Access;
+use crate::store::audit::{self, AuditEntry};
+use crate::store::connection::Pool;
+
+/// An export into a folder that did not come about. The folder is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The path names no folder that could be made.
+    #[error("the path has no last part that could be the name of a folder")]
+    Nameless,
+    /// Something else is there.
+    #[error("there is something at the path that is not a folder")]
+    NotAFolder,
+    /// The folder holds something.
+    #[error("the folder is not empty; --force replaces an earlier export")]
+    NotEmpty,
+    /// The folder holds something that is not an export.
+    #[error("the folder holds something other than an export, which --force does not replace; remove it yourself")]
+    NotAnExport,
+    /// The folder cannot be made or looked into.
+    #[error("the folder cannot be written: {}", reason(.0))]
+    Unwritable(#[source] io::Error),
+    /// The export itself failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Says why the operating system refused, in words that name no path.
+fn reason(error: &io::Error) -> String {
+    error.kind().to_string()
+}
+
+/// Runs a recipe and puts the export at `out`, which must be absent, empty or, with `force`, an earlier export.
+///
+/// The caller must let it end by itself (`stop` asks for that): it holds a transaction.
+pub async fn export_to_folder(
+    app: &App,
+    project_id: ProjectId,
+    recipe: &Recipe,
+    out: &Path,
+    force: bool,
+    progress: &Arc<Progress>,
+    stop: &CancellationToken,
+) -> Result<Manifest, FolderError> {
+    let place = Place::open(out, force)?;
+    // The folder that is published must be readable as usual; what holds it meanwhile must not.
+    let (work, made) = (place.staging.path().join("work"), place.staging.path().join("export"));
+    fs::create_dir(&work).map_err(FolderError::Unwritable)?;
+    let blob = Blob::local(&made).map_err(RunError::from)?;
+    let production = Production {
+        project_id,
+        export_id: ExportId(new_id()),
+        attempt: 1,
+        recipe: recipe.clone(),
+        destination: Destination::Own(blob),
+    };
+    let manifest = run(app, &production, &work, progress, stop).await?;
+    // First the audit: rows may be recorded that then do not leave, but none leave unrecorded.
+    record(app, project_id, &manifest).await.map_err(RunError::from)?;
+    place.publish(&made)?;
+    Ok(manifest)
+}
+
+/// Where an export is to appear, and the hidden folder beside it.
+struct Place {
+    out: PathBuf,
+    parent: PathBuf,
+    staging: Scratch,
+}
+
+impl Place {
+    fn open(out: &Path, force: bool) -> Result<Self, FolderError> {
+        let out = std::path::absolute(out).map_err(FolderError::Unwritable)?;
+        let (Some(parent), Some(name)) = (out.parent(), out.file_name()) else { return Err(FolderError::Nameless) };
+        check(&out, force)?;
+        fs::create_dir_all(parent).map_err(FolderError::Unwritable)?;
+        let hidden = format!(".{}.{}", name.to_string_lossy(), new_token());
+        let staging = Scratch::create(&parent.join(hidden)).map_err(FolderError::Unwritable)?;
+        Ok(Self { parent: parent.to_owned(), out, staging })
+    }
+
+    /// Puts what was made in its place; an earlier export goes only when the new one stands.
+    fn publish(&self, made: &Path) -> Result<(), FolderError> {
+        let earlier = self.staging.path().join("earlier");
+        let had_earlier = match fs::rename(&self.out, &earlier) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(FolderError::Unwritable(error)),
+        };
+        if let Err(error) = fs::rename(made, &self.out) {
+            if had_earlier {
+                // If this fails too, the staging folder is gone with what it holds; the first failure is the one to tell.
+                let _back = fs::rename(&earlier, &self.out);
+            }
+            return Err(FolderError::Unwritable(error));
+        }
+        // The names must survive a crash as the files do.
+        fs::File::open(&self.parent).and_then(|parent| parent.sync_all()).map_err(FolderError::Unwritable)
+    }
+}
+
+/// Checks that nothing is lost when the folder is put there.
+fn check(out: &Path, force: bool) -> Result<(), FolderError> {
+    match fs::metadata(out) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(FolderError::Unwritable(error)),
+        Ok(found) if !found.is_dir() => return Err(FolderError::NotAFolder),
+        Ok(_) => (),
+    }
+    let is_empty = fs::read_dir(out).map_err(FolderError::Unwritable)?.next().is_none();
+    match (is_empty, force) {
+        (true, _) => Ok(()),
+        (false, false) => Err(FolderError::NotEmpty),
+        (false, true) if is_export(out) => Ok(()),
+        (false, true) => Err(FolderError::NotAnExport),
+    }
+}
+
+fn is_export(folder: &Path) -> bool {
+    let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap_or_default();
+    manifest.get("afterword_version").is_some() && manifest.get("export_id").is_some()
+}
+
+/// Writes into the audit that rows have left the service. The path stays out of it.
+async fn record(app: &App, project_id: ProjectId, manifest: &Manifest) -> Result<(), ServiceError> {
+    let (app, export_id) = (app.clone(), manifest.export_id.to_string());
+    let details = format!("{{\"format\":\"{}\",\"n_examples\":{}}}", manifest.format.as_str(), manifest.n_examples);
+    detached(async move {
+        let entry = AuditEntry {
+            project_id,
+            audit_id: new_id(),
+            at: app.clock.now(),
+            actor: "operator",
+            action: "export.written",
+            subject: &export_id,
+            details,
+        };
+        let mut tx = app.store.begin(Pool::Jobs, "export.written", Access::Projects(&[project_id])).await?;
+        audit::insert(&mut tx, &entry).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absent_empty_or_earlier_exports_are_written_over() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str, file: Option<(&str, &str)>| {
+            let folder = root.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            if let Some((file, text)) = file {
+                fs::write(folder.join(file), text).unwrap();
+            }
+            folder
+        };
+        let absent = root.path().join("absent");
+        let empty = folder("empty", None);
+        let export = folder("export", Some((MANIFEST, r#"{"afterword_version":"0.1.0","export_id":"x"}"#)));
+        let others = folder("others", Some((MANIFEST, "{}")));
+        let file = root.path().join("file");
+        fs::write(&file, "").unwrap();
+
+        for force in [false, true] {
+            assert!(check(&absent, force).is_ok());
+            assert!(check(&empty, force).is_ok());
+            assert!(matches!(check(&file, force), Err(FolderError::NotAFolder)));
+        }
+        assert!(matches!(check(&export, false), Err(FolderError::NotEmpty)));
+        assert!(check(&export, true).is_ok());
+        assert!(matches!(check(&others, false), Err(FolderError::NotEmpty)));
+        assert!(matches!(check(&others, true), Err(FolderError::NotAnExport)));
+        assert!(matches!(Place::open(Path::new("/"), true), Err(FolderError::Nameless)));
+    }
+
+    #[test]
+    fn the_new_folder_takes_the_place_of_the_old_one_and_nothing_else_is_left() {
+        let root = tempfile::tempdir().unwrap();
+        let out = root.path().join("deep/out");
+        for text in ["first", "second"] {
+            let place = Place::open(&out, true).unwrap();
+            let made = place.staging.path().join("export");
+            fs::create_dir(&made).unwrap();
+            fs::write(made.join("text"), text).unwrap();
+            fs::write(made.join(MANIFEST), r#"{"afterword_version":"0.1.0","export_id":"x"}"#).unwrap();
+
+            place.publish(&made).unwrap();
+            drop(place);
+
+            assert_eq!(fs::read_to_string(out.join("text")).unwrap(), text);
+            assert_eq!(fs::read_dir(out.parent().unwrap()).unwrap().count(), 1, "no hidden folder is left");
+        }
+    }
+}

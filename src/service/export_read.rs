@@ -1,0 +1,119 @@
+//! The first pass of an export: one snapshot, prompt by prompt, into examples on a local disk and a plan over keys.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::export_manifest::ManifestFunnel;
+use super::export_progress::{Phase, Progress};
+use super::export_run::{Production, RunError, blocking};
+use super::export_spill::{Spill, SpillWriter};
+use crate::dataset::example::Exclusions;
+use crate::dataset::{Funnel, Plan, PlanKey, Planner, harvest};
+use crate::domain::recipe::Recipe;
+use crate::store::groups::{self, Group};
+
+/// Prompts that are read together.
+const PAGE: i64 = 256;
+
+/// What the first pass gives the second.
+pub(super) struct Gathered {
+    /// The examples.
+    pub(super) spill: Spill,
+    /// Their order, splits and groups.
+    pub(super) plan: Plan,
+    /// What the manifest tells of the pass.
+    pub(super) read: WhatWasRead,
+}
+
+/// What the manifest tells of the first pass.
+pub(super) struct WhatWasRead {
+    /// How many of what went in.
+    pub(super) funnel: ManifestFunnel,
+    /// Candidates that became no row, from harvest and plan.
+    pub(super) exclusions: Exclusions,
+    /// Feedback that was not counted.
+    pub(super) feedback_left_out: Exclusions,
+    /// The snapshot, in Postgres's own form.
+    pub(super) snapshot: String,
+}
+
+/// Collects what prompts give.
+struct Collector {
+    recipe: Recipe,
+    spill: SpillWriter,
+    planner: Planner,
+    exclusions: Exclusions,
+    funnel: Funnel,
+}
+
+/// Reads everything that the recipe selects, in one snapshot. While a page is worked on, the next one is fetched.
+pub(super) async fn gather(
+    app: &App,
+    production: &Production,
+    spill: &Path,
+    progress: &Arc<Progress>,
+    stop: &CancellationToken,
+) -> Result<Gathered, RunError> {
+    let (project_id, selection) = (production.project_id, &production.recipe.selection);
+    let mut collector = Collector {
+        recipe: production.recipe.clone(),
+        spill: SpillWriter::create(spill)?,
+        planner: Planner::new(&production.recipe.options),
+        exclusions: Exclusions::default(),
+        funnel: Funnel::default(),
+    };
+    let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
+    let snapshot = groups::snapshot(&mut tx).await?;
+    let n_total = groups::count(&mut tx, project_id, selection).await?;
+    progress.enter(Phase::Reading, n_total.try_into().unwrap_or_default());
+    let mut page = groups::list(&mut tx, project_id, selection, None, PAGE).await?;
+    while let Some(last) = page.last() {
+        if stop.is_cancelled() {
+            return Err(RunError::Stopped);
+        }
+        let (after, n_prompts) = (last.prompt_hash, page.len() as u64);
+        let work = blocking(move || collector.take(page));
+        let (worked, next) = tokio::join!(work, groups::list(&mut tx, project_id, selection, Some(after), PAGE));
+        collector = worked?;
+        page = next?;
+        progress.advance(n_prompts);
+    }
+    tx.commit().await?;
+    blocking(move || collector.finish(snapshot)).await
+}
+
+impl Collector {
+    fn take(mut self, page: Vec<Group>) -> Result<Self, RunError> {
+        for group in page {
+            let harvest = harvest(&group.completions, &group.feedback, &self.recipe);
+            for example in &harvest.examples {
+                self.planner.add(PlanKey::of(example));
+                self.spill.push(example)?;
+            }
+            for key in harvest.former {
+                self.planner.add_former(key);
+            }
+            self.exclusions.extend(&harvest.exclusions);
+            self.funnel.extend(&harvest.funnel);
+        }
+        Ok(self)
+    }
+
+    fn finish(mut self, snapshot: String) -> Result<Gathered, RunError> {
+        let plan = self.planner.plan();
+        self.exclusions.extend(&plan.exclusions);
+        let funnel = ManifestFunnel {
+            n_prompts: self.funnel.n_prompts,
+            n_completions: self.funnel.n_completions,
+            n_feedback: self.funnel.n_feedback,
+            n_candidates: self.funnel.n_candidates,
+            n_examples: plan.placements.len() as u64,
+        };
+        let (exclusions, feedback_left_out) = (self.exclusions, self.funnel.feedback_left_out);
+        let read = WhatWasRead { funnel, exclusions, feedback_left_out, snapshot };
+        Ok(Gathered { spill: self.spill.finish()?, plan, read })
+    }
+}

@@ -1,0 +1,200 @@
+//! A project with feedback in a database of its own, and a place for files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use afterword::blob::Blob;
+use afterword::domain::clock::{Clock, SystemClock};
+use afterword::domain::completion::NewCompletion;
+use afterword::domain::export::{Export, ExportStatus};
+use afterword::domain::feedback::NewFeedback;
+use afterword::domain::ids::{ExportId, ProjectId};
+use afterword::domain::json::Json;
+use afterword::domain::principal::{Principal, Role, SecretKey};
+use afterword::domain::recipe::ExportRequest;
+use afterword::service::ingest::{Parsed, record_completions, record_feedback};
+use afterword::service::{App, bootstrap, export_files, exports};
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection, Row as _};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::support::TestDatabase;
+
+/// How long anything may take before a test gives up waiting.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Everything that a test of exports needs.
+pub(super) struct Fixture {
+    pub(super) database: TestDatabase,
+    pub(super) app: App,
+    pub(super) root: TempDir,
+    pub(super) principal: Principal,
+}
+
+impl Fixture {
+    /// Makes an empty project.
+    pub(super) async fn new() -> Self {
+        let database = TestDatabase::new().await;
+        let root = tempfile::tempdir().unwrap();
+        let app = app(&database, &root, Arc::new(SystemClock));
+        let project_id = bootstrap::ensure(&app, "exports", None).await.unwrap();
+        let principal = principal(project_id);
+        Self { database, app, root, principal }
+    }
+
+    /// Makes a project with `n_pairs` prompts, on each of which the answer of `new` is preferred to that of `old`.
+    pub(super) async fn with_pairs(n_pairs: usize) -> Self {
+        let fixture = Self::new().await;
+        fixture.add(0..n_pairs, "better").await;
+        fixture
+    }
+
+    /// Adds prompts, each with two answers and one preference of a user of its own.
+    pub(super) async fn add(&self, numbers: std::ops::Range<usize>, outcome: &str) {
+        let numbers: Vec<usize> = numbers.collect();
+        let completions = numbers.iter().flat_map(|n| [completion(*n, "new"), completion(*n, "old")]).collect();
+        let feedback = numbers.iter().map(|n| preference(*n, outcome)).collect();
+        self.record(completions, feedback).await;
+    }
+
+    /// Records items as the REST API would; every one must be accepted.
+    pub(super) async fn record(&self, completions: Vec<Value>, feedback: Vec<Value>) {
+        for chunk in completions.chunks(500) {
+            let parsed = chunk.iter().map(|item| parsed(NewCompletion::from_json(to_json(item), ""))).collect();
+            let receipt = record_completions(&self.app, &self.principal, parsed).await.unwrap();
+            assert_eq!((receipt.accepted, receipt.rejected), (chunk.len(), Vec::new()));
+        }
+        for chunk in feedback.chunks(500) {
+            let parsed = chunk.iter().map(|item| parsed(NewFeedback::from_json(to_json(item), ""))).collect();
+            let receipt = record_feedback(&self.app, &self.principal, parsed).await.unwrap();
+            assert_eq!((receipt.accepted, receipt.rejected), (chunk.len(), Vec::new()));
+        }
+    }
+
+    /// Asks for an export.
+    pub(super) async fn request(&self, body: Value) -> ExportId {
+        let request = ExportRequest::from_json(to_json(&body), exports::shipped).unwrap();
+        exports::request(&self.app, &self.principal, request, None).await.unwrap().0.id
+    }
+
+    /// Waits for an export to end.
+    pub(super) async fn until_ended(&self, id: ExportId) -> Export {
+        let started = Instant::now();
+        loop {
+            let export = exports::show(&self.app, &self.principal, id).await.unwrap();
+            if !matches!(export.status, ExportStatus::Queued | ExportStatus::Running) {
+                return export;
+            }
+            assert!(started.elapsed() < DEADLINE, "the export does not end: {export:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Reads a file of an export to its end.
+    pub(super) async fn read(&self, id: ExportId, path: &str) -> Bytes {
+        let file = export_files::read(&self.app, &self.principal, id, path).await.unwrap();
+        let pieces: Vec<Bytes> = file.content.try_collect().await.unwrap();
+        let content = Bytes::from(pieces.concat());
+        assert_eq!(content.len() as u64, file.size_bytes, "{path}");
+        content
+    }
+
+    /// Lists the audit's actions, oldest first.
+    pub(super) async fn audit(&self) -> Vec<String> {
+        let mut connection = PgConnection::connect(self.database.owner_url()).await.unwrap();
+        let rows = sqlx::query("select action from audit where action like 'export.%' order by audit_id")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Counts the files below the place's root.
+    pub(super) fn n_files(&self) -> usize {
+        fn count(folder: &std::path::Path) -> usize {
+            let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        }
+        count(self.root.path())
+    }
+}
+
+/// Starts the service on a test's database and place for files.
+pub(super) fn app(database: &TestDatabase, root: &TempDir, clock: Arc<dyn Clock>) -> App {
+    App::start(database.store().clone(), Blob::local(root.path()).unwrap(), clock)
+}
+
+/// Returns an analyst of a project.
+pub(super) fn principal(project_id: ProjectId) -> Principal {
+    let key = SecretKey::parse(&format!("aw_sec_abcdefgh01234567_{}", "s".repeat(43))).unwrap();
+    Principal { project_id, key_id: key.id().to_owned(), role: Role::Analyst }
+}
+
+/// Returns an answer with text that no encoding may change.
+pub(super) fn completion(n: usize, model: &str) -> Value {
+    json!({
+        "id": format!("{model}-{n}"),
+        "model": model,
+        "prompt": [
+            {"role": "system", "content": "Answer \u{1F642}\r\nbriefly."},
+            {"role": "user", "content": prompt_text(n)},
+        ],
+        "response": {"role": "assistant", "content": answer_text(n, model)},
+        "finish_reason": "stop",
+        "consent": {"training": true},
+    })
+}
+
+/// Returns the last message of prompt number `n`.
+pub(super) fn prompt_text(n: usize) -> String {
+    format!("  Question {n}: wie heißt „das“?\t")
+}
+
+/// Returns a model's answer to prompt number `n`.
+pub(super) fn answer_text(n: usize, model: &str) -> String {
+    format!(" {model} answers\n\n{n} naïvely \u{1F469}\u{200D}\u{1F52C} ")
+}
+
+/// Returns the judgement of user number `n` on the answers to prompt number `n`.
+pub(super) fn preference(n: usize, outcome: &str) -> Value {
+    json!({
+        "id": Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + n as u128).to_string(),
+        "completion_id": format!("new-{n}"),
+        "signal": "preference",
+        "against": format!("old-{n}"),
+        "outcome": outcome,
+        "user": format!("user-{n}"),
+    })
+}
+
+fn to_json(value: &Value) -> Json {
+    Json::parse(value.to_string().as_bytes()).unwrap()
+}
+
+fn parsed<T>(outcome: Result<T, Vec<afterword::domain::fields::FieldError>>) -> Parsed<T> {
+    Parsed { id: None, outcome }
+}
+
+/// Parses an export's manifest.
+pub(super) fn manifest(export: &Export) -> Value {
+    serde_json::from_str(export.manifest.as_deref().unwrap()).unwrap()
+}
+
+/// Maps the paths that a manifest names to their hashes.
+pub(super) fn hashes(manifest: &Value) -> BTreeMap<String, String> {
+    let files = manifest["files"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    files.iter().map(|file| (text(&file["path"]), text(&file["sha256"]))).collect()
+}
+
+/// Reads a part.
+pub(super) fn batches(part: Bytes) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(part).unwrap().build().unwrap();
+    reader.map(|batch| batch.unwrap()).collect()
+}

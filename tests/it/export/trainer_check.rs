@@ -1,0 +1,42 @@
+//! The acceptance check for data sets, run by the Python that has pyarrow.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tokio_util::sync::CancellationToken;
+
+use super::fixture::Fixture;
+use super::folder::export;
+
+/// Returns the Python and the script; says loudly that nothing was checked where either is absent.
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the tools of other people are")]
+fn checker() -> Option<(String, PathBuf)> {
+    let shared = std::env::var("AFTERWORD_SHARED").unwrap_or_else(|_| "../shared".to_owned());
+    let script = Path::new(&shared).join("trainer_check/check_schema.py");
+    match std::env::var("AFTERWORD_PYTHON") {
+        Ok(python) if script.is_file() => Some((python, script)),
+        _ => {
+            eprintln!("SKIPPED: exports were not checked by trainer_check; set AFTERWORD_PYTHON and AFTERWORD_SHARED");
+            None
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trainers_own_check_accepts_exports_of_every_format() {
+    let Some((python, script)) = checker() else { return };
+    let fixture = Fixture::with_pairs(200).await;
+    fixture.add(200..210, "tie").await;
+    let root = tempfile::tempdir().unwrap();
+
+    for recipe in ["dpo", "sft"] {
+        let out = root.path().join(recipe);
+        export(&fixture, recipe, &out, false, &CancellationToken::new()).await.unwrap();
+
+        let check = Command::new(&python).arg(&script).arg(&out).output().unwrap();
+
+        let said = String::from_utf8_lossy(&check.stdout).into_owned();
+        assert!(check.status.success(), "{recipe}: {said}{}", String::from_utf8_lossy(&check.stderr));
+        assert!(said.contains("0 errors, 0 warnings"), "{recipe}: {said}");
+    }
+}
