@@ -99,11 +99,6 @@ impl TestService {
         &self.app
     }
 
-    /// Returns the database.
-    pub(crate) fn database(&self) -> &TestDatabase {
-        &self.database
-    }
-
     /// Returns the server.
     pub(crate) fn server(&self) -> &Server {
         &self.server
