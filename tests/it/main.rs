@@ -6,6 +6,7 @@ mod faults;
 mod postgres;
 mod report;
 mod routes;
+mod dataset;
 mod stats;
 mod support;
 mod tidy;
