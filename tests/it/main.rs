@@ -2,15 +2,12 @@
 
 mod cli;
 mod compare;
+mod dataset;
 mod export;
 mod faults;
 mod postgres;
 mod report;
 mod routes;
-mod dataset;
-mod faults;
-mod postgres;
-mod report;
 mod stats;
 mod store;
 mod support;
