@@ -55,8 +55,7 @@ choices as (
                   and (h.user_id is null or g.user_id = h.user_id)
            )
      order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
-              h.effective_at desc,
-              h.session_id collate "C" desc nulls last, h.seq desc nulls last, h.feedback_id desc
+              h.effective_at desc, h.session_id collate "C" desc nulls last, h.seq desc nulls last, h.feedback_id desc
 )
 select count(*) filter (where choice = 'win')  as n_wins,
        count(*) filter (where choice = 'loss') as n_losses,

@@ -65,8 +65,8 @@ reactions as (
                   and g.supersedes = h.feedback_id
                   and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by h.completion_id, h.signal, h.author, h.effective_at desc,
-              h.session_id collate "C" desc nulls last, h.seq desc nulls last, h.feedback_id desc
+     order by h.completion_id, h.signal, h.author, h.effective_at desc, h.session_id collate "C" desc nulls last,
+              h.seq desc nulls last, h.feedback_id desc
 ),
 outcomes as (
     select r.completion_id,
