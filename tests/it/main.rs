@@ -2,10 +2,10 @@
 
 mod compare;
 mod export;
-mod postgres;
-mod report;
 mod faults;
 mod postgres;
+mod postgres;
+mod report;
 mod report;
 mod stats;
 mod store;
