@@ -22,6 +22,9 @@ use super::markup::Element;
 /// The page's style sheet, exactly as it stands between `<style>` and `</style>`: what a content security policy hashes.
 pub const STYLE: &str = include_str!("html/style.css");
 
+/// Names with more characters than this, together, make a long heading.
+const LONG_HEADING_CHARS: usize = 80;
+
 /// Renders a comparison as a self-contained page; the same comparison gives the same bytes.
 pub fn to_html(comparison: &Comparison) -> String {
     let mut page = String::from("<!doctype html>\n");
@@ -57,8 +60,11 @@ fn head(comparison: &Comparison) -> Element {
 }
 
 fn body(comparison: &Comparison) -> Element {
+    // Names may have 256 bytes: long ones are set smaller, so that the verdict stays on the first screen.
+    let n_chars = comparison.candidate.name.chars().count() + comparison.control.name.chars().count();
     let header = Element::new("header").child(Element::new("p").class("eyebrow").text("Model comparison")).child(
         Element::new("h1")
+            .class(if n_chars > LONG_HEADING_CHARS { "long" } else { "" })
             .text("Can ")
             .child(figure::name(&comparison.candidate.name))
             .text(" replace ")

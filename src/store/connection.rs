@@ -234,10 +234,11 @@ pub fn pool_options(size: u32) -> PgPoolOptions {
 ///
 /// A `begin` that was cancelled leaves its connection inside an open transaction, in which the next borrower's
 /// autocommit statements would succeed and never be committed (sqlx 0.9, transact-rs/sqlx#4385). Inside one, `now()`
-/// stands still while `statement_timestamp()` moves on.
+/// stands still while `statement_timestamp()` moves on. The statement goes out as one simple message: of a prepared
+/// one each message is a statement with a time of its own, and every connection would look dirty.
 async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let row =
-        sqlx::query("select pg_current_xact_id_if_assigned() is null and now() = statement_timestamp() as is_clean")
+        sqlx::raw_sql("select pg_current_xact_id_if_assigned() is null and now() = statement_timestamp() as is_clean")
             .fetch_one(&mut *connection)
             .await?;
     let is_clean: bool = row.try_get("is_clean")?;

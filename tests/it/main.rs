@@ -1,12 +1,14 @@
 //! The one integration-test binary.
 
 mod compare;
+mod dataset;
 mod export;
 mod faults;
 mod postgres;
 mod postgres;
 mod report;
 mod report;
+mod routes;
 mod stats;
 mod store;
 mod support;
