@@ -6,6 +6,8 @@ mod dataset;
 mod export;
 mod faults;
 mod postgres;
+mod postgres;
+mod report;
 mod report;
 mod routes;
 mod stats;
