@@ -6,8 +6,6 @@ mod dataset;
 mod export;
 mod faults;
 mod postgres;
-mod postgres;
-mod report;
 mod report;
 mod routes;
 mod stats;
