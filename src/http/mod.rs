@@ -1,1 +1,23 @@
-//! http
+//! The REST interface, on actix-web: reads requests into the domain's types, calls one use case each, and writes the
+//! answer. It knows statuses and headers, and neither SQL nor Parquet.
+//!
+//! `routes` lists every address; `edge` wraps them all; `problem` is the table of what can go wrong.
+
+mod auth;
+mod body;
+mod decode;
+mod edge;
+mod error;
+mod health;
+mod incoming;
+mod negotiate;
+mod pages;
+mod problem;
+mod query;
+mod routes;
+mod server;
+mod services;
+mod v1;
+
+pub use server::{Server, ServerError};
+pub use services::{BodyLimits, HttpSettings};

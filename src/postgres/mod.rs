@@ -49,9 +49,21 @@ impl Settings {
     }
 }
 
+/// How an attempt to stop a cluster ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was running, and is no more.
+    Stopped,
+    /// A process uses it.
+    InUse,
+    /// It was not running.
+    NotRunning,
+}
+
 /// A running private Postgres, started by this process or found running on its data directory.
 pub struct Cluster {
     place: Place,
+    settings: Settings,
     child: Option<Child>,
     in_use: Option<File>,
     owner_url: String,
@@ -67,8 +79,7 @@ impl Cluster {
     /// Starts or joins as [`Cluster::start`] does, with the server programs looked for as the settings say.
     pub async fn start_with(data_dir: &Path, settings: Settings) -> Result<Self, PostgresError> {
         let data_dir = data_dir.to_owned();
-        let started = tokio::task::spawn_blocking(move || Self::start_blocking(&data_dir, &settings)).await;
-        started.map_err(|_| PostgresError::Internal)?
+        blocking(move || Self::start_blocking(&data_dir, &settings)).await
     }
 
     fn start_blocking(data_dir: &Path, settings: &Settings) -> Result<Self, PostgresError> {
@@ -78,21 +89,75 @@ impl Cluster {
             Some(running) => (running.socket_dir, None),
             None => Self::launch(&place, account, settings)?,
         };
+        Self::enter(place, settings.clone(), child, &socket_dir)
+    }
+
+    /// Notes the use of a running cluster; only called inside the gate.
+    fn enter(place: Place, settings: Settings, child: Option<Child>, socket_dir: &Path) -> Result<Self, PostgresError> {
         let url = |role: &str, password: &str| {
-            format!("postgres://{role}:{password}@localhost:5432/{DATABASE}?host={}", percent_encode(&socket_dir))
+            format!("postgres://{role}:{password}@localhost:5432/{DATABASE}?host={}", percent_encode(socket_dir))
         };
         Ok(Self {
             owner_url: url(OWNER, &place.password(OWNER)?),
             service_url: url(SERVICE, &place.password(SERVICE)?),
             in_use: Some(place.note_use()?),
+            settings,
             child,
             place,
         })
     }
 
+    /// Joins the Postgres that runs on a data directory; starts none.
+    pub async fn join(data_dir: &Path) -> Result<Option<Self>, PostgresError> {
+        let data_dir = data_dir.to_owned();
+        blocking(move || {
+            let Some(place) = Place::existing(&data_dir)? else {
+                return Ok(None);
+            };
+            let _gate = place.enter()?;
+            let running = server::wait_for_other(&place)?;
+            let settings = Settings::usual(None, &crate::config::environment);
+            running.map(|running| Self::enter(place, settings, None, &running.socket_dir)).transpose()
+        })
+        .await
+    }
+
+    /// Tells whether a data directory has a cluster, running or not.
+    pub fn exists(data_dir: &Path) -> Result<bool, PostgresError> {
+        Ok(Place::existing(data_dir)?.is_some_and(|place| place.cluster().exists()))
+    }
+
+    /// Finds the server programs that a start on this data directory would use, without fetching any.
+    pub fn find_binaries(data_dir: &Path, settings: &Settings) -> Result<Binaries, PostgresError> {
+        let place = Place::existing(data_dir)?;
+        let cluster = place.map_or_else(|| data_dir.join("postgres/data"), |place| place.cluster());
+        let search = Search { npm: None, ..settings.search.clone() };
+        Binaries::find(&search, Account::choose(&cluster)?, read_major(&cluster))
+    }
+
+    /// Tells whether the server runs, whoever started it.
+    pub fn is_running(&mut self) -> bool {
+        let has_ended = self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+        !has_ended && Postmaster::find(&self.place).is_some()
+    }
+
+    /// Starts the server again that ended under its users, unless another process did so meanwhile. The URLs stay valid.
+    pub async fn revive(&mut self) -> Result<(), PostgresError> {
+        let (place, settings) = (self.place.clone(), self.settings.clone());
+        self.child = blocking(move || {
+            let _gate = place.enter()?;
+            if server::wait_for_other(&place)?.is_some() {
+                return Ok(None);
+            }
+            let account = Account::choose(&place.cluster())?;
+            Ok(Self::launch(&place, account, &settings)?.1)
+        })
+        .await?;
+        Ok(())
+    }
+
     fn launch(place: &Place, account: Account, settings: &Settings) -> Result<(PathBuf, Option<Child>), PostgresError> {
-        let major = std::fs::read_to_string(place.cluster().join("PG_VERSION"));
-        let binaries = Binaries::find(&settings.search, account, major.ok().and_then(|text| text.trim().parse().ok()))?;
+        let binaries = Binaries::find(&settings.search, account, read_major(&place.cluster()))?;
         tracing::debug!(version = binaries.version, bin_dir = %binaries.bin_dir.display(), "starting Postgres");
         server::initialise(place, account, &binaries)?;
         let socket_dir = place.make_socket_dir(account, settings.runtime_dir.as_deref())?;
@@ -117,41 +182,69 @@ impl Cluster {
 
     /// Leaves the cluster; the last process to leave stops the server and waits for its end.
     pub async fn stop(mut self) -> Result<(), PostgresError> {
-        let stopped = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             let _gate = self.place.enter()?;
             self.in_use = None;
-            stop_unless_used(&self.place, self.child.as_mut())
-        });
-        stopped.await.map_err(|_| PostgresError::Internal)?
+            stop_unless_used(&self.place, self.child.as_mut()).map(|_| ())
+        })
+        .await
+    }
+
+    /// Leaves the cluster and lets it run, even if nobody else uses it.
+    pub fn leave(mut self) {
+        self.in_use = None;
+    }
+
+    /// Stops the cluster of a data directory that a killed process left running, unless a process uses it.
+    pub async fn stop_if_unused(data_dir: &Path) -> Result<Ending, PostgresError> {
+        let data_dir = data_dir.to_owned();
+        blocking(move || {
+            let Some(place) = Place::existing(&data_dir)? else {
+                return Ok(Ending::NotRunning);
+            };
+            let _gate = place.enter()?;
+            stop_unless_used(&place, None)
+        })
+        .await
     }
 
     /// Removes the cluster of a data directory for good, with all that is in it, unless a process uses it.
     pub async fn remove(data_dir: &Path) -> Result<(), PostgresError> {
         let data_dir = data_dir.to_owned();
-        let removed = tokio::task::spawn_blocking(move || {
-            if !data_dir.exists() {
+        blocking(move || {
+            let Some(place) = Place::existing(&data_dir)? else {
                 return Ok(());
-            }
-            let place = Place::find(&data_dir)?;
-            if !place.root().exists() {
-                return Ok(());
-            }
+            };
             let _gate = place.enter()?;
-            if place.is_used()? {
+            if stop_unless_used(&place, None)? == Ending::InUse {
                 return Err(PostgresError::Busy { path: place.root().to_owned() });
             }
-            stop_unless_used(&place, None)?;
             place.remove(&data_dir)
-        });
-        removed.await.map_err(|_| PostgresError::Internal)?
+        })
+        .await
     }
 }
 
-fn stop_unless_used(place: &Place, child: Option<&mut Child>) -> Result<(), PostgresError> {
+/// Runs work that waits for processes and files where that holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PostgresError> + Send + 'static,
+) -> Result<T, PostgresError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| PostgresError::Internal)?
+}
+
+fn stop_unless_used(place: &Place, child: Option<&mut Child>) -> Result<Ending, PostgresError> {
     if place.is_used()? {
-        return Ok(());
+        return Ok(Ending::InUse);
     }
-    Postmaster::find(place).map_or(Ok(()), |running| server::stop(place, &running, child))
+    match Postmaster::find(place) {
+        Some(running) => server::stop(place, &running, child).map(|()| Ending::Stopped),
+        None => Ok(Ending::NotRunning),
+    }
+}
+
+/// Reads the major version that a cluster was made by.
+fn read_major(cluster: &Path) -> Option<u32> {
+    std::fs::read_to_string(cluster.join("PG_VERSION")).ok()?.trim().parse().ok()
 }
 
 impl Drop for Cluster {

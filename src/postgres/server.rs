@@ -16,7 +16,7 @@ use super::place::{Place, write_private};
 use super::{DATABASE, OWNER, SERVICE};
 
 /// How long a server may take to get ready; replaying the log after a crash takes most of it.
-const START_PATIENCE: Duration = Duration::from_secs(120);
+const START_PATIENCE: Duration = Duration::from_mins(2);
 /// How long a server may take to stop once it was asked, and how long once it was told.
 const STOP_PATIENCE: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(5)];
 const PAUSE: Duration = Duration::from_millis(5);
@@ -137,9 +137,15 @@ pub(super) fn initialise(place: &Place, account: Account, binaries: &Binaries) -
         &[&["--locale=C.UTF-8"], &["--locale=C"]]
     };
     // Not every system has the locale C.UTF-8; C orders the same way and only knows no letters outside ASCII.
-    let made = locales.iter().map(|locale| run_initdb(locale)).reduce(|first, second| first.or(second));
+    let mut made = Ok(());
+    for locale in locales {
+        made = run_initdb(locale);
+        if made.is_ok() {
+            break;
+        }
+    }
     std::fs::remove_file(&password_file).map_err(PostgresError::file(&password_file, "removed"))?;
-    made.unwrap_or(Ok(()))?;
+    made?;
 
     let configuration = half_made.join("postgresql.conf");
     OpenOptions::new()

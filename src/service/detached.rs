@@ -13,6 +13,17 @@ pub async fn detached<T: Send + 'static>(
     spawn(unit).await.map_err(|_| ServiceError::Internal("a detached task ended without a result"))?
 }
 
+/// Runs a unit to its end on another runtime than the caller's.
+///
+/// The HTTP server's threads have runtimes of their own, which end with it; connections of the pools that were opened
+/// on one of them, and units that still run there, would end too.
+pub async fn detached_on<T: Send + 'static>(
+    runtime: &tokio::runtime::Handle,
+    unit: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
+) -> Result<T, ServiceError> {
+    runtime.spawn(unit).await.map_err(|_| ServiceError::Internal("a detached task ended without a result"))?
+}
+
 /// Starts a task of the service's; the one place where tasks are made.
 #[expect(clippy::disallowed_methods, reason = "the owner of every task")]
 pub fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {

@@ -16,6 +16,9 @@ pub enum ServiceError {
     /// The thing does not exist in the caller's project.
     #[error("not found")]
     NotFound,
+    /// There is nothing to compare; the text says what is missing and holds no data of anybody's.
+    #[error("nothing to compare: {0}")]
+    NoData(&'static str),
     /// It exists already, with other content.
     #[error("{0}")]
     Conflict(Conflict),
@@ -74,5 +77,33 @@ impl From<BlobError> for ServiceError {
 impl From<Vec<FieldError>> for ServiceError {
     fn from(errors: Vec<FieldError>) -> Self {
         Self::Invalid(errors)
+    }
+}
+
+/// What a failure below the use cases means to whoever asked for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The database is away or overloaded; trying again may help.
+    DatabaseUnavailable,
+    /// The database's schema does not fit the program.
+    SchemaUnfit,
+    /// The place for files is away; trying again may help.
+    StorageUnavailable,
+    /// A file that should be there is not.
+    FileMissing,
+    /// A bug, or a row that somebody wrote past the program.
+    Broken,
+}
+
+impl ServiceError {
+    /// Tells what the failure means, for an error that is not the caller's fault.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Store(error) if error.is_retryable() => Failure::DatabaseUnavailable,
+            Self::Store(StoreError::SchemaTooNew { .. } | StoreError::SchemaTooOld { .. }) => Failure::SchemaUnfit,
+            Self::Blob(BlobError::NotFound) => Failure::FileMissing,
+            Self::Blob(BlobError::Failed(_)) => Failure::StorageUnavailable,
+            _ => Failure::Broken,
+        }
     }
 }

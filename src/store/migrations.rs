@@ -85,7 +85,7 @@ async fn connect(url: &str) -> Result<PgConnection, StoreError> {
     Ok(options.application_name("afterword migrate").connect().await?)
 }
 
-async fn read_version(connection: &mut PgConnection) -> Result<SchemaVersion, StoreError> {
+pub(super) async fn read_version(connection: &mut PgConnection) -> Result<SchemaVersion, StoreError> {
     let supported = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
     let table: Option<String> = sqlx::query("select to_regclass('public._sqlx_migrations')::text")
         .fetch_one(&mut *connection)

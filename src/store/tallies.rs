@@ -20,6 +20,10 @@ pub struct TallyQuery<'a> {
     pub control: &'a str,
     /// Name of the candidate.
     pub candidate: &'a str,
+    /// Model behind the control variant, where it was declared: its answers in the other variant are fallbacks.
+    pub control_model: Option<&'a str>,
+    /// Model behind the candidate variant, where it was declared.
+    pub candidate_model: Option<&'a str>,
     /// Filters over both sides; only tasks, languages and the window are read.
     pub selection: &'a Selection,
 }
@@ -33,6 +37,8 @@ pub struct UnitTally {
     pub unit: String,
     /// Completions, attempts included.
     pub n_completions: i64,
+    /// Completions that the model declared for the other side answered.
+    pub n_by_other_model: i64,
     /// Turns.
     pub n_turns: i64,
     /// Copied, accepted or liked, and neither regenerated nor disliked.
@@ -64,12 +70,14 @@ pub struct UnitTally {
 /// What a comparison stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
-    /// Arrival of the first completion.
+    /// When the first completion was made, by its own account; its arrival where it gives none.
     pub first_at: Option<Timestamp>,
-    /// Arrival of the last completion.
+    /// When the last completion was made, likewise.
     pub last_at: Option<Timestamp>,
     /// Days (UTC) with completions.
     pub n_days: i64,
+    /// Days (UTC) with completions of both sides.
+    pub n_days_both: i64,
     /// Reactions left out because nobody vouches for them.
     pub n_unverified: i64,
 }
@@ -85,7 +93,24 @@ pub struct Choices {
     pub n_ties: i64,
 }
 
-/// Lists the tallies of both sides, by side and unit.
+/// Prepares a transaction for the statements below.
+///
+/// They join sets of rows that the planner cannot count, above all right after a load, and a nested loop over two such
+/// sets takes minutes where a hash takes a second. Compiling the statement would take longer than running it. A comparison that takes longer than a minute is given up, so that it cannot hold a connection of the
+/// workers for ever.
+pub async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::tallies::prepare
+         select set_config('enable_nestloop', 'off', true),
+                set_config('jit', 'off', true),
+                set_config('statement_timeout', '60s', true)",
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Lists the tallies of both sides, by side and unit. Call [`prepare`] first, here and below.
 pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec<UnitTally>, StoreError> {
     let rows = sqlx::query(include_str!("sql/tallies.sql"))
         .bind(query.project_id.0)
@@ -97,6 +122,8 @@ pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec
         .bind(words(&query.selection.languages))
         .bind(query.selection.from)
         .bind(query.selection.to)
+        .bind(query.control_model)
+        .bind(query.candidate_model)
         .fetch_all(tx.connection())
         .await?;
     rows.iter()
@@ -106,6 +133,7 @@ pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec
                 is_candidate: side == 1,
                 unit: row.try_get("unit")?,
                 n_completions: row.try_get("n_completions")?,
+                n_by_other_model: row.try_get("n_by_other_model")?,
                 n_turns: row.try_get("n_turns")?,
                 n_good: row.try_get("n_good")?,
                 n_bad: row.try_get("n_bad")?,
@@ -131,6 +159,7 @@ pub async fn coverage(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Coverage, S
         first_at: row.try_get("first_at")?,
         last_at: row.try_get("last_at")?,
         n_days: row.try_get("n_days")?,
+        n_days_both: row.try_get("n_days_both")?,
         n_unverified: row.try_get("n_unverified")?,
     })
 }

@@ -1,8 +1,12 @@
 -- store::tallies::coverage
 -- What the comparison stands on: its window, how many days of it had turns, and what was left out. Parameters as in
--- tallies.sql, without the unit.
+-- tallies.sql, without the unit. A day is the day on which an answer was made: rows that are loaded afterwards cover the
+-- days that they tell of. No answer was made after it arrived.
 with selected as (
-    select c.completion_id, c.received_at, array_append(coalesce(c.aliases, '{}'), c.completion_id) as names
+    select c.completion_id,
+           case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side,
+           least(coalesce(c.created_at, c.received_at), c.received_at) as made_at,
+           array_append(coalesce(c.aliases, '{}'), c.completion_id) as names
       from completions c
      where c.project_id = $1
        and (case when $2::text is null then c.model in ($3, $4)
@@ -12,13 +16,22 @@ with selected as (
        and ($7::timestamptz is null or c.received_at >= $7)
        and ($8::timestamptz is null or c.received_at < $8)
 )
-select min(s.received_at)                                             as first_at,
-       max(s.received_at)                                             as last_at,
-       count(distinct (s.received_at at time zone 'utc')::date)       as n_days,
+select min(s.made_at) as first_at,
+       max(s.made_at) as last_at,
+       count(distinct (s.made_at at time zone 'utc')::date) as n_days,
        (select count(*)
-          from selected t
-          join feedback f
-            on f.project_id = $1
-           and f.completion_id = any (t.names)
-           and f.trust <> 'verified')                                 as n_unverified
+          from (select
+                  from selected d
+                 group by (d.made_at at time zone 'utc')::date
+                having count(distinct d.side) = 2) both_sides) as n_days_both,
+       (select count(*)
+          from (select unnest(t.names) as name from selected t) n
+         cross join lateral (
+                   select
+                     from feedback f
+                    where f.project_id = $1
+                      and f.completion_id = n.name
+                      and f.trust <> 'verified'
+                   offset 0
+               ) left_out) as n_unverified
   from selected s

@@ -2,11 +2,15 @@
 -- One row for each side and unit: its turns, and how many of them had which outcome.
 --   $1 project       $2 experiment key or null   $3 name of the control (variant or model)   $4 of the candidate
 --   $5 'user' or 'conversation'   $6 tasks   $7 languages   $8 from   $9 to
+--   $10 model declared for the control or null   $11 for the candidate
 with recursive selected as (
     select c.completion_id,
            c.parent_completion_id,
            array_append(coalesce(c.aliases, '{}'), c.completion_id) as names,
            case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side,
+           -- Where both variants have one model, or a variant has none, no answer is the other side's.
+           $10::text <> $11::text
+           and c.model = case when c.variant = $3 then $11::text else $10::text end                 as by_other_model,
            case
                when $5 = 'user' and c.user_id is not null then 'u:' || c.user_id
                when c.conversation_id is not null then 'c:' || c.conversation_id
@@ -22,35 +26,47 @@ with recursive selected as (
        and ($9::timestamptz is null or c.received_at < $9)
 ),
 -- A regeneration is an outcome of the turn that it regenerates, never a turn of its own. `union` and not `union all`:
--- a client's circle of parents must not run for ever.
+-- a client's circle of parents must not run for ever. A regeneration by the other side is still the turn's outcome; what
+-- was thought of that answer is neither side's, because the other side met this prompt only after a failure.
 attempts as (
-    select s.completion_id, s.completion_id as turn_id
+    select s.completion_id, s.completion_id as turn_id, s.side as turn_side, s.side, s.by_other_model
       from selected s
      where s.parent_completion_id is null
         or not exists (select from selected p where p.completion_id = s.parent_completion_id)
      union
-    select s.completion_id, a.turn_id
+    select s.completion_id, a.turn_id, a.turn_side, s.side, s.by_other_model
       from selected s
       join attempts a on a.completion_id = s.parent_completion_id
 ),
+-- Read once, name by name. `offset 0` keeps the reading a look-up by primary key, whatever the planner believes about
+-- tables that were filled a moment ago.
+heard as materialized (
+    select n.completion_id, f.feedback_id, f.supersedes, f.signal, f.thumb, f.comment, f.effective_at,
+           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
+      from (select s.completion_id, unnest(s.names) as name from selected s) n
+     cross join lateral (
+               select *
+                 from feedback r
+                where r.project_id = $1
+                  and r.completion_id = n.name
+                  and r.trust = 'verified'
+               offset 0
+           ) f
+),
 -- The latest reaction of a user to a completion is the one that counts; one that was replaced never does.
 reactions as (
-    select distinct on (s.completion_id, f.signal, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text))
-           s.completion_id, f.signal, f.thumb, f.comment
-      from selected s
-      join feedback f
-        on f.project_id = $1
-       and f.completion_id = any (s.names)
-       and f.trust = 'verified'
+    select distinct on (h.completion_id, h.signal, h.author)
+           h.completion_id, h.signal, h.thumb, h.comment
+      from heard h
      where not exists (
                select
-                 from feedback g
-                where g.project_id = f.project_id
-                  and g.completion_id = f.completion_id
-                  and g.supersedes = f.feedback_id
+                 from heard g
+                where g.completion_id = h.completion_id
+                  and g.supersedes = h.feedback_id
+                  and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by s.completion_id, f.signal, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text),
-              f.effective_at desc, f.seq desc nulls last, f.feedback_id desc
+     order by h.completion_id, h.signal, h.author, h.effective_at desc, h.session_id collate "C" desc nulls last,
+              h.seq desc nulls last, h.feedback_id desc
 ),
 outcomes as (
     select r.completion_id,
@@ -69,7 +85,8 @@ outcomes as (
 ),
 turns as (
     select a.turn_id,
-           count(*)                                                      as n_completions,
+           count(*) filter (where a.side = a.turn_side)                  as n_completions,
+           count(*) filter (where a.by_other_model)                      as n_by_other_model,
            coalesce(bool_or(o.took), false)                              as took,
            coalesce(bool_or(o.copied), false)                            as copied,
            coalesce(bool_or(o.up), false)                                as up,
@@ -81,12 +98,13 @@ turns as (
            coalesce(bool_or(o.explicit), false)                          as explicit,
            coalesce(bool_or(o.wrote), false)                             as wrote
       from attempts a
-      left join outcomes o on o.completion_id = a.completion_id
+      left join outcomes o on o.completion_id = a.completion_id and a.side = a.turn_side
      group by a.turn_id
 )
 select s.side::smallint                                                                    as side,
        s.unit,
        sum(t.n_completions)::bigint                                                        as n_completions,
+       sum(t.n_by_other_model)::bigint                                                     as n_by_other_model,
        count(*)                                                                            as n_turns,
        count(*) filter (where (t.took or t.up) and not (t.regenerated or t.down))          as n_good,
        count(*) filter (where t.regenerated or t.down)                                     as n_bad,

@@ -8,5 +8,7 @@
 
 pub(crate) mod database;
 mod server;
+pub(crate) mod service;
 
 pub(crate) use database::TestDatabase;
+pub(crate) use service::TestService;

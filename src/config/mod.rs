@@ -1,0 +1,333 @@
+//! What the operator decides: `config/default.toml`, a file and the environment, parsed once into values that make
+//! sense. This module opens nothing and connects to nothing.
+
+mod error;
+mod layers;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::domain::principal::SecretKey;
+
+pub use error::ConfigError;
+
+/// Everything that the operator decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the service listens.
+    pub listen: SocketAddr,
+    /// Directory for what the service keeps itself.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// Directory with the programs of the private Postgres; looked for where it is absent.
+    pub postgres_bin_dir: Option<PathBuf>,
+    /// Directory that exports are written to.
+    pub exports_dir: PathBuf,
+    /// The HTTP server.
+    pub http: Http,
+    /// The log.
+    pub log: Log,
+    /// What is made at start.
+    pub init: Init,
+    effective: Table,
+}
+
+/// Where the database is, and how many connections each kind of work may hold.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// The service's URL; a private Postgres where it is absent.
+    pub url: Option<SecretString>,
+    /// The URL of whoever migrates; the service's where it is absent.
+    pub owner_url: Option<SecretString>,
+    /// Connections of the ingest writers.
+    pub n_ingest_connections: u32,
+    /// Connections for what requests wait for.
+    pub n_reading_connections: u32,
+    /// Connections of the workers.
+    pub n_job_connections: u32,
+}
+
+/// Bounds and patience of the HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Threads that serve connections.
+    pub n_workers: usize,
+    /// The largest body on the wire, in bytes.
+    pub max_body_bytes: usize,
+    /// The largest body after decompression, in bytes.
+    pub max_decoded_body_bytes: usize,
+    /// How long a head may take.
+    pub head_deadline: Duration,
+    /// How long a body may take.
+    pub body_deadline: Duration,
+    /// How slowly a body may come, in bytes per second.
+    pub min_body_bytes_per_second: usize,
+    /// How long an idle connection stays open.
+    pub keep_alive: Duration,
+    /// How long serving goes on after the service was asked to stop, while it says that it is not ready.
+    pub drain_notice: Duration,
+    /// How long requests may take to end after that.
+    pub drain: Duration,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A level, or directives.
+    pub level: String,
+}
+
+/// Whom the log is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// People.
+    Text,
+    /// Machines.
+    Json,
+}
+
+/// What is made at start where it is absent.
+#[derive(Debug, Clone)]
+pub struct Init {
+    /// Name of the project.
+    pub project: Option<String>,
+    /// Its first key.
+    pub secret_key: Option<SecretKey>,
+}
+
+impl Config {
+    /// Loads the defaults, then a file (the one named, or AFTERWORD_CONFIG, or ./afterword.toml), then the environment.
+    pub fn load(file: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut merged = layers::merge(file, env)?;
+        let raw = Value::Table(merged.clone()).try_into::<Raw>().map_err(|_| ConfigError::Invalid {
+            key: "(a number)",
+            expected: "not negative, and not larger than a machine can count",
+        })?;
+        redact(&mut merged);
+        raw.parse(merged)
+    }
+
+    /// Returns every key with its default and its description, ready to be saved and edited.
+    pub fn template() -> &'static str {
+        layers::DEFAULTS
+    }
+
+    /// Writes the configuration in force as TOML; secrets are only said to be set.
+    pub fn print(&self) -> String {
+        self.effective.to_string()
+    }
+}
+
+/// Keys whose values are never shown.
+const SECRETS: [(&str, &str); 3] = [("database", "url"), ("database", "owner_url"), ("init", "secret_key")];
+
+fn redact(merged: &mut Table) {
+    for (section, key) in SECRETS {
+        if let Some(Value::String(secret)) = merged.get_mut(section).and_then(|section| section.get_mut(key))
+            && !secret.is_empty()
+        {
+            "(set, not shown)".clone_into(secret);
+        }
+    }
+}
+
+/// The file as it is written; every key is there, since the defaults have it.
+#[derive(Deserialize)]
+struct Raw {
+    listen: String,
+    data_dir: PathBuf,
+    database: RawDatabase,
+    postgres: RawPostgres,
+    exports: RawExports,
+    http: RawHttp,
+    log: RawLog,
+    init: RawInit,
+}
+
+#[derive(Deserialize)]
+struct RawDatabase {
+    url: String,
+    owner_url: String,
+    n_ingest_connections: u32,
+    n_reading_connections: u32,
+    n_job_connections: u32,
+}
+
+#[derive(Deserialize)]
+struct RawPostgres {
+    bin_dir: String,
+}
+
+#[derive(Deserialize)]
+struct RawExports {
+    directory: String,
+}
+
+#[derive(Deserialize)]
+struct RawHttp {
+    n_workers: usize,
+    max_body_bytes: usize,
+    max_decoded_body_bytes: usize,
+    head_deadline_seconds: u64,
+    body_deadline_seconds: u64,
+    min_body_bytes_per_second: usize,
+    keep_alive_seconds: u64,
+    drain_notice_seconds: u64,
+    drain_seconds: u64,
+}
+
+#[derive(Deserialize)]
+struct RawLog {
+    format: String,
+    level: String,
+}
+
+#[derive(Deserialize)]
+struct RawInit {
+    project: String,
+    secret_key: String,
+}
+
+impl Raw {
+    fn parse(self, effective: Table) -> Result<Config, ConfigError> {
+        let exports_dir = given(self.exports.directory).map_or_else(|| self.data_dir.join("exports"), PathBuf::from);
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(ConfigError::Invalid { key: "data_dir", expected: "a directory" });
+        }
+        Ok(Config {
+            listen: parse_listen(&self.listen)?,
+            data_dir: self.data_dir,
+            database: self.database.parse()?,
+            postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
+            exports_dir,
+            http: self.http.parse()?,
+            log: self.log.parse()?,
+            init: self.init.parse()?,
+            effective,
+        })
+    }
+}
+
+impl RawDatabase {
+    fn parse(self) -> Result<Database, ConfigError> {
+        Ok(Database {
+            url: parse_url("database.url", self.url)?,
+            owner_url: parse_url("database.owner_url", self.owner_url)?,
+            n_ingest_connections: at_least_one("database.n_ingest_connections", self.n_ingest_connections)?,
+            n_reading_connections: at_least_one("database.n_reading_connections", self.n_reading_connections)?,
+            n_job_connections: at_least_one("database.n_job_connections", self.n_job_connections)?,
+        })
+    }
+}
+
+impl RawHttp {
+    fn parse(self) -> Result<Http, ConfigError> {
+        const MIB: usize = 1 << 20;
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if self.max_body_bytes == 0 || self.max_body_bytes > 64 * MIB {
+            return Err(ConfigError::Invalid { key: "http.max_body_bytes", expected: "1 byte to 64 MiB" });
+        }
+        if self.max_decoded_body_bytes < self.max_body_bytes || self.max_decoded_body_bytes > 256 * MIB {
+            let expected = "at least http.max_body_bytes and at most 256 MiB";
+            return Err(ConfigError::Invalid { key: "http.max_decoded_body_bytes", expected });
+        }
+        Ok(Http {
+            n_workers: if self.n_workers == 0 { processors } else { self.n_workers.min(1024) },
+            max_body_bytes: self.max_body_bytes,
+            max_decoded_body_bytes: self.max_decoded_body_bytes,
+            head_deadline: seconds("http.head_deadline_seconds", self.head_deadline_seconds)?,
+            body_deadline: seconds("http.body_deadline_seconds", self.body_deadline_seconds)?,
+            min_body_bytes_per_second: self.min_body_bytes_per_second,
+            keep_alive: seconds("http.keep_alive_seconds", self.keep_alive_seconds)?,
+            drain_notice: Duration::from_secs(self.drain_notice_seconds.min(3600)),
+            drain: seconds("http.drain_seconds", self.drain_seconds)?,
+        })
+    }
+}
+
+impl RawLog {
+    fn parse(self) -> Result<Log, ConfigError> {
+        let format = match self.format.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => return Err(ConfigError::Invalid { key: "log.format", expected: "`text` or `json`" }),
+        };
+        if self.level.parse::<tracing_subscriber::filter::EnvFilter>().is_err() || self.level.is_empty() {
+            let expected = "a level (error, warn, info, debug, trace) or directives";
+            return Err(ConfigError::Invalid { key: "log.level", expected });
+        }
+        Ok(Log { format, level: self.level })
+    }
+}
+
+impl RawInit {
+    fn parse(self) -> Result<Init, ConfigError> {
+        let expected = "of the form aw_sec_<16 of a-z0-9>_<43 of A-Za-z0-9_->";
+        let parse_key =
+            |text: String| SecretKey::parse(&text).ok_or(ConfigError::Invalid { key: "init.secret_key", expected });
+        let init =
+            Init { project: given(self.project), secret_key: given(self.secret_key).map(parse_key).transpose()? };
+        if init.project.as_ref().is_some_and(|name| !is_project_name(name)) {
+            return Err(ConfigError::Invalid { key: "init.project", expected: "1 to 256 bytes without U+0000" });
+        }
+        if init.secret_key.is_some() && init.project.is_none() {
+            return Err(ConfigError::Invalid { key: "init.project", expected: "set where init.secret_key is" });
+        }
+        Ok(init)
+    }
+}
+
+/// Tells whether a text may be a project's name.
+pub fn is_project_name(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && !text.contains('\0')
+}
+
+fn given(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
+    let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    numeric
+        .parse()
+        .map_err(|_| ConfigError::Invalid { key: "listen", expected: "an address and a port, such as 127.0.0.1:8787" })
+}
+
+fn parse_url(key: &'static str, text: String) -> Result<Option<SecretString>, ConfigError> {
+    let Some(text) = given(text) else {
+        return Ok(None);
+    };
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Some(text.into()));
+    }
+    Err(ConfigError::Invalid { key, expected: "of the form postgres://user:password@host:port/database" })
+}
+
+fn at_least_one(key: &'static str, n: u32) -> Result<u32, ConfigError> {
+    if (1..=1000).contains(&n) { Ok(n) } else { Err(ConfigError::Invalid { key, expected: "1 to 1000" }) }
+}
+
+fn seconds(key: &'static str, n: u64) -> Result<Duration, ConfigError> {
+    if (1..=3600).contains(&n) {
+        Ok(Duration::from_secs(n))
+    } else {
+        Err(ConfigError::Invalid { key, expected: "1 to 3600 seconds" })
+    }
+}
+
+/// Reads a variable of the process's environment.
+#[expect(clippy::disallowed_methods, reason = "the one place where the program reads its environment")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Every layer, every kind of mistake, and that no mistake quotes a value.
+
+use super::*;
+
+fn env<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+    move |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+fn key() -> String {
+    format!("aw_sec_abcdefgh01234567_{}", "s".repeat(43))
+}
+
+#[test]
+fn the_defaults_alone_make_a_configuration() {
+    let config = Config::load(None, &env(&[])).unwrap();
+
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8787");
+    assert_eq!(config.data_dir, Path::new("./.afterword"));
+    assert_eq!(config.exports_dir, Path::new("./.afterword/exports"));
+    assert!(config.database.url.is_none() && config.init.project.is_none());
+    assert!(config.http.n_workers >= 1);
+}
+
+#[test]
+fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
+    let file = file("listen = '127.0.0.1:1'\n[http]\ndrain_seconds = 7\nn_workers = 3\n");
+
+    let config =
+        Config::load(Some(file.path()), &env(&[("AFTERWORD_LISTEN", "0.0.0.0:2"), ("AFTERWORD_HTTP_N_WORKERS", "5")]))
+            .unwrap();
+
+    assert_eq!(config.listen.to_string(), "0.0.0.0:2");
+    assert_eq!((config.http.n_workers, config.http.drain), (5, Duration::from_secs(7)));
+}
+
+#[test]
+fn the_names_that_operators_know_are_read() {
+    use secrecy::ExposeSecret as _;
+    let (url, key) = ("postgres://u:p@h/d", key());
+    let pairs = [
+        ("DATABASE_URL", url),
+        ("AFTERWORD_DATA_DIR", "/srv"),
+        ("AFTERWORD_INIT_PROJECT", "shop"),
+        ("AFTERWORD_INIT_SECRET_KEY", key.as_str()),
+        ("AFTERWORD_POSTGRES_BIN_DIR", "/opt/pg/bin"),
+        ("AFTERWORD_LOG_LEVEL", ""),
+    ];
+
+    let config = Config::load(None, &env(&pairs)).unwrap();
+
+    assert_eq!(config.database.url.unwrap().expose_secret(), url);
+    assert_eq!(config.exports_dir, Path::new("/srv/exports"));
+    assert_eq!(config.init.project.as_deref(), Some("shop"));
+    assert_eq!(config.init.secret_key.unwrap().reveal(), key);
+    assert_eq!(config.postgres_bin_dir.as_deref(), Some(Path::new("/opt/pg/bin")));
+    assert_eq!(config.log.level, "info");
+}
+
+#[test]
+fn a_wrong_file_gives_one_line_that_names_the_place_and_no_value() {
+    let table = [
+        ("listen = 'canary'", "`listen` must be an address and a port"),
+        ("listen = 8787", ": `listen` must be text"),
+        ("lisen = 'canary'", ": unknown key `lisen`; did you mean `listen`?"),
+        ("[http]\ndrain_secs = 1", ": unknown key `http.drain_secs`; did you mean `http.drain_seconds`?"),
+        ("[http]\ndrain_seconds = 'canary'", ": `http.drain_seconds` must be a whole number"),
+        ("[http]\ndrain_seconds = 0", "`http.drain_seconds` must be 1 to 3600 seconds"),
+        ("[http]\nn_workers = -1", "must be not negative"),
+        ("[http]\nmax_decoded_body_bytes = 1", "`http.max_decoded_body_bytes` must be at least"),
+        ("http = 'canary'", ": `http` must be a section"),
+        ("zzz = 1", ": unknown key `zzz`"),
+        ("a = 1\nb = canary", "line 2: this is not valid TOML"),
+        ("[log]\nformat = 'canary'", "`log.format` must be `text` or `json`"),
+        ("[log]\nlevel = 'canary=loud'", "`log.level` must be a level"),
+        ("[database]\nurl = 'mysql://canary'", "`database.url` must be of the form postgres://"),
+        ("[database]\nn_job_connections = 0", "`database.n_job_connections` must be 1 to 1000"),
+        ("[init]\nproject = 'p'\nsecret_key = 'aw_sec_canary'", "`init.secret_key` must be of the form"),
+        ("data_dir = ''", "`data_dir` must be a directory"),
+    ];
+    for (text, expected) in table {
+        let file = file(text);
+        let error = Config::load(Some(file.path()), &env(&[])).unwrap_err().to_string();
+
+        assert!(error.contains(expected), "{text:?}: {error}");
+        assert!(!error.contains("canary") && !error.contains('\n'), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let error = Config::load(None, &env(&[("AFTERWORD_HTTP_N_WORKERS", "many")])).unwrap_err();
+
+    assert_eq!(error.to_string(), "AFTERWORD_HTTP_N_WORKERS: `http.n_workers` must be a whole number");
+}
+
+#[test]
+fn a_file_that_was_asked_for_must_exist() {
+    for (file, pairs) in
+        [(Some(Path::new("/nowhere/a.toml")), vec![]), (None, vec![("AFTERWORD_CONFIG", "/nowhere/a.toml")])]
+    {
+        let error = Config::load(file, &env(&pairs)).unwrap_err();
+
+        assert!(error.to_string().starts_with("/nowhere/a.toml: "), "{error}");
+    }
+}
+
+#[test]
+fn a_printed_configuration_shows_no_secret_and_can_be_loaded_back() {
+    let key = key();
+    let pairs = [
+        ("DATABASE_URL", "postgres://u:canary@h/d"),
+        ("AFTERWORD_INIT_PROJECT", "p"),
+        ("AFTERWORD_INIT_SECRET_KEY", key.as_str()),
+    ];
+    let config = Config::load(None, &env(&pairs)).unwrap();
+
+    let printed = config.print();
+
+    assert!(!printed.contains("canary") && !printed.contains(&"s".repeat(43)), "{printed}");
+    assert!(!format!("{config:?}").contains("canary"));
+    let plain = Config::load(None, &env(&[])).unwrap();
+    let again = Config::load(Some(file(&plain.print()).path()), &env(&[])).unwrap();
+    assert_eq!(again.print(), plain.print());
+}
+
+#[test]
+fn every_key_of_the_defaults_is_described_right_above_it() {
+    let mut above = "";
+    for line in Config::template().lines() {
+        if line.contains('=') && !line.starts_with('#') {
+            assert!(above.starts_with('#'), "no description above: {line}");
+        }
+        above = line;
+    }
+}

@@ -1,0 +1,189 @@
+//! The items of one write: a single object, or an envelope around up to [`MAX_ITEMS`] of them.
+//!
+//! What is wrong with an envelope is the whole request's fault; what is wrong with an item is the item's own.
+
+use super::clock::Timestamp;
+use super::completion::NewCompletion;
+use super::feedback::NewFeedback;
+use super::fields::{FieldCode, FieldError, Fields, id, integer, short_text, timestamp, uuid};
+use super::ids::CompletionId;
+use super::json::Json;
+
+/// The most items that one request may write.
+pub const MAX_ITEMS: usize = 500;
+
+/// Why no item of a request can be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BatchError {
+    /// More than [`MAX_ITEMS`].
+    TooManyItems,
+    /// The envelope is invalid.
+    Invalid(Vec<FieldError>),
+}
+
+impl From<Vec<FieldError>> for BatchError {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
+/// One item of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item<T> {
+    /// The client's id of it, where it could be read.
+    pub id: Option<String>,
+    /// The item, or everything that is wrong with it.
+    pub outcome: Result<T, Vec<FieldError>>,
+}
+
+/// Parses `POST /v1/completions`: one completion, a raw OpenAI pair, or `{"completions": […]}`.
+pub fn completions(body: Json) -> Result<Vec<Item<NewCompletion>>, BatchError> {
+    let Some(values) = body.get("completions") else {
+        return Ok(vec![completion(body, "")]);
+    };
+    check_length(values, "/completions")?;
+    let mut envelope = Fields::open(body, "")?;
+    let values = take_list(&mut envelope, "completions");
+    envelope.finish()?;
+    Ok(values
+        .into_iter()
+        .enumerate()
+        .map(|(index, value)| completion(value, &format!("/completions/{index}")))
+        .collect())
+}
+
+/// Parses `POST /v1/feedback`: one reaction, or the envelope
+/// `{"v": 1, "token": …, "sent_at": …, "sdk": …, "feedback": […]}`, whose `sent_at` and `sdk` are every item's.
+pub fn feedback(body: Json) -> Result<Vec<Item<NewFeedback>>, BatchError> {
+    let Some(values) = body.get("feedback") else {
+        return Ok(vec![reaction(body, "")]);
+    };
+    check_length(values, "/feedback")?;
+    let mut envelope = Fields::open(body, "")?;
+    envelope.optional("v", integer(1, 1));
+    // Whoever sends a secret key in the header needs no token; it is a credential and is never kept.
+    envelope.take("token");
+    let sent_at: Option<Timestamp> = envelope.optional("sent_at", timestamp);
+    let sdk = envelope.optional("sdk", short_text);
+    let values = take_list(&mut envelope, "feedback");
+    envelope.finish()?;
+    let items = values.into_iter().enumerate().map(|(index, value)| {
+        let mut item = reaction(value, &format!("/feedback/{index}"));
+        if let Ok(reaction) = &mut item.outcome {
+            reaction.sent_at = sent_at;
+            reaction.sdk.clone_from(&sdk);
+        }
+        item
+    });
+    Ok(items.collect())
+}
+
+fn check_length(values: &Json, pointer: &str) -> Result<(), BatchError> {
+    match values {
+        Json::Array(items) if items.len() > MAX_ITEMS => Err(BatchError::TooManyItems),
+        Json::Array(items) if items.is_empty() => {
+            Err(vec![FieldError::new(pointer, FieldCode::Empty, "must have at least one item")].into())
+        }
+        Json::Array(_) => Ok(()),
+        _ => Err(vec![FieldError::new(pointer, FieldCode::WrongType, "must be an array")].into()),
+    }
+}
+
+fn take_list(envelope: &mut Fields, name: &'static str) -> Vec<Json> {
+    match envelope.take(name) {
+        Some(Json::Array(items)) => items,
+        _ => Vec::new(),
+    }
+}
+
+fn completion(value: Json, pointer: &str) -> Item<NewCompletion> {
+    // A raw pair has its id in the response, unless one is given beside it.
+    let given = value.get("id").or_else(|| value.get("response").and_then(|response| response.get("id")));
+    let id = given.and_then(|given| id(CompletionId::parse)(given).ok()).map(CompletionId::into_string);
+    Item { id, outcome: NewCompletion::from_json(value, pointer) }
+}
+
+fn reaction(value: Json, pointer: &str) -> Item<NewFeedback> {
+    let id = value.get("id").and_then(|given| uuid(given).ok()).map(|id| id.to_string());
+    Item { id, outcome: NewFeedback::from_json(value, pointer) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Json {
+        Json::parse(text.as_bytes()).unwrap()
+    }
+
+    fn thumbs(n_items: usize) -> Json {
+        let item = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","completion_id":"c","signal":"thumb","value":"up"}"#;
+        json(&format!(r#"{{"feedback":[{}]}}"#, vec![item; n_items].join(",")))
+    }
+
+    #[test]
+    fn an_envelope_holds_one_to_five_hundred_items() {
+        assert_eq!(feedback(thumbs(MAX_ITEMS)).unwrap().len(), MAX_ITEMS);
+        assert_eq!(feedback(thumbs(MAX_ITEMS + 1)), Err(BatchError::TooManyItems));
+        assert_eq!(completions(json(r#"{"completions":[]}"#)).unwrap_err(), empty("/completions"));
+        assert_eq!(feedback(thumbs(0)).unwrap_err(), empty("/feedback"));
+    }
+
+    fn empty(pointer: &str) -> BatchError {
+        vec![FieldError::new(pointer, FieldCode::Empty, "must have at least one item")].into()
+    }
+
+    #[test]
+    fn the_envelopes_time_and_sdk_are_every_items() {
+        let mut envelope = thumbs(2);
+        let Json::Object(members) = &mut envelope else { panic!("an object") };
+        members.push(("sent_at".to_owned(), json("\"2026-01-31T12:00:00Z\"")));
+        members.push(("sdk".to_owned(), json("\"js/1.0.0\"")));
+        members.push(("v".to_owned(), json("1")));
+
+        let items = feedback(envelope).unwrap();
+
+        for item in items {
+            let reaction = item.outcome.unwrap();
+            assert_eq!(reaction.sdk.as_deref(), Some("js/1.0.0"));
+            assert_eq!(reaction.sent_at.unwrap().to_rfc3339(), "2026-01-31T12:00:00+00:00");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_envelope_is_nobodys_but_its_own() {
+        for (text, pointer, code) in [
+            (r#"{"feedback":{}}"#, "/feedback", FieldCode::WrongType),
+            (r#"{"feedback":null}"#, "/feedback", FieldCode::WrongType),
+            (r#"{"feedback":[{}],"v":2}"#, "/v", FieldCode::OutOfRange),
+            (r#"{"feedback":[{}],"sent_at":"yesterday"}"#, "/sent_at", FieldCode::Malformed),
+            (r#"{"feedback":[{}],"more":1}"#, "", FieldCode::UnknownField),
+        ] {
+            let Err(BatchError::Invalid(errors)) = feedback(json(text)) else { panic!("{text}") };
+            assert_eq!((errors[0].pointer.as_str(), errors[0].code), (pointer, code), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_item_keeps_its_id_beside_what_is_wrong_with_it() {
+        let items = completions(json(
+            r#"{"completions":[{"id":"c-1"},{"request":{},"response":{"id":"c-2"}},{"id":"\u0000"},[]]}"#,
+        ))
+        .unwrap();
+
+        let ids: Vec<Option<&str>> = items.iter().map(|item| item.id.as_deref()).collect();
+
+        assert_eq!(ids, [Some("c-1"), Some("c-2"), None, None]);
+        assert!(items.iter().all(|item| item.outcome.is_err()));
+    }
+
+    #[test]
+    fn a_single_object_is_a_batch_of_one_whose_pointers_begin_at_the_body() {
+        let items = feedback(json(r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#)).unwrap();
+
+        let errors = items[0].outcome.as_ref().unwrap_err();
+
+        assert_eq!(items[0].id.as_deref(), Some("01890a5d-ac96-774b-bcce-b302099a8057"));
+        assert_eq!(errors[0].pointer, "/completion_id");
+    }
+}

@@ -1,0 +1,163 @@
+//! Reads a request's body within its bounds and in its time, and parses it as strict JSON.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use tokio::time::{Instant, timeout_at};
+
+use super::decode::{Collected, Encoding, too_large};
+use super::error::Problem;
+use super::incoming::Incoming;
+use super::problem;
+use super::services::{BodyLimits, Services};
+use crate::domain::json::{Json, JsonError};
+
+/// A body that has not been read yet: a handler reads it once its caller is known.
+pub(crate) struct Body {
+    request: HttpRequest,
+    incoming: Incoming,
+    services: web::Data<Services>,
+}
+
+/// Which media types a body may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// `application/json`.
+    Json,
+    /// The same, or `text/plain`, which a browser sends without asking first.
+    JsonOrText,
+}
+
+impl Media {
+    fn list(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::JsonOrText => "application/json, text/plain",
+        }
+    }
+
+    /// Tells whether a `Content-Type` is one of them; the only parameter that may change the meaning is the charset.
+    fn admits(self, content_type: &str) -> bool {
+        let mut parts = content_type.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let charset_ok = parts.all(|parameter| {
+            let parameter = parameter.to_ascii_lowercase();
+            let charset = parameter.strip_prefix("charset=").map(|value| value.trim_matches('"'));
+            charset.is_none_or(|charset| matches!(charset, "utf-8" | "utf8"))
+        });
+        self.list().split(", ").any(|admitted| admitted == essence) && charset_ok
+    }
+}
+
+impl FromRequest for Body {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let incoming = request.extensions().get::<Incoming>().cloned();
+        let services = request.app_data::<web::Data<Services>>().cloned();
+        std::future::ready(match (incoming, services) {
+            (Some(incoming), Some(services)) => Ok(Self { request: request.clone(), incoming, services }),
+            _ => Err(Problem::new(problem::INTERNAL_ERROR)),
+        })
+    }
+}
+
+impl Body {
+    /// Reads the whole body as one JSON value.
+    pub(crate) async fn read_json(self, media: Media) -> Result<Json, Problem> {
+        let bytes = self.read(media).await?;
+        if bytes.is_empty() {
+            return Err(Problem::new(problem::JSON_MALFORMED).detail("the body is empty"));
+        }
+        Json::parse(&bytes).map_err(|error| {
+            let kind = match error {
+                JsonError::Syntax { .. } => problem::JSON_MALFORMED,
+                JsonError::DuplicateKey { .. } => problem::DUPLICATE_KEY,
+                JsonError::TooDeep => problem::TOO_DEEP,
+            };
+            // These errors hold a position and never a value.
+            Problem::new(kind).detail(error.to_string())
+        })
+    }
+
+    async fn read(self, media: Media) -> Result<Vec<u8>, Problem> {
+        let limits = &self.services.settings().body;
+        if !self.header(&header::CONTENT_TYPE)?.is_some_and(|content_type| media.admits(content_type)) {
+            let accept_post = HeaderName::from_static("accept-post");
+            return Err(Problem::new(problem::MEDIA_TYPE_UNSUPPORTED).header(accept_post, media.list()));
+        }
+        let encoding = self.header(&header::CONTENT_ENCODING)?.map_or(Some(Encoding::Identity), Encoding::parse);
+        let Some(encoding) = encoding else {
+            return Err(
+                Problem::new(problem::CONTENT_ENCODING_UNSUPPORTED).header(header::ACCEPT_ENCODING, Encoding::ACCEPTED)
+            );
+        };
+        let expected_bytes = self.header(&header::CONTENT_LENGTH)?.and_then(|length| length.parse::<u64>().ok());
+        if expected_bytes.is_some_and(|n_bytes| n_bytes > limits.wire_bytes as u64) {
+            return Err(too_large(limits));
+        }
+        let mut collected = Collected::new(encoding, limits, expected_bytes.map(|n_bytes| n_bytes as usize))?;
+        let started = Instant::now();
+        loop {
+            let deadline = started + time_allowed(limits, collected.n_wire_bytes());
+            match timeout_at(deadline, self.incoming.next()).await {
+                Ok(Some(Ok(piece))) => collected.push(&piece)?,
+                Ok(None) => return collected.finish(),
+                Ok(Some(Err(_))) => return Err(Problem::new(problem::BODY_INCOMPLETE)),
+                Err(_) => return Err(Problem::new(problem::BODY_TOO_SLOW)),
+            }
+        }
+    }
+
+    /// Returns a header that may come once; a list of several values is one text to whoever reads it.
+    fn header(&self, name: &HeaderName) -> Result<Option<&str>, Problem> {
+        let mut values = self.request.headers().get_all(name);
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(Problem::new(problem::MALFORMED_REQUEST).detail(format!("the header {name} comes twice")));
+        }
+        let malformed = |_| Problem::new(problem::MALFORMED_REQUEST).detail(format!("the header {name} is not ASCII"));
+        value.to_str().map(Some).map_err(malformed)
+    }
+}
+
+/// How long after its start a body may take for its next piece, given what has come: the grace, and the time that the
+/// slowest acceptable rate takes for it, but never more than the deadline.
+fn time_allowed(limits: &BodyLimits, n_wire_bytes: usize) -> Duration {
+    let earned = Duration::from_secs_f64(n_wire_bytes as f64 / limits.min_bytes_per_s.max(1) as f64);
+    limits.deadline.min(limits.grace + earned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_type_is_admitted_with_the_one_charset_that_json_has() {
+        for admitted in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+            assert!(Media::Json.admits(admitted) && Media::JsonOrText.admits(admitted), "{admitted}");
+        }
+        for refused in ["application/json; charset=latin1", "application/x-www-form-urlencoded", "", "json"] {
+            assert!(!Media::Json.admits(refused) && !Media::JsonOrText.admits(refused), "{refused}");
+        }
+        assert!(Media::JsonOrText.admits("text/plain;charset=UTF-8"));
+        assert!(!Media::Json.admits("text/plain"));
+    }
+
+    #[test]
+    fn a_body_earns_time_by_coming_and_never_more_than_the_deadline() {
+        let limits = BodyLimits {
+            deadline: Duration::from_secs(60),
+            grace: Duration::from_secs(5),
+            min_bytes_per_s: 1000,
+            ..BodyLimits::default()
+        };
+
+        assert_eq!(time_allowed(&limits, 0), Duration::from_secs(5));
+        assert_eq!(time_allowed(&limits, 10_000), Duration::from_secs(15));
+        assert_eq!(time_allowed(&limits, 10_000_000), Duration::from_secs(60));
+    }
+}

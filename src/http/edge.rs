@@ -1,0 +1,101 @@
+//! What surrounds every request: its id, the body of a problem, the security headers, one line in the log.
+
+use std::error::Error as _;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+use uuid::Uuid;
+
+use super::error::Problem;
+use super::incoming::Incoming;
+use super::problem::Kind;
+use crate::service::authenticate::new_request_id;
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Headers that every answer has, unless its handler chose otherwise.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+];
+
+/// Carries a request to its handler and the answer back.
+pub(crate) async fn edge(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let request_id = new_request_id();
+    let method = request.method().clone();
+    let incoming = Incoming::new(std::mem::replace(request.parts_mut().1, Payload::None));
+    request.extensions_mut().insert(incoming.clone());
+
+    let response = next.call(request).await?.map_into_boxed_body();
+
+    let response = with_problem(response, request_id);
+    let mut response =
+        if incoming.has_ended() { response } else { response.map_body(|_, body| incoming.held_by(body)) };
+    add_headers(response.headers_mut(), request_id);
+    let route = response.request().match_pattern().unwrap_or_default();
+    tracing::info!(
+        request.id = %request_id,
+        http.method = %method,
+        http.route = route,
+        http.status = response.status().as_u16(),
+        duration_ms = started.elapsed().as_secs_f64() * 1e3,
+        "answered a request"
+    );
+    Ok(response)
+}
+
+/// Writes the body of every failure, those of actix's own included.
+fn with_problem(response: ServiceResponse<BoxBody>, request_id: Uuid) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if status.as_u16() < 400 {
+        return response;
+    }
+    let body = match response.response().error().and_then(|error| error.as_error::<Problem>()) {
+        Some(problem) => {
+            log_cause(problem, request_id);
+            problem.to_json(request_id)
+        }
+        None => Problem::new(Kind::of_status(status.as_u16())).to_json(request_id),
+    };
+    let mut response = response.map_body(|_, _| BoxBody::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    response
+}
+
+/// Logs what is behind a failure of ours, once; errors below carry no user data.
+fn log_cause(problem: &Problem, request_id: Uuid) {
+    let Some(cause) = problem.cause() else { return };
+    if problem.kind().status < 500 {
+        return;
+    }
+    let mut chain = cause.to_string();
+    let mut source = cause.source();
+    while let Some(error) = source {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        source = error.source();
+    }
+    tracing::error!(request.id = %request_id, problem.code = problem.kind().code, error = chain, "a request failed");
+}
+
+fn add_headers(headers: &mut HeaderMap, request_id: Uuid) {
+    for (name, value) in HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+}

@@ -1,0 +1,22 @@
+//! Whether the process lives, and whether it should be sent requests.
+
+use actix_web::{HttpResponse, web};
+
+use super::error::Problem;
+use super::problem;
+use super::services::Services;
+use crate::service::readiness;
+
+/// Answers as long as the process does; it never touches the database.
+pub(crate) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
+}
+
+/// Answers well while the server is not draining, the database answers and its schema fits.
+pub(crate) async fn ready(services: web::Data<Services>) -> Result<HttpResponse, Problem> {
+    if services.is_draining() {
+        return Err(Problem::new(problem::DRAINING));
+    }
+    services.run(|app| async move { readiness::check(&app).await }).await?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
+}

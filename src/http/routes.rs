@@ -1,0 +1,37 @@
+//! Every address of the service. Whoever adds one adds its test under `tests/it/routes/` and its line in `docs/api.md`.
+
+use actix_web::HttpResponse;
+use actix_web::web::{ServiceConfig, delete, get, post, resource};
+
+use super::{health, pages, v1};
+
+/// Registers the routes.
+pub(crate) fn configure(routes: &mut ServiceConfig) {
+    routes
+        // Backends write.
+        .service(resource("/v1/completions").route(post().to(v1::completions::create)))
+        .service(resource("/v1/feedback").route(post().to(v1::feedback::create)))
+        // Analysts plan, compare and export.
+        .service(resource("/v1/comparisons").route(get().to(v1::comparisons::show)))
+        .service(
+            resource("/v1/experiments")
+                .route(post().to(v1::experiments::create))
+                .route(get().to(v1::experiments::list)),
+        )
+        .service(resource("/v1/experiments/{key}").route(get().to(v1::experiments::show)))
+        .service(resource("/v1/exports").route(post().to(v1::exports::create)).route(get().to(v1::exports::list)))
+        .service(
+            resource("/v1/exports/{id}").route(get().to(v1::exports::show)).route(delete().to(v1::exports::delete)),
+        )
+        .service(resource("/v1/exports/{id}/files/{path:.+}").route(get().to(v1::export_files::show)))
+        // Operators and people look.
+        .service(resource("/livez").route(get().to(health::live)))
+        .service(resource("/readyz").route(get().to(health::ready)))
+        .service(resource("/problems").route(get().to(pages::problems)))
+        .service(resource("/").route(get().to(pages::index)));
+}
+
+/// Answers where there is no route; `http::edge` gives it its body.
+pub(crate) async fn absent() -> HttpResponse {
+    HttpResponse::NotFound().finish()
+}

@@ -1,0 +1,106 @@
+//! What every handler is given: the use cases, the way to run them, and the settings of the server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::service::detached::detached_on;
+use crate::service::{App, ServiceError};
+
+/// How the server listens and how long it waits for whom.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Threads that serve connections.
+    pub n_workers: usize,
+    /// How long a connection without a request stays open.
+    pub keep_alive: Duration,
+    /// How long a client may take to send a request's head.
+    pub head_deadline: Duration,
+    /// How long requests may take to end once the server is asked to stop.
+    pub shutdown_deadline: Duration,
+    /// Bounds of a request's body.
+    pub body: BodyLimits,
+    /// How often the progress of an export is looked up for a client that follows it.
+    pub progress_every: Duration,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            n_workers: 2,
+            keep_alive: Duration::from_secs(75),
+            head_deadline: Duration::from_secs(5),
+            shutdown_deadline: Duration::from_secs(25),
+            body: BodyLimits::default(),
+            progress_every: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Bounds of a request's body.
+#[derive(Debug, Clone)]
+pub struct BodyLimits {
+    /// Bytes on the wire.
+    pub wire_bytes: usize,
+    /// Bytes after decompression.
+    pub decoded_bytes: usize,
+    /// How many times larger than on the wire a body may become, beyond its first MiB.
+    pub max_ratio: usize,
+    /// How long the whole body may take.
+    pub deadline: Duration,
+    /// How long a body may come more slowly than `min_bytes_per_s`.
+    pub grace: Duration,
+    /// The slowest acceptable mean rate after `grace`.
+    pub min_bytes_per_s: usize,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            wire_bytes: 8 << 20,
+            decoded_bytes: 16 << 20,
+            max_ratio: 100,
+            deadline: Duration::from_mins(1),
+            grace: Duration::from_secs(5),
+            min_bytes_per_s: 8 << 10,
+        }
+    }
+}
+
+/// What every handler is given.
+#[derive(Debug)]
+pub(crate) struct Services {
+    app: App,
+    runtime: Handle,
+    settings: HttpSettings,
+    draining: Arc<AtomicBool>,
+}
+
+impl Services {
+    pub(crate) fn new(app: App, runtime: Handle, settings: HttpSettings, draining: Arc<AtomicBool>) -> Self {
+        Self { app, runtime, settings, draining }
+    }
+
+    /// Runs a use case to its end on the service's runtime, whether or not the client still waits.
+    ///
+    /// A handler's own future is dropped when its client goes away, wherever it stands; nothing that holds a
+    /// transaction may run inside it.
+    pub(crate) async fn run<T, F>(&self, unit: impl FnOnce(App) -> F) -> Result<T, ServiceError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ServiceError>> + Send + 'static,
+    {
+        detached_on(&self.runtime, unit(self.app.clone())).await
+    }
+
+    pub(crate) fn settings(&self) -> &HttpSettings {
+        &self.settings
+    }
+
+    /// Tells whether the server has been asked to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,58 @@
+//! `/v1/comparisons`: whether another model does as well, as a page, as JSON or as text.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use super::super::auth::{Caller, MayView};
+use super::super::error::Problem;
+use super::super::services::Services;
+use super::super::{negotiate, query};
+use crate::domain::comparison::ComparisonSpec;
+use crate::report::{html, json, text};
+use crate::service::{ServiceError, compare};
+
+const JSON: &str = "application/json";
+const HTML: &str = "text/html";
+const TEXT: &str = "text/plain";
+/// Columns of the text, as many as a terminal that nobody has widened.
+const TEXT_WIDTH: usize = 80;
+
+/// Lets the page use its own style sheet and nothing else.
+static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = STANDARD.encode(Sha256::digest(html::STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+});
+
+/// Compares what the query names.
+pub(crate) async fn show(
+    request: HttpRequest,
+    caller: Caller<MayView>,
+    services: web::Data<Services>,
+) -> Result<HttpResponse, Problem> {
+    let media_type = negotiate::choose(&request, &[JSON, HTML, TEXT])?;
+    let spec = ComparisonSpec::from_query(&query::parse(request.query_string())?).map_err(Problem::invalid_query)?;
+    let comparison = services
+        .run(|app| async move { compare::compare(&app, &caller.principal, spec).await })
+        .await
+        .map_err(|error| match error {
+            ServiceError::Invalid(errors) => Problem::invalid_query(errors),
+            other => other.into(),
+        })?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::VARY, "Accept"));
+    Ok(match media_type {
+        HTML => response
+            .content_type("text/html; charset=utf-8")
+            .insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY.as_str()))
+            .body(html::to_html(&comparison)),
+        TEXT => response.content_type("text/plain; charset=utf-8").body(text::to_text(&comparison, TEXT_WIDTH, false)),
+        _ => response.json(json::to_json(&comparison)),
+    })
+}

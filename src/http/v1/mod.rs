@@ -1,0 +1,9 @@
+//! The resources of version 1, one file each.
+
+pub(crate) mod comparisons;
+pub(crate) mod completions;
+pub(crate) mod experiments;
+pub(crate) mod export_files;
+pub(crate) mod exports;
+pub(crate) mod feedback;
+mod receipt;

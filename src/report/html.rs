@@ -1,0 +1,103 @@
+//! The comparison as one HTML page that needs nothing else: no script, no font, no request.
+//!
+//! The page is answer first: verdict box, then the figures, the checks, and how it was computed. It draws what it is
+//! given; the only numbers of its own are the shares of counts, which stand in the data block beside the rest. Where
+//! the verdict withholds the numbers, neither the page nor its data block holds an estimate.
+
+mod block;
+mod checks;
+mod effects;
+mod exposure;
+mod figure;
+mod forest;
+mod funnel;
+mod method;
+mod preference;
+mod verdict;
+mod words;
+
+use super::comparison::Comparison;
+use super::markup::Element;
+
+/// The page's style sheet, exactly as it stands between `<style>` and `</style>`: what a content security policy hashes.
+pub const STYLE: &str = include_str!("html/style.css");
+
+/// Names with more characters than this, together, make a long heading.
+const LONG_HEADING_CHARS: usize = 80;
+
+/// Renders a comparison as a self-contained page; the same comparison gives the same bytes.
+pub fn to_html(comparison: &Comparison) -> String {
+    let mut page = String::from("<!doctype html>\n");
+    Element::new("html").with("lang", "en").child(head(comparison)).child(body(comparison)).write(&mut page);
+    page.push('\n');
+    page
+}
+
+/// Renders the forest plot alone, as an SVG file that brings its own style; nothing where the numbers are withheld.
+pub fn forest_svg(comparison: &Comparison) -> Option<String> {
+    let picture = effects::picture(comparison)?;
+    let mut file = String::new();
+    picture.write(&mut file);
+    file.push('\n');
+    Some(file)
+}
+
+fn head(comparison: &Comparison) -> Element {
+    let title = format!(
+        "{}: {} in place of {}",
+        verdict::word(comparison.verdict.code),
+        comparison.candidate.name,
+        comparison.control.name
+    );
+    let meta = |name: &str, content: &str| Element::new("meta").with("name", name).with("content", content);
+    Element::new("head")
+        .child(Element::new("meta").with("charset", "utf-8"))
+        .child(Element::new("title").text(title))
+        .child(meta("viewport", "width=device-width, initial-scale=1"))
+        .child(meta("color-scheme", "light dark"))
+        .child(meta("referrer", "no-referrer"))
+        .child(Element::style_sheet(STYLE))
+}
+
+fn body(comparison: &Comparison) -> Element {
+    // Names may have 256 bytes: long ones are set smaller, so that the verdict stays on the first screen.
+    let n_chars = comparison.candidate.name.chars().count() + comparison.control.name.chars().count();
+    let header = Element::new("header").child(Element::new("p").class("eyebrow").text("Model comparison")).child(
+        Element::new("h1")
+            .class(if n_chars > LONG_HEADING_CHARS { "long" } else { "" })
+            .text("Can ")
+            .child(figure::name(&comparison.candidate.name))
+            .text(" replace ")
+            .child(figure::name(&comparison.control.name))
+            .text("?"),
+    );
+    let main = Element::new("main").child(verdict::section(comparison)).child(verdict::sides(comparison));
+    let main = if comparison.verdict.withholds_numbers {
+        main.child(withheld()).children(exposure::section(comparison)).child(checks::section(comparison))
+    } else {
+        main.child(effects::section(comparison))
+            .children(preference::section(comparison))
+            .child(checks::section(comparison))
+            .child(funnel::section(comparison))
+            .children(exposure::section(comparison))
+    };
+    Element::new("body")
+        .child(header)
+        .child(main)
+        .child(method::footer(comparison))
+        .child(Element::json_block("data", &block::json(comparison)))
+}
+
+/// Stands in place of every estimate.
+fn withheld() -> Element {
+    Element::new("section")
+        .class("withheld")
+        .with("aria-labelledby", "withheld-heading")
+        .child(Element::new("h2").with("id", "withheld-heading").text("The figures are withheld"))
+        .child(Element::new("p").text(
+            "A check failed that everything else rests on: the two groups of users are not comparable, so any \
+             difference between them may come from who is in them and not from the model. Rates, differences and \
+             choices are therefore left out of this page and of its data. Find and mend the cause that the failed check \
+             points to, then start a new experiment: the data that were collected cannot be repaired.",
+        ))
+}

@@ -1,0 +1,7 @@
+//! The HTML report, read as a browser, a screen reader and a suspicious person would read it.
+
+#![cfg(test)]
+
+mod page;
+mod pages;
+mod samples;
