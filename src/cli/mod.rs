@@ -65,6 +65,8 @@ enum Command {
     Key(key::Args),
     /// Reach or stop the private Postgres.
     Postgres(postgres::Args),
+    /// Write a training set into a folder.
+    Export(export::Args),
     /// List, show and check recipes of exports.
     Recipe(recipe::Args),
     /// Declare and list experiments.
@@ -124,6 +126,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Config(args) => config::run(&args, &config),
             Command::Key(args) => Box::pin(key::run(args, &config)).await,
             Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
+            Command::Export(args) => Box::pin(export::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
