@@ -11,7 +11,9 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use super::recipe;
+use super::connect::{self, Connected};
+use super::{UsageError, recipe};
+use crate::config::Config;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
 use crate::domain::recipe::Recipe;
@@ -30,6 +32,11 @@ const N_REASONS: usize = 8;
 
 /// Arguments of `afterword export`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  afterword export --recipe dpo --out pairs
+  afterword export --recipe sft --out answers --model llama-3-70b --from 2026-01-01
+  afterword export --recipe mine.toml --out pairs --force")]
 pub struct Args {
     /// A shipped recipe (`afterword recipe list`) or the path of a recipe file.
     #[arg(long, value_name = "NAME|FILE")]
@@ -109,6 +116,17 @@ impl Args {
         self.selection.apply(&mut recipe.selection)?;
         Ok(recipe)
     }
+}
+
+/// Runs the subcommand.
+pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    // What makes no sense is said before a database is started for it.
+    let recipe = args.recipe().map_err(UsageError)?;
+    connect::with(config, async |connected: &Connected| {
+        let project = connected.project(args.project.as_deref()).await?;
+        export(&connected.app, project.id, &recipe, &args).await
+    })
+    .await
 }
 
 /// Runs the export in the project and says what came of it.

@@ -23,7 +23,7 @@ named as (
 -- As in tallies.sql.
 heard as materialized (
     select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.effective_at,
-           f.seq, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
+           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
       from named n
      cross join lateral (
                select *
@@ -52,9 +52,10 @@ choices as (
                  from heard g
                 where g.completion_id = h.completion_id
                   and g.supersedes = h.feedback_id
+                  and (h.user_id is null or g.user_id = h.user_id)
            )
      order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
-              h.effective_at desc, h.seq desc nulls last, h.feedback_id desc
+              h.effective_at desc, h.session_id collate "C" desc nulls last, h.seq desc nulls last, h.feedback_id desc
 )
 select count(*) filter (where choice = 'win')  as n_wins,
        count(*) filter (where choice = 'loss') as n_losses,

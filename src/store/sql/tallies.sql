@@ -41,8 +41,8 @@ attempts as (
 -- Read once, name by name. `offset 0` keeps the reading a look-up by primary key, whatever the planner believes about
 -- tables that were filled a moment ago.
 heard as materialized (
-    select n.completion_id, f.feedback_id, f.supersedes, f.signal, f.thumb, f.comment, f.effective_at, f.seq,
-           coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
+    select n.completion_id, f.feedback_id, f.supersedes, f.signal, f.thumb, f.comment, f.effective_at,
+           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
       from (select s.completion_id, unnest(s.names) as name from selected s) n
      cross join lateral (
                select *
@@ -63,8 +63,10 @@ reactions as (
                  from heard g
                 where g.completion_id = h.completion_id
                   and g.supersedes = h.feedback_id
+                  and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by h.completion_id, h.signal, h.author, h.effective_at desc, h.seq desc nulls last, h.feedback_id desc
+     order by h.completion_id, h.signal, h.author, h.effective_at desc, h.session_id collate "C" desc nulls last,
+              h.seq desc nulls last, h.feedback_id desc
 ),
 outcomes as (
     select r.completion_id,

@@ -7,8 +7,11 @@ use std::process::Command;
 
 use super::program::{afterword, run};
 
-/// Any number that is nobody's in particular: no account needs to exist for it.
-const STRANGER: u32 = 54_321;
+/// Asks for the number of the account that every system has for such purposes; `initdb` refuses numbers without one.
+fn stranger() -> u32 {
+    let output = Command::new("id").args(["-u", "nobody"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
 
 #[test]
 fn an_ordinary_user_needs_nothing_either() {
@@ -19,7 +22,7 @@ fn an_ordinary_user_needs_nothing_either() {
     // Neither the build directory nor root's home can be counted on to be open to others.
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    chown(dir.path(), Some(STRANGER), Some(STRANGER)).unwrap();
+    chown(dir.path(), Some(stranger()), None).unwrap();
     let program = dir.path().join("afterword");
     std::fs::copy(env!("CARGO_BIN_EXE_afterword"), &program).unwrap();
     let as_stranger = |args: &[&str]| run(&mut as_user(&program, dir.path(), args));
@@ -38,7 +41,7 @@ fn an_ordinary_user_needs_nothing_either() {
 fn as_user(program: &Path, directory: &Path, args: &[&str]) -> Command {
     let template = afterword(args);
     let mut command = Command::new(program);
-    command.args(template.get_args()).env_clear().current_dir(directory).uid(STRANGER).gid(STRANGER);
+    command.args(template.get_args()).env_clear().current_dir(directory).uid(stranger()).gid(stranger());
     for (name, value) in template.get_envs() {
         command.env(name, value.unwrap_or_default());
     }

@@ -28,6 +28,7 @@ pub(super) fn afterword(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
     command.args(args).env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin").stdin(Stdio::null());
+    command.env("AFTERWORD_LOG_LEVEL", "warn");
     command
 }
 

@@ -105,7 +105,7 @@ async fn what_was_thought_of_the_other_sides_retry_is_neither_sides() {
 async fn only_the_latest_thumb_of_a_user_counts_and_none_takes_it_back() {
     let seeded = Seeded::new().await;
     let of = |id: &str| completion(id, "old", json!({ "user": "u" }));
-    seeded.completions(&[of("a"), of("b"), of("c"), of("d")]).await;
+    seeded.completions(&[of("a"), of("b"), of("c"), of("d"), of("e")]).await;
     let thumb = |number, id: &str, value: &str, at: &str, user: &str| {
         reaction(number, id, "thumb", json!({ "value": value, "user": user, "occurred_at": at }))
     };
@@ -118,14 +118,17 @@ async fn only_the_latest_thumb_of_a_user_counts_and_none_takes_it_back() {
             thumb(5, "c", "up", "2026-03-02T10:00:00Z", "u"),
             thumb(6, "c", "down", "2026-03-02T10:00:00Z", "someone else"),
             thumb(7, "d", "up", "2026-03-02T10:00:00Z", "u"),
-            reaction(8, "d", "thumb", json!({ "value": "down", "supersedes": feedback_id(7) })),
+            reaction(8, "d", "thumb", json!({ "value": "down", "user": "u", "supersedes": feedback_id(7) })),
+            // Nobody but the user replaces what the user said.
+            thumb(9, "e", "up", "2026-03-02T10:00:00Z", "u"),
+            reaction(10, "e", "comment", json!({ "text": "no", "supersedes": feedback_id(9) })),
         ])
         .await;
 
     let tally = seeded.only().await;
 
-    assert_eq!((tally.n_up, tally.n_down, tally.n_rated), (1, 3, 3));
-    assert_eq!((tally.n_good, tally.n_bad, tally.n_any_signal, tally.n_explicit), (0, 3, 3, 3));
+    assert_eq!((tally.n_up, tally.n_down, tally.n_rated), (2, 3, 4));
+    assert_eq!((tally.n_good, tally.n_bad, tally.n_any_signal, tally.n_explicit), (1, 3, 4, 4));
 }
 
 #[tokio::test]
