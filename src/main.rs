@@ -1,2 +1,7 @@
-//! Afterword.
-fn main() {}
+//! The program: its arguments go in, its exit status comes out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    afterword::cli::main()
+}

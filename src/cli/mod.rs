@@ -1,3 +1,147 @@
-//! cli
+//! The command line: one file per subcommand, each parses its arguments and calls one use case.
+//!
+//! What a command makes goes to the standard output, everything else to the standard error. Exit status 0 means done,
+//! 1 that it could not be done (one line says why), 2 that the arguments or the configuration make no sense.
+
+pub mod compare;
+pub mod config;
+pub mod connect;
+pub mod demo;
+pub mod doctor;
+pub mod experiment;
 pub mod export;
+pub mod key;
+pub mod migrate;
+pub mod postgres;
 pub mod recipe;
+pub mod serve;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::config::{Config, ConfigError, environment};
+use crate::telemetry;
+
+/// Collects what people do after a language model has answered, and turns it into training sets and honest model
+/// comparisons.
+#[derive(Debug, clap::Parser)]
+#[command(name = "afterword", version, after_help = EXAMPLES)]
+struct Cli {
+    /// Configuration file; what it leaves out keeps its default (see `afterword config template`).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory for the private Postgres and for exports, in place of the configured one.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  afterword demo                                    see it all at once, with simulated users
+  afterword serve                                   start the service, with a private Postgres
+  DATABASE_URL=postgres://… afterword serve         start it on a Postgres of yours
+  KEY=$(afterword key create --role ingest)         make a key for a backend
+  afterword compare --experiment llama-swap         say whether another model does as well
+  afterword doctor                                  look for what is wrong";
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Start the service.
+    Serve(serve::Args),
+    /// See it all at once: simulated users, data sets, a comparison.
+    Demo(demo::Args),
+    /// Bring the database's schema up to date.
+    Migrate(migrate::Args),
+    /// Look for what is wrong with this installation.
+    Doctor(doctor::Args),
+    /// Print a configuration to start from, or the one in force, or check it.
+    Config(config::Args),
+    /// Make, list and revoke secret keys.
+    Key(key::Args),
+    /// Reach or stop the private Postgres.
+    Postgres(postgres::Args),
+    /// List, show and check recipes of exports.
+    Recipe(recipe::Args),
+    /// Declare and list experiments.
+    Experiment(experiment::Args),
+    /// Say whether another model does as well.
+    Compare(Box<compare::Args>),
+}
+
+/// Something in the arguments that makes no sense, found after clap accepted their form.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Runs the program and tells how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are no errors; clap knows which stream and status each of its answers has.
+        Err(answer) => {
+            let _unprinted = answer.print();
+            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+        }
+    };
+    run(cli).unwrap_or_else(|error| fail(&error))
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli { config: file, data_dir, command } = cli;
+    if let Command::Config(args) = &command
+        && let Some(done) = config::run_without_loading(args)
+    {
+        return done;
+    }
+    let listen = match &command {
+        Command::Serve(args) => args.listen.clone(),
+        Command::Demo(args) => args.listen.clone(),
+        _ => None,
+    };
+    let is_demo = matches!(command, Command::Demo(_));
+    let env = |name: &str| match name {
+        // A demo must not be poured into a real instance because its directory is configured.
+        "AFTERWORD_DATA_DIR" if is_demo => data_dir.clone().or_else(|| Some(demo::DATA_DIR.to_owned())),
+        "AFTERWORD_LOG_LEVEL" if is_demo => environment(name).or_else(|| Some("warn".to_owned())),
+        "AFTERWORD_DATA_DIR" => data_dir.clone().or_else(|| environment(name)),
+        "AFTERWORD_LISTEN" => listen.clone().or_else(|| environment(name)),
+        _ => environment(name),
+    };
+    let config = Config::load(file.as_deref(), &env)?;
+    telemetry::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => Box::pin(serve::run(args, &config)).await,
+            Command::Demo(args) => Box::pin(demo::run(args, &config)).await,
+            Command::Migrate(args) => Box::pin(migrate::run(args, &config)).await,
+            Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
+            Command::Config(args) => config::run(&args, &config),
+            Command::Key(args) => Box::pin(key::run(args, &config)).await,
+            Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
+            Command::Recipe(args) => recipe::run(&args),
+            Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
+            Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
+        }
+    })
+}
+
+/// Says in one line what went wrong, with its causes, and chooses the exit status.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let is_pipe_closed = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe);
+    if is_pipe_closed {
+        // Whoever read our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    let _unwritten = writeln!(std::io::stderr().lock(), "error: {error:#}");
+    let is_usage = error.is::<UsageError>() || error.is::<ConfigError>();
+    ExitCode::from(if is_usage { 2 } else { 1 })
+}

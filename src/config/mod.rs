@@ -70,7 +70,9 @@ pub struct Http {
     pub min_body_bytes_per_second: usize,
     /// How long an idle connection stays open.
     pub keep_alive: Duration,
-    /// How long requests may take to end when the service is asked to stop.
+    /// How long serving goes on after the service was asked to stop, while it says that it is not ready.
+    pub drain_notice: Duration,
+    /// How long requests may take to end after that.
     pub drain: Duration,
 }
 
@@ -178,6 +180,7 @@ struct RawHttp {
     body_deadline_seconds: u64,
     min_body_bytes_per_second: usize,
     keep_alive_seconds: u64,
+    drain_notice_seconds: u64,
     drain_seconds: u64,
 }
 
@@ -244,6 +247,7 @@ impl RawHttp {
             body_deadline: seconds("http.body_deadline_seconds", self.body_deadline_seconds)?,
             min_body_bytes_per_second: self.min_body_bytes_per_second,
             keep_alive: seconds("http.keep_alive_seconds", self.keep_alive_seconds)?,
+            drain_notice: Duration::from_secs(self.drain_notice_seconds.min(3600)),
             drain: seconds("http.drain_seconds", self.drain_seconds)?,
         })
     }

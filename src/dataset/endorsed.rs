@@ -115,6 +115,7 @@ impl Endorsement {
 
 /// The answer's matches at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_field_names, reason = "counts are called n_foos")]
 struct Matches {
     n_won: u32,
     n_lost: u32,
@@ -125,7 +126,10 @@ type Outcome = Result<Endorsement, Reason>;
 
 impl<'a> Answer<'_, 'a> {
     fn is_candidate(&self) -> bool {
-        !self.matches.is_empty() || !self.edits.is_empty() || self.votes.is_some() || !self.used.is_empty()
+        let judged = [Signal::Thumb, Signal::Rating]
+            .iter()
+            .any(|signal| !self.group.chains(*signal, Target::Answer(self.place)).is_empty());
+        judged || !self.matches.is_empty() || !self.edits.is_empty() || !self.used.is_empty()
     }
 
     fn add_to(&self, harvest: &mut Harvest, options: &Options) {
@@ -134,7 +138,7 @@ impl<'a> Answer<'_, 'a> {
         let outcome = self.outcome(own_text.as_ref().err().copied());
         let prompt = text::prompt_turns(completion, options);
         let (Some(first), Ok(prompt)) = (outcome.first(Result::is_ok), prompt) else {
-            harvest.exclusions.add(outcome.last().and_then(|outcome| outcome.err()).unwrap_or(RETRACTED));
+            harvest.exclusions.add(outcome.last().and_then(|outcome| outcome.err()).unwrap_or(NOT_ENDORSED));
             return;
         };
         let bonds = Bonds::of(self.group, &[self.place], &prompt, first, self.voters());
@@ -235,7 +239,10 @@ impl<'a> Answer<'_, 'a> {
     }
 
     fn voters(&self) -> Vec<(Voter<'a>, Timestamp)> {
-        let compared = self.matches.iter().flat_map(|one| one.evidence).flat_map(|evidence| evidence.voters.clone());
+        let compared = self
+            .matches
+            .iter()
+            .flat_map(|one| one.evidence.iter().flat_map(|evidence| evidence.involved(one.standing)));
         let voted = self.votes.iter().flat_map(Poll::voters);
         let edited = self.edits.iter().filter_map(|edit| Some((edit.voter, edit.versions.first(Result::is_ok)?)));
         let used = self.used.iter().filter_map(|chain| Some((chain.voter, chain.items.first(Option::is_some)?)));

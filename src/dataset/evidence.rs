@@ -26,7 +26,18 @@ pub(super) struct Evidence<'a> {
     pub(super) standing: Timeline<Choice>,
     /// What supports the side that stands, where one does.
     pub(super) support: Option<Support>,
+    /// Everyone who has ever voted, and since when.
     pub(super) voters: Vec<(Voter<'a>, Timestamp)>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Returns since when each voter has had a part in a row that rests on a standing: not before a side first stood,
+    /// for only then can it be told that the votes belong to one row.
+    pub(super) fn involved(&self, standing: &Timeline<Choice>) -> impl Iterator<Item = (Voter<'a>, Timestamp)> {
+        let stood = standing.first(Choice::is_side);
+        let voters = self.voters.iter().copied();
+        voters.filter_map(move |(voter, first)| Some((voter, first.max(stood?))))
+    }
 }
 
 /// Two answers by their places, the smaller first.

@@ -93,7 +93,7 @@ fn add_pair(harvest: &mut Harvest, group: &Group, pair: Pair, evidence: &[Eviden
 }
 
 fn bonds(group: &Group, pair: Pair, prompt: &[Turn], first: Timestamp, evidence: &[Evidence]) -> Bonds {
-    let voters = evidence.iter().flat_map(|evidence| evidence.voters.iter().copied());
+    let voters = evidence.iter().flat_map(|evidence| evidence.involved(&evidence.standing));
     Bonds::of(group, &[pair.0, pair.1], prompt, first, voters)
 }
 
@@ -177,24 +177,18 @@ fn add_edit(harvest: &mut Harvest, group: &Group, edit: &Edit, options: &Options
         return;
     };
     let bonds = Bonds::of(group, &[edit.place], &prompt, first, [(edit.voter, first)]);
-    match (edit.current(group), text::answer(completion)) {
-        (Some((item, edited, since)), Ok(original)) => harvest.examples.push(Example {
-            row_id: row_id(Format::Preference, &completion.id, Some(&completion.id), Some(item.id)),
-            rejected_id: Some(completion.id.clone()),
-            feedback_ids: vec![item.id],
-            rejected_model: Some(completion.model.clone()),
-            chosen_source: ChosenSource::HumanEdit,
-            ..example(
-                completion,
-                Body::Pair { prompt, chosen: edited.to_owned(), rejected: original },
-                (Signal::Edit, edit::RULE),
-                since,
-                bonds,
-            )
-        }),
-        _ => {
-            harvest.exclusions.add(edit.reason());
-            harvest.former.push(PlanKey::former(bonds.ties, first));
-        }
-    }
+    let (Some((item, edited, since)), Ok(original)) = (edit.current(group), text::answer(completion)) else {
+        harvest.exclusions.add(edit.reason());
+        harvest.former.push(PlanKey::former(bonds.ties, first));
+        return;
+    };
+    let body = Body::Pair { prompt, chosen: edited.to_owned(), rejected: original };
+    harvest.examples.push(Example {
+        row_id: row_id(Format::Preference, &completion.id, Some(&completion.id), Some(item.id)),
+        rejected_id: Some(completion.id.clone()),
+        feedback_ids: vec![item.id],
+        rejected_model: Some(completion.model.clone()),
+        chosen_source: ChosenSource::HumanEdit,
+        ..example(completion, body, (Signal::Edit, edit::RULE), since, bonds)
+    });
 }

@@ -93,7 +93,7 @@ pub struct Plan {
 const FORMER: u32 = u32::MAX;
 
 struct Row {
-    row_id: ContentHash,
+    id: ContentHash,
     texts: ContentHash,
     created_at_us: i64,
     n_votes: u32,
@@ -152,7 +152,7 @@ impl Planner {
 
     fn push(&mut self, key: PlanKey, index: u32) {
         self.rows.push(Row {
-            row_id: key.row_id,
+            id: key.row_id,
             texts: key.texts,
             created_at_us: key.created_at.timestamp_micros(),
             n_votes: key.n_votes,
@@ -176,7 +176,9 @@ impl Planner {
     }
 
     /// Places every row that stays.
-    pub fn plan(self) -> Plan {
+    pub fn plan(mut self) -> Plan {
+        // Every key has its number by now; the table would be the largest part of the memory.
+        self.numbers = HashMap::new();
         let mut components = self.walk();
         let mut exclusions = Exclusions::default();
         let mut stay: Vec<(usize, Split)> = Vec::new();
@@ -189,7 +191,7 @@ impl Planner {
         if self.dedup == Dedup::Exact {
             self.drop_duplicates(&mut stay, &mut exclusions);
         }
-        stay.sort_by_key(|(place, _)| (self.rows[*place].created_at_us, self.rows[*place].row_id));
+        stay.sort_by_key(|(place, _)| (self.rows[*place].created_at_us, self.rows[*place].id));
         let mut sizes: HashMap<u32, u64> = HashMap::new();
         let placements = stay
             .iter()
@@ -275,7 +277,7 @@ impl Planner {
         let n_before = stay.len();
         stay.sort_by_key(|(place, _)| {
             let row = &self.rows[*place];
-            (row.texts, std::cmp::Reverse(row.n_votes), row.created_at_us, row.row_id)
+            (row.texts, std::cmp::Reverse(row.n_votes), row.created_at_us, row.id)
         });
         stay.dedup_by_key(|(place, _)| self.rows[*place].texts);
         for _ in stay.len()..n_before {

@@ -177,13 +177,11 @@ impl Query<'_> {
             }
             return None;
         };
-        match side.strip_prefix("model:").filter(|model| !model.is_empty()) {
-            Some(model) => Some(model.to_owned()),
-            None => {
-                self.fail(name, FieldCode::Malformed, "must have the form `model:NAME`");
-                None
-            }
+        let model = side.strip_prefix("model:").filter(|model| !model.is_empty());
+        if model.is_none() {
+            self.fail(name, FieldCode::Malformed, "must have the form `model:NAME`");
         }
+        model.map(str::to_owned)
     }
 
     fn refuse_unknown(&mut self) {

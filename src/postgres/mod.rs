@@ -49,6 +49,17 @@ impl Settings {
     }
 }
 
+/// How an attempt to stop a cluster ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was running, and is no more.
+    Stopped,
+    /// A process uses it.
+    InUse,
+    /// It was not running.
+    NotRunning,
+}
+
 /// A running private Postgres, started by this process or found running on its data directory.
 pub struct Cluster {
     place: Place,
@@ -67,8 +78,7 @@ impl Cluster {
     /// Starts or joins as [`Cluster::start`] does, with the server programs looked for as the settings say.
     pub async fn start_with(data_dir: &Path, settings: Settings) -> Result<Self, PostgresError> {
         let data_dir = data_dir.to_owned();
-        let started = tokio::task::spawn_blocking(move || Self::start_blocking(&data_dir, &settings)).await;
-        started.map_err(|_| PostgresError::Internal)?
+        blocking(move || Self::start_blocking(&data_dir, &settings)).await
     }
 
     fn start_blocking(data_dir: &Path, settings: &Settings) -> Result<Self, PostgresError> {
@@ -78,8 +88,13 @@ impl Cluster {
             Some(running) => (running.socket_dir, None),
             None => Self::launch(&place, account, settings)?,
         };
+        Self::enter(place, child, &socket_dir)
+    }
+
+    /// Notes the use of a running cluster; only called inside the gate.
+    fn enter(place: Place, child: Option<Child>, socket_dir: &Path) -> Result<Self, PostgresError> {
         let url = |role: &str, password: &str| {
-            format!("postgres://{role}:{password}@localhost:5432/{DATABASE}?host={}", percent_encode(&socket_dir))
+            format!("postgres://{role}:{password}@localhost:5432/{DATABASE}?host={}", percent_encode(socket_dir))
         };
         Ok(Self {
             owner_url: url(OWNER, &place.password(OWNER)?),
@@ -90,9 +105,34 @@ impl Cluster {
         })
     }
 
+    /// Joins the Postgres that runs on a data directory; starts none.
+    pub async fn join(data_dir: &Path) -> Result<Option<Self>, PostgresError> {
+        let data_dir = data_dir.to_owned();
+        blocking(move || {
+            let Some(place) = Place::existing(&data_dir)? else {
+                return Ok(None);
+            };
+            let _gate = place.enter()?;
+            let running = server::wait_for_other(&place)?;
+            running.map(|running| Self::enter(place, None, &running.socket_dir)).transpose()
+        })
+        .await
+    }
+
+    /// Tells whether a data directory has a cluster, running or not.
+    pub fn exists(data_dir: &Path) -> Result<bool, PostgresError> {
+        Ok(Place::existing(data_dir)?.is_some_and(|place| place.cluster().exists()))
+    }
+
+    /// Finds the server programs that a start on this data directory would use.
+    pub fn find_binaries(data_dir: &Path, settings: &Settings) -> Result<Binaries, PostgresError> {
+        let place = Place::existing(data_dir)?;
+        let cluster = place.map_or_else(|| data_dir.join("postgres/data"), |place| place.cluster());
+        Binaries::find(&settings.search, Account::choose(&cluster)?, read_major(&cluster))
+    }
+
     fn launch(place: &Place, account: Account, settings: &Settings) -> Result<(PathBuf, Option<Child>), PostgresError> {
-        let major = std::fs::read_to_string(place.cluster().join("PG_VERSION"));
-        let binaries = Binaries::find(&settings.search, account, major.ok().and_then(|text| text.trim().parse().ok()))?;
+        let binaries = Binaries::find(&settings.search, account, read_major(&place.cluster()))?;
         tracing::debug!(version = binaries.version, bin_dir = %binaries.bin_dir.display(), "starting Postgres");
         server::initialise(place, account, &binaries)?;
         let socket_dir = place.make_socket_dir(account, settings.runtime_dir.as_deref())?;
@@ -117,41 +157,69 @@ impl Cluster {
 
     /// Leaves the cluster; the last process to leave stops the server and waits for its end.
     pub async fn stop(mut self) -> Result<(), PostgresError> {
-        let stopped = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             let _gate = self.place.enter()?;
             self.in_use = None;
-            stop_unless_used(&self.place, self.child.as_mut())
-        });
-        stopped.await.map_err(|_| PostgresError::Internal)?
+            stop_unless_used(&self.place, self.child.as_mut()).map(|_| ())
+        })
+        .await
+    }
+
+    /// Leaves the cluster and lets it run, even if nobody else uses it.
+    pub fn leave(mut self) {
+        self.in_use = None;
+    }
+
+    /// Stops the cluster of a data directory that a killed process left running, unless a process uses it.
+    pub async fn stop_if_unused(data_dir: &Path) -> Result<Ending, PostgresError> {
+        let data_dir = data_dir.to_owned();
+        blocking(move || {
+            let Some(place) = Place::existing(&data_dir)? else {
+                return Ok(Ending::NotRunning);
+            };
+            let _gate = place.enter()?;
+            stop_unless_used(&place, None)
+        })
+        .await
     }
 
     /// Removes the cluster of a data directory for good, with all that is in it, unless a process uses it.
     pub async fn remove(data_dir: &Path) -> Result<(), PostgresError> {
         let data_dir = data_dir.to_owned();
-        let removed = tokio::task::spawn_blocking(move || {
-            if !data_dir.exists() {
+        blocking(move || {
+            let Some(place) = Place::existing(&data_dir)? else {
                 return Ok(());
-            }
-            let place = Place::find(&data_dir)?;
-            if !place.root().exists() {
-                return Ok(());
-            }
+            };
             let _gate = place.enter()?;
-            if place.is_used()? {
+            if stop_unless_used(&place, None)? == Ending::InUse {
                 return Err(PostgresError::Busy { path: place.root().to_owned() });
             }
-            stop_unless_used(&place, None)?;
             place.remove(&data_dir)
-        });
-        removed.await.map_err(|_| PostgresError::Internal)?
+        })
+        .await
     }
 }
 
-fn stop_unless_used(place: &Place, child: Option<&mut Child>) -> Result<(), PostgresError> {
+/// Runs work that waits for processes and files where that holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PostgresError> + Send + 'static,
+) -> Result<T, PostgresError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| PostgresError::Internal)?
+}
+
+fn stop_unless_used(place: &Place, child: Option<&mut Child>) -> Result<Ending, PostgresError> {
     if place.is_used()? {
-        return Ok(());
+        return Ok(Ending::InUse);
     }
-    Postmaster::find(place).map_or(Ok(()), |running| server::stop(place, &running, child))
+    match Postmaster::find(place) {
+        Some(running) => server::stop(place, &running, child).map(|()| Ending::Stopped),
+        None => Ok(Ending::NotRunning),
+    }
+}
+
+/// Reads the major version that a cluster was made by.
+fn read_major(cluster: &Path) -> Option<u32> {
+    std::fs::read_to_string(cluster.join("PG_VERSION")).ok()?.trim().parse().ok()
 }
 
 impl Drop for Cluster {

@@ -35,6 +35,8 @@ impl Place {
         let is_root = rustix::process::geteuid().is_root();
         // Root's Postgres runs as somebody else, who must be able to pass through, but not to look around.
         make_dir(data_dir, if is_root { 0o711 } else { 0o700 })?;
+        // Relative paths mean nothing to processes that start elsewhere.
+        let data_dir = &data_dir.canonicalize().map_err(PostgresError::file(data_dir, "found"))?;
         let found = Self::find(data_dir)?;
         let account = Account::choose(&found.cluster())?;
         let place = if found.cluster().exists() || account == Account::Caller || account.can_enter(data_dir) {
@@ -46,13 +48,20 @@ impl Place {
         Ok((place, account))
     }
 
-    /// Finds the place of a data directory without making anything.
-    pub(super) fn find(data_dir: &Path) -> Result<Self, PostgresError> {
+    /// Finds the place of a data directory, if there is one already.
+    pub(super) fn existing(data_dir: &Path) -> Result<Option<Self>, PostgresError> {
+        if !data_dir.exists() {
+            return Ok(None);
+        }
         let data_dir = data_dir.canonicalize().map_err(PostgresError::file(data_dir, "found"))?;
-        let root = match std::fs::read_to_string(pointer(&data_dir)) {
+        Ok(Some(Self::find(&data_dir)?).filter(|place| place.root.exists()))
+    }
+
+    fn find(data_dir: &Path) -> Result<Self, PostgresError> {
+        let root = match std::fs::read_to_string(pointer(data_dir)) {
             Ok(path) => PathBuf::from(path.trim()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => data_dir.join("postgres"),
-            Err(error) => return Err(PostgresError::file(pointer(&data_dir), "read")(error)),
+            Err(error) => return Err(PostgresError::file(pointer(data_dir), "read")(error)),
         };
         Ok(Self { root })
     }

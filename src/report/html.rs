@@ -4,8 +4,8 @@
 //! given; the only numbers of its own are the shares of counts, which stand in the data block beside the rest. Where
 //! the verdict withholds the numbers, neither the page nor its data block holds an estimate.
 
+mod block;
 mod checks;
-mod data;
 mod effects;
 mod exposure;
 mod figure;
@@ -21,6 +21,9 @@ use super::markup::Element;
 
 /// The page's style sheet, exactly as it stands between `<style>` and `</style>`: what a content security policy hashes.
 pub const STYLE: &str = include_str!("html/style.css");
+
+/// Names with more characters than this, together, make a long heading.
+const LONG_HEADING_CHARS: usize = 80;
 
 /// Renders a comparison as a self-contained page; the same comparison gives the same bytes.
 pub fn to_html(comparison: &Comparison) -> String {
@@ -57,8 +60,11 @@ fn head(comparison: &Comparison) -> Element {
 }
 
 fn body(comparison: &Comparison) -> Element {
+    // Names may have 256 bytes: long ones are set smaller, so that the verdict stays on the first screen.
+    let n_chars = comparison.candidate.name.chars().count() + comparison.control.name.chars().count();
     let header = Element::new("header").child(Element::new("p").class("eyebrow").text("Model comparison")).child(
         Element::new("h1")
+            .class(if n_chars > LONG_HEADING_CHARS { "long" } else { "" })
             .text("Can ")
             .child(figure::name(&comparison.candidate.name))
             .text(" replace ")
@@ -79,7 +85,7 @@ fn body(comparison: &Comparison) -> Element {
         .child(header)
         .child(main)
         .child(method::footer(comparison))
-        .child(Element::json_block("data", &data::block(comparison)))
+        .child(Element::json_block("data", &block::json(comparison)))
 }
 
 /// Stands in place of every estimate.
@@ -91,7 +97,7 @@ fn withheld() -> Element {
         .child(Element::new("p").text(
             "A check failed that everything else rests on: the two groups of users are not comparable, so any \
              difference between them may come from who is in them and not from the model. Rates, differences and \
-             choices are therefore left out of this page and of its data. Find and mend the cause named below, then \
-             start a new experiment: the data that were collected cannot be repaired.",
+             choices are therefore left out of this page and of its data. Find and mend the cause that the failed check \
+             points to, then start a new experiment: the data that were collected cannot be repaired.",
         ))
 }

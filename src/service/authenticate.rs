@@ -19,7 +19,7 @@ use crate::store::{Access, Store};
 /// How long a looked-up key is believed; a revocation reaches every request within it.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 /// How seldom the time of last use is written.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
 const MAX_CACHED_KEYS: usize = 10_000;
 
 /// Keys that were looked up a moment ago.

@@ -4,11 +4,42 @@ use super::App;
 use super::detached::detached;
 use super::error::ServiceError;
 use super::ids::new_id;
-use super::keys::store_key;
+use super::keys::{self, NewKey, store_key};
 use crate::domain::ids::ProjectId;
 use crate::domain::principal::{Role, SecretKey};
 use crate::store::connection::Pool;
 use crate::store::{Access, projects};
+
+/// The first key of an instance that had no project yet.
+#[derive(Debug, Clone)]
+pub struct FirstKey {
+    /// Name of the project that was made with it.
+    pub project: String,
+    /// The key; this is the only time that its secret is seen.
+    pub key: SecretKey,
+}
+
+/// Creates a project of this name with an `admin` key, if the instance has no project at all.
+pub async fn first_start(app: &App, project: &str) -> Result<Option<FirstKey>, ServiceError> {
+    if !list_projects(app).await?.is_empty() {
+        return Ok(None);
+    }
+    let new = NewKey { project: project.to_owned(), name: "initial".to_owned(), role: Role::Admin, expires_at: None };
+    let key = keys::create(app, new).await?;
+    Ok(Some(FirstKey { project: project.to_owned(), key }))
+}
+
+/// Lists every project of the instance, by name.
+pub async fn list_projects(app: &App) -> Result<Vec<(String, ProjectId)>, ServiceError> {
+    let app = app.clone();
+    detached(async move {
+        let mut tx = app.store.begin(Pool::Reading, "project.list", Access::Operator).await?;
+        let found = projects::list(&mut tx).await?;
+        tx.commit().await?;
+        Ok(found)
+    })
+    .await
+}
 
 /// Creates the project and its `admin` key where they are absent; what exists is never changed.
 pub async fn ensure(app: &App, project: &str, key: Option<&SecretKey>) -> Result<ProjectId, ServiceError> {

@@ -81,7 +81,7 @@ pub struct IngestQueue {
 
 impl IngestQueue {
     /// Starts the writers; they end once every clone of the queue is gone and what waits is written.
-    pub fn start(store: Store) -> Self {
+    pub fn start(store: &Store) -> Self {
         let (works, receiver) = mpsc::channel(4096);
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
         for _ in 0..N_WRITERS {

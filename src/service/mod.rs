@@ -23,6 +23,7 @@ pub mod exports;
 pub mod ids;
 pub mod ingest;
 mod ingest_writer;
+pub mod instance;
 pub mod keys;
 pub mod readiness;
 pub mod recipes;
@@ -55,7 +56,7 @@ pub struct App {
 impl App {
     /// Puts the parts together and starts the ingest writers, which run until the last clone of the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
-        let ingest = ingest::IngestQueue::start(store.clone());
+        let ingest = ingest::IngestQueue::start(&store);
         Self { store, blob, clock, ingest, keys: authenticate::KeyCache::default(), new_job: Arc::default() }
     }
 }

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use super::error::StoreError;
 use super::migrations::{SchemaVersion, read_version};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
 
 /// How many connections each kind of work may hold, so that an export cannot starve ingest.
@@ -26,12 +27,14 @@ impl Default for PoolSizes {
     }
 }
 
-/// The database, as the service sees it: three pools, each working as `afterword_app`.
+/// The database, as the service sees it: three pools and a connection for readiness, each working as `afterword_app`.
 #[derive(Debug, Clone)]
 pub struct Store {
     ingest: PgPool,
     reading: PgPool,
     jobs: PgPool,
+    /// One connection that no work takes, so that load alone makes no instance unready.
+    readiness: PgPool,
 }
 
 /// What a transaction may see and change; row-level security enforces it.
@@ -85,6 +88,7 @@ impl Store {
             reading: pool(&options, sizes.reading, "30s"),
             // An export reads for as long as it takes.
             jobs: pool(&options, sizes.jobs, "0"),
+            readiness: pool(&options, 1, "2s"),
         })
     }
 
@@ -118,15 +122,10 @@ impl Store {
         Ok(Tx(pool.begin_with(AssertSqlSafe(statement)).await?))
     }
 
-    /// Checks that the database answers, for readiness.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.reading).await?;
-        Ok(())
-    }
-
-    /// Reads where the schema stands, over a connection of the pool.
+    /// Reads where the schema stands, over the connection that is kept for it: that the database answers is half of
+    /// readiness, and that pools are busy is none of its business.
     pub async fn schema_version(&self) -> Result<SchemaVersion, StoreError> {
-        let mut connection = self.reading.acquire().await?;
+        let mut connection = self.readiness.acquire().await?;
         read_version(&mut connection).await
     }
 
@@ -140,6 +139,7 @@ impl Store {
             synchronous_commit: row.try_get("synchronous_commit")?,
             full_page_writes: row.try_get("full_page_writes")?,
             role: row.try_get("role")?,
+            now: row.try_get("now")?,
         };
         for (setting, value) in [
             ("fsync", &report.fsync),
@@ -169,6 +169,7 @@ impl Store {
         self.ingest.close().await;
         self.reading.close().await;
         self.jobs.close().await;
+        self.readiness.close().await;
     }
 }
 
@@ -185,6 +186,8 @@ pub struct ServerReport {
     pub full_page_writes: String,
     /// Role that the service works as.
     pub role: String,
+    /// The present moment by the server's clock.
+    pub now: Timestamp,
 }
 
 fn reach(access: Access<'_>) -> String {
@@ -230,10 +233,11 @@ pub fn pool_options(size: u32) -> PgPoolOptions {
 ///
 /// A `begin` that was cancelled leaves its connection inside an open transaction, in which the next borrower's
 /// autocommit statements would succeed and never be committed (sqlx 0.9, transact-rs/sqlx#4385). Inside one, `now()`
-/// stands still while `statement_timestamp()` moves on.
+/// stands still while `statement_timestamp()` moves on. The statement goes out as one simple message: of a prepared
+/// one each message is a statement with a time of its own, and every connection would look dirty.
 async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let row =
-        sqlx::query("select pg_current_xact_id_if_assigned() is null and now() = statement_timestamp() as is_clean")
+        sqlx::raw_sql("select pg_current_xact_id_if_assigned() is null and now() = statement_timestamp() as is_clean")
             .fetch_one(&mut *connection)
             .await?;
     let is_clean: bool = row.try_get("is_clean")?;

@@ -1,5 +1,6 @@
 //! What can go wrong in the database, told without the database's words: those quote the rows.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 
 /// A failed statement or connection.
@@ -84,7 +85,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database) => {
-                let code = database.code().map(|code| code.into_owned()).unwrap_or_default();
+                let code = database.code().map(Cow::into_owned).unwrap_or_default();
                 let constraint = database.constraint().map(str::to_owned);
                 let class = code.get(..2).unwrap_or_default().to_owned();
                 let cause = Cause::Server { code: code.clone(), constraint };
@@ -99,8 +100,8 @@ impl From<sqlx::Error> for StoreError {
                     .source()
                     .and_then(|source| source.downcast_ref::<sqlx::Error>())
                     .and_then(|source| source.as_database_error())
-                    .and_then(|database| database.code())
-                    .map(|code| code.into_owned());
+                    .and_then(sqlx::error::DatabaseError::code)
+                    .map(Cow::into_owned);
                 Self::Migration(
                     code.map_or(Cause::Connection("see the server's log"), |code| Cause::Server {
                         code,

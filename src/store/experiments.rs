@@ -69,7 +69,7 @@ pub async fn list(tx: &mut Tx, project: ProjectId, limit: i64) -> Result<Vec<(Ex
     .collect()
 }
 
-fn from_text(text: String) -> Result<Experiment, StoreError> {
+fn from_text(text: &str) -> Result<Experiment, StoreError> {
     Json::parse(text.as_bytes())
         .ok()
         .and_then(|value| Experiment::from_json(value).ok())

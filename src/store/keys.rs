@@ -63,6 +63,7 @@ pub async fn find(tx: &mut Tx, key_id: &str) -> Result<Option<StoredKey>, StoreE
     .bind(key_id)
     .fetch_optional(tx.connection())
     .await?
+    .as_ref()
     .map(from_row)
     .transpose()
 }
@@ -79,7 +80,7 @@ pub async fn list(tx: &mut Tx, project: ProjectId) -> Result<Vec<StoredKey>, Sto
     .bind(project.0)
     .fetch_all(tx.connection())
     .await?
-    .into_iter()
+    .iter()
     .map(from_row)
     .collect()
 }
@@ -107,7 +108,7 @@ pub async fn touch(tx: &mut Tx, key_id: &str, now: Timestamp) -> Result<(), Stor
     Ok(())
 }
 
-fn from_row(row: PgRow) -> Result<StoredKey, StoreError> {
+fn from_row(row: &PgRow) -> Result<StoredKey, StoreError> {
     let role: String = row.try_get("role")?;
     Ok(StoredKey {
         key_id: row.try_get("key_id")?,

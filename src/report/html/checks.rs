@@ -27,7 +27,10 @@ pub(super) fn section(comparison: &Comparison) -> Element {
                     .child(figure::sample(class, shape))
                     .child(Element::new("strong").text(word(status)))
                     .child(
-                        Element::new("span").child(Element::new("b").text(check.title)).text(" ").text(&check.detail),
+                        Element::new("span")
+                            .child(Element::new("b").text(format_args!("{}:", check.title)))
+                            .text(" ")
+                            .text(&check.detail),
                     ),
             );
         }
@@ -48,10 +51,10 @@ fn summary(comparison: &Comparison) -> String {
     let (n_pass, n_warn, n_fail) = (n(CheckStatus::Pass), n(CheckStatus::Warn), n(CheckStatus::Fail));
     let mut out = format!("{n_pass} of {} checks passed", comparison.checks.len());
     if n_warn > 0 {
-        out.push_str(&format!(", {n_warn} with a warning"));
+        out.extend([format!(", {n_warn} with a warning")]);
     }
     if n_fail > 0 {
-        out.push_str(&format!(", {n_fail} failed"));
+        out.extend([format!(", {n_fail} failed")]);
     }
     out.push('.');
     out

@@ -21,6 +21,14 @@ pub(super) fn section(comparison: &Comparison) -> Element {
     if comparison.metrics.is_empty() {
         return section.child(Element::new("p").text("No metric was computed."));
     }
+    if comparison.metrics.iter().all(|metric| metric.difference.estimate.is_none()) {
+        let reason = comparison.metrics.first().map_or("", words::missing_words);
+        let empty = format!("No difference can be computed, so there is nothing to draw: {reason}.");
+        return section
+            .child(Element::new("p").class("lead").text(empty))
+            .child(table(comparison))
+            .child(sentences(comparison));
+    }
     let finding = finding(comparison);
     let figure = Figure {
         id: "forest",
@@ -82,9 +90,11 @@ fn finding(comparison: &Comparison) -> String {
 
 fn key(comparison: &Comparison) -> Element {
     let mut key = Element::new("ul").class("key");
-    for status in [Status::Better, Status::NonInferior, Status::Undecided, Status::Worse] {
+    let words = ["better", "within the limit", "unclear", "worse"];
+    for (status, word) in [Status::Better, Status::NonInferior, Status::Undecided, Status::Worse].into_iter().zip(words)
+    {
         let sample = figure::sample(words::status_class(status), words::status_shape(status));
-        key = key.child(Element::new("li").child(sample).text(words::status_word(status)));
+        key = key.child(Element::new("li").child(sample).text(word));
     }
     let mut reading = format!("Point and interval ({}) of candidate minus control. ", interval_words(comparison));
     if forest::is_any_limited(&comparison.metrics) {
@@ -119,9 +129,9 @@ fn table(comparison: &Comparison) -> Element {
 
 fn table_row(metric: &Metric, unit: Unit) -> Element {
     let n_decimals = words::decimals_of(metric);
-    let way = if metric.higher_is_better { "higher is better" } else { "lower is better" };
+    let way = if metric.higher_is_better { "" } else { "; lower is better" };
     let header = figure::row_header(metric.title)
-        .child(Element::new("small").text(format_args!("{}; {way}", words::role_words(metric.role))));
+        .child(Element::new("small").text(format_args!("{}{way}", words::role_words(metric.role))));
     Element::new("tr")
         .child(header)
         .child(rate_cell(metric, &metric.control, unit))
@@ -132,7 +142,7 @@ fn table_row(metric: &Metric, unit: Unit) -> Element {
             Element::new("td")
                 .class("whole")
                 .child(figure::sample(words::status_class(metric.status), words::status_shape(metric.status)))
-                .text(words::status_word(metric.status)),
+                .text(words::status_word(metric)),
         )
 }
 
@@ -186,12 +196,13 @@ fn margin_cell(metric: &Metric, n_decimals: usize) -> Element {
         return cell.text(words::DASH).child(Element::new("small").text("no limit"));
     };
     let written = words::unsigned(margin.absolute * 100.0, n_decimals);
-    let cell = cell.child(figure::number(margin.absolute, written)).child(
-        Element::new("small")
-            .child(figure::number(margin.relative, words::short_percent(margin.relative)))
-            .text(" of the control’s rate"),
-    );
-    cell.children(margin.below_floor.then(|| Element::new("small").text("too small to be provable")))
+    let relative = figure::number(margin.relative, words::short_percent(margin.relative));
+    let origin = if margin.below_floor {
+        Element::new("small").child(relative).text(" is too small to be provable, so this floor is used")
+    } else {
+        Element::new("small").child(relative).text(" of the control’s rate")
+    };
+    cell.child(figure::number(margin.absolute, written)).child(origin)
 }
 
 fn sentences(comparison: &Comparison) -> Element {
@@ -212,17 +223,17 @@ fn sentence(metric: &Metric) -> String {
     let rate = |rate: &Rate| rate.estimate.map_or(words::DASH.to_owned(), |rate| words::percent(rate, n_decimals));
     let mut out = format!("Candidate {}, control {}", rate(&metric.candidate), rate(&metric.control));
     let Some(estimate) = metric.difference.estimate else {
-        out.push_str(&format!("; the difference cannot be computed: {}.", words::missing_words(metric)));
+        out.extend([format!("; the difference cannot be computed: {}.", words::missing_words(metric))]);
         return out;
     };
-    out.push_str(&format!("; difference {} points", words::points(estimate, n_decimals)));
+    out.extend([format!("; difference {} points", words::points(estimate, n_decimals))]);
     let Some(interval) = metric.difference.interval else {
-        out.push_str(&format!(", without an interval: {}.", words::missing_words(metric)));
+        out.extend([format!(", without an interval: {}.", words::missing_words(metric))]);
         return out;
     };
-    out.push_str(&format!(", interval {}. ", words::points_interval(interval, n_decimals)));
+    out.extend([format!(", interval {}. ", words::points_interval(interval, n_decimals))]);
     if let Some(limit) = words::limit_words(metric) {
-        out.push_str(&format!("Accepted: {limit}. "));
+        out.extend([format!("Accepted: {limit}. ")]);
     }
     out.push_str(reading(metric, interval));
     out
@@ -238,6 +249,9 @@ fn reading(metric: &Metric, interval: Interval) -> &'static str {
         Status::Worse => "The whole interval is worse than no difference.",
         Status::Undecided if interval.low <= wall && interval.high >= wall && metric.margin.is_some() => {
             "The interval reaches over the limit, so it is unclear on which side the truth lies."
+        }
+        Status::Undecided if words::differs_unjudged(metric) => {
+            "It differs for certain, but that is neither better nor worse by itself."
         }
         Status::Undecided if metric.margin.is_none() => {
             "The interval holds no difference, so either side may be better."

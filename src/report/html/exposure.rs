@@ -45,9 +45,11 @@ pub(super) fn section(comparison: &Comparison) -> Option<Element> {
         id: "exposure",
         title: "Planned and observed shares of control and candidate",
         finding: &finding,
-        key: Some(Element::new("p").class("reading").text(
-            "The dashed line is the planned split. The check “sample ratio” says whether chance explains the gap.",
-        )),
+        key: Some(
+            Element::new("p")
+                .class("reading")
+                .text("The dashed line is the planned split; the checks say whether chance explains the gap."),
+        ),
     };
     Some(
         Element::new("section")

@@ -82,6 +82,7 @@ pub(super) fn table(
     let caption_id = format!("{id}-caption");
     let head = Element::new("tr").children(columns);
     let table = Element::new("table")
+        .with("id", format_args!("{id}-table"))
         .child(Element::new("caption").with("id", &caption_id).text(caption))
         .child(Element::new("thead").child(head))
         .child(Element::new("tbody").children(rows));

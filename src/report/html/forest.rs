@@ -34,11 +34,20 @@ pub(super) fn draw(metrics: &[Metric], sheet: Sheet) -> Drawing {
 }
 
 fn panels(metrics: &[Metric]) -> Vec<Panel<'_>> {
-    let (scaled, mut rest): (Vec<&Metric>, Vec<&Metric>) = metrics.iter().partition(|metric| limit(metric).is_some());
+    let (scaled, rest): (Vec<&Metric>, Vec<&Metric>) = metrics.iter().partition(|metric| limit(metric).is_some());
+    let (must_pass, shown): (Vec<&Metric>, Vec<&Metric>) =
+        rest.into_iter().partition(|metric| metric.role == Role::MustPass);
     let mut panels = Vec::new();
     if !scaled.is_empty() {
         panels.push(Panel { metrics: scaled, is_scaled: true });
     }
+    panels.extend(by_magnitude(must_pass));
+    panels.extend(by_magnitude(shown));
+    panels
+}
+
+fn by_magnitude(mut rest: Vec<&Metric>) -> Vec<Panel<'_>> {
+    let mut panels = Vec::new();
     while !rest.is_empty() {
         let largest = rest.iter().map(|metric| reach(metric)).fold(0.0, f64::max);
         let (panel, smaller) = rest.into_iter().partition(|metric| reach(metric) * MAGNITUDE >= largest);
@@ -143,7 +152,7 @@ impl Pen {
 
     /// Draws what is written above and below the rows.
     fn axis(&mut self, panel: &Panel<'_>, scale: &Linear, bottom: f64) {
-        const NO_DIFFERENCE_WIDTH: f64 = 84.0;
+        const NO_DIFFERENCE_WIDTH: f64 = 92.0;
         let (left, right) = scale.range();
         let above = self.y + 14.0;
         let zero = (scale.place(0.0) + 4.0).min(self.sheet.width() - NO_DIFFERENCE_WIDTH);
@@ -216,16 +225,19 @@ impl Pen {
     }
 
     fn labels(&mut self, metric: &Metric, top: f64) {
-        let way = if metric.higher_is_better { "higher is better" } else { "lower is better, mirrored" };
         let n = format!("n {} / {}", words::count(metric.control.n), words::count(metric.candidate.n));
+        let way = (!metric.higher_is_better).then_some("lower is better, mirrored");
         self.put(svg::text("strong", (0.0, top + 20.0), Anchor::Start, metric.title));
         match self.sheet {
             Sheet::Wide => {
-                self.put(svg::text("muted small", (0.0, top + 37.0), Anchor::Start, way));
-                self.put(svg::text("muted small", (0.0, top + 52.0), Anchor::Start, n));
+                for (index, line) in way.map(str::to_owned).into_iter().chain([n]).enumerate() {
+                    let y = top + 37.0 + 16.0 * index as f64;
+                    self.put(svg::text("muted small", (0.0, y), Anchor::Start, line));
+                }
             }
             Sheet::Narrow => {
-                self.put(svg::text("muted small", (0.0, top + 36.0), Anchor::Start, format!("{way} · {n}")));
+                let line = way.map_or_else(|| n.clone(), |way| format!("{way} · {n}"));
+                self.put(svg::text("muted small", (0.0, top + 36.0), Anchor::Start, line));
             }
         }
     }
@@ -234,7 +246,7 @@ impl Pen {
         let (value, interval) = written(metric);
         let class = words::status_class(metric.status);
         let shape = words::status_shape(metric.status);
-        let status = words::status_word(metric.status);
+        let status = words::status_word(metric);
         let (value_at, interval_at, status_y, shape_x) = match self.sheet {
             Sheet::Wide => ((616.0, top + 20.0), (616.0, top + 37.0), top + 54.0, 621.0),
             Sheet::Narrow => ((0.0, top + 98.0), (0.0, top + 115.0), top + 98.0, 174.0),
@@ -271,5 +283,5 @@ pub(super) fn is_any_mirrored(metrics: &[Metric]) -> bool {
 
 /// Says whether any row has a limit.
 pub(super) fn is_any_limited(metrics: &[Metric]) -> bool {
-    metrics.iter().any(|metric| metric.role == Role::MustPass && limit(metric).is_some())
+    metrics.iter().any(|metric| limit(metric).is_some())
 }

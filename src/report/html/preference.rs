@@ -39,10 +39,10 @@ fn finding(preference: &Preference) -> String {
         words::count(preference.n_ties)
     );
     if let Some(share) = preference.share {
-        out.push_str(&format!(": a share of {} for the candidate", words::percent(share, 1)));
+        out.extend([format!(": a share of {} for the candidate", words::percent(share, 1))]);
     }
     if let Some(interval) = preference.interval {
-        out.push_str(&format!(" ({})", words::percent_interval(interval, 1)));
+        out.extend([format!(" ({})", words::percent_interval(interval, 1))]);
     }
     out.push('.');
     out

@@ -55,9 +55,11 @@ fn error_rate(comparison: &Comparison) -> String {
     match comparison.verdict.code {
         VerdictCode::Invalid => "None can be given while the assignment is not to be believed.".to_owned(),
         _ if comparison.mode == ComparisonMode::Observational => {
-            format!("{alpha}, one-sided, for chance alone; it does not cover differences between the users.")
+            format!("{alpha}, one-sided, for chance alone: differences between the users are not covered.")
         }
-        _ => format!("At most {alpha}, one-sided, that a worse candidate would pass."),
+        _ => format!(
+            "At most {alpha}, one-sided: how often this rule lets a candidate pass that is worse than its limit."
+        ),
     }
 }
 

@@ -129,14 +129,23 @@ pub(super) fn direction(metric: &Metric) -> Direction {
     if metric.higher_is_better { Direction::HigherIsBetter } else { Direction::LowerIsBetter }
 }
 
-/// Returns the word of a status.
-pub(super) fn status_word(status: Status) -> &'static str {
-    match status {
+/// Returns the word of a metric's status.
+pub(super) fn status_word(metric: &Metric) -> &'static str {
+    match metric.status {
         Status::Better => "better",
         Status::NonInferior => "within the limit",
         Status::Worse => "worse",
+        Status::Undecided if differs_unjudged(metric) => "differs",
         Status::Undecided => "unclear",
     }
+}
+
+/// Says whether a metric without a limit differs for certain although nobody calls it better or worse.
+pub(super) fn differs_unjudged(metric: &Metric) -> bool {
+    let excludes_zero = |interval: Interval| interval.low > 0.0 || interval.high < 0.0;
+    metric.status == Status::Undecided
+        && metric.margin.is_none()
+        && metric.difference.interval.is_some_and(excludes_zero)
 }
 
 /// Returns the shape of a status.

@@ -62,12 +62,11 @@ pub(crate) fn bar(class: &str, (x, y): (f64, f64), (width, height): (f64, f64)) 
 /// Draws a point; `radius` is half its extent.
 pub(crate) fn mark(class: &str, shape: Shape, (x, y): (f64, f64), radius: f64) -> Element {
     let path = |points: &[(f64, f64)], closed: bool| {
-        let mut path = String::new();
-        for (index, (dx, dy)) in points.iter().enumerate() {
-            path.push(if index == 0 { 'M' } else { 'L' });
-            path.push_str(&format!("{} {}", Px(x + dx * radius), Px(y + dy * radius)));
-        }
-        path.push_str(if closed { "Z" } else { "" });
+        let steps = points.iter().enumerate().map(|(index, (dx, dy))| {
+            let step = if index == 0 { 'M' } else { 'L' };
+            format!("{step}{} {}", Px(x + dx * radius), Px(y + dy * radius))
+        });
+        let path = steps.chain(closed.then(|| "Z".to_owned())).collect::<String>();
         Element::new("path").with("d", path)
     };
     match shape {

@@ -43,9 +43,9 @@ impl Linear {
         let power = 10_f64.powf(rough.log10().floor());
         let step = power
             * match rough / power {
-                share if share < 1.5 => 1.0,
-                share if share < 3.5 => 2.0,
-                share if share < 7.5 => 5.0,
+                share if share < std::f64::consts::SQRT_2 => 1.0,
+                share if share < 3.2 => 2.0,
+                share if share < 7.1 => 5.0,
                 _ => 10.0,
             };
         let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);

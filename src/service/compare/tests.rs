@@ -171,7 +171,7 @@ fn every_line_of_the_rule_is_reached_by_data_and_tells_its_numbers() {
         ),
         (randomised_told(8000, USUAL, USUAL, 3), KeepCollecting, R::TooLittleEvidence, &["7 days of data (3 so far)"]),
         (
-            randomised_told(600, USUAL, USUAL, 28),
+            randomised_told(400, USUAL, USUAL, 28),
             KeepCollecting,
             R::Undecided,
             &["more users", "if the two are truly equal", "Leaning: acceptable", "limit"],

@@ -4,6 +4,7 @@ select current_setting('server_version')                     as server_version,
        current_setting('synchronous_commit')                 as synchronous_commit,
        current_setting('full_page_writes')                   as full_page_writes,
        current_user::text                                    as role,
+       clock_timestamp()                                     as now,
        r.rolsuper                                            as is_superuser,
        r.rolbypassrls                                        as bypasses_rls,
        exists (select

@@ -1,1 +1,8 @@
+//! Comparisons from stored rows to their renderings.
 
+#![cfg(test)]
+
+mod seed;
+mod simulator;
+mod tallies;
+mod verdicts;

@@ -1,7 +1,7 @@
 //! What every page must be, whatever it was made of.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use afterword::report::comparison::Comparison;
 use afterword::report::html::{STYLE, forest_svg, to_html};
@@ -16,14 +16,19 @@ fn read(comparison: &Comparison) -> Page {
     Page::read(&to_html(comparison)).expect("a well-formed page")
 }
 
-#[test]
-fn every_page_is_well_formed_and_small() {
+/// Where pages are kept, so that a person can look at them: `target/tmp/report`.
+fn kept() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
     std::fs::create_dir_all(&folder).expect("a folder for the pages");
+    folder
+}
+
+#[test]
+fn every_page_is_well_formed_and_small() {
+    let folder = kept();
     for (name, comparison) in samples::all() {
         let html = to_html(&comparison);
 
-        // The pages are kept, so that a person can look at them.
         std::fs::write(folder.join(format!("{name}.html")), &html).expect("the page is kept");
         if let Err(problem) = Page::read(&html) {
             panic!("{name}: {problem}");
@@ -235,6 +240,7 @@ fn a_metric_without_an_interval_shows_a_dash_or_a_reason_and_no_zero_width() {
 
     let text = page.visible_text();
     assert!(text.contains("the candidate has no turns yet"));
+    assert!(text.contains("there is nothing to draw"));
     assert!(text.contains("cannot be computed"));
     let text = read(&samples::cannot_tell()).visible_text();
     assert!(text.contains("no interval"));
@@ -266,6 +272,7 @@ fn the_style_sheet_is_the_one_that_a_policy_can_hash() {
 #[test]
 fn the_picture_of_the_forest_plot_stands_alone() {
     let picture = forest_svg(&samples::switch()).expect("a picture");
+    std::fs::write(kept().join("forest.svg"), &picture).expect("the picture is kept");
 
     let page = Page::read(&format!("<!doctype html>{picture}")).expect("well-formed");
     let root = &page.elements[0];

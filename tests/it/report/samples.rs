@@ -64,23 +64,23 @@ fn check(name: &'static str, title: &'static str, status: CheckStatus, detail: &
 fn checks() -> Vec<Check> {
     use CheckStatus::Pass;
     vec![
-        check("sample_ratio", "Sample ratio.", Pass, "2,412 and 2,388 users, planned 50.0% each (p = 0.73)."),
+        check("sample_ratio", "Sample ratio", Pass, "2,412 and 2,388 users, planned 50.0% each (p = 0.73)."),
         check(
             "crossover",
-            "Crossover.",
+            "Crossover",
             Pass,
             "0.2% of users were served by both sides; more than 5% would be too many.",
         ),
-        check("weekdays", "Weekdays.", Pass, "28 days, every weekday at least 4 times."),
+        check("weekdays", "Weekdays", Pass, "28 days, every weekday at least 4 times."),
         check(
             "minimum_evidence",
-            "Minimum evidence.",
+            "Minimum evidence",
             Pass,
             "At least 100 users and 20 good and 20 other turns per side.",
         ),
         check(
             "response_rate",
-            "Response rate.",
+            "Response rate",
             Pass,
             "1.93% and 1.97% of turns were rated; the difference includes 0.",
         ),
@@ -122,7 +122,7 @@ fn metric(row: &Row, n_turns: (u64, u64), n_users: (u64, u64)) -> Metric {
         },
         margin: row.margin.map(|relative| Margin {
             relative,
-            absolute: relative * row.rates.0 / 100.0,
+            absolute: (relative * row.rates.0 / 100.0).max(0.002),
             below_floor: relative * row.rates.0 < 0.2,
         }),
         status: row.status,
@@ -132,8 +132,11 @@ fn metric(row: &Row, n_turns: (u64, u64), n_users: (u64, u64)) -> Metric {
 /// The differences of the six usual metrics: low and high in points, and what they say.
 type Effects = [(f64, f64, f64, Status); 6];
 
+/// A metric before its effect is known: name, title, definition, higher is better, control's rate in percent, limit.
+type Shape = (&'static str, &'static str, &'static str, bool, f64, Option<f64>);
+
 fn metrics(effects: &Effects, n_turns: (u64, u64), n_users: (u64, u64)) -> Vec<Metric> {
-    let shapes: [(&'static str, &'static str, &'static str, bool, f64, Option<f64>); 6] = [
+    let shapes: [Shape; 6] = [
         (
             "good_turn",
             "Good turns",
@@ -196,7 +199,7 @@ pub(super) fn switch() -> Comparison {
             n_ties: 57,
             share: Some(0.481),
             interval: Some(Interval { low: 0.4401, high: 0.5221 }),
-            p: Some(0.3927),
+            p: Some(0.3911),
         }),
         window: Some((moment("2026-01-05T09:04:11Z"), moment("2026-02-01T22:58:40Z"))),
         n_days: 28,
@@ -212,7 +215,7 @@ pub(super) fn keep() -> Comparison {
     let effects = [
         (-4.42, -2.31, -3.36, Worse),
         (1.02, 2.24, 1.63, Worse),
-        (-0.19, 0.07, -0.06, Undecided),
+        (-0.26, 0.14, -0.06, Undecided),
         (-0.09, 0.11, 0.01, NonInferior),
         (-3.9, -1.4, -2.6, Worse),
         (-0.02, 0.11, 0.05, Undecided),
@@ -242,9 +245,9 @@ pub(super) fn keep_collecting() -> Comparison {
         (-0.3, 0.4, 0.05, Undecided),
     ];
     let mut checks = checks();
-    checks[2] = check("weekdays", "Weekdays.", CheckStatus::Warn, "3 days so far; below 7 there is no switch.");
+    checks[2] = check("weekdays", "Weekdays", CheckStatus::Warn, "3 days so far; below 7 there is no switch.");
     checks[3] =
-        check("minimum_evidence", "Minimum evidence.", CheckStatus::Warn, "77 users in the candidate; 100 are needed.");
+        check("minimum_evidence", "Minimum evidence", CheckStatus::Warn, "77 users in the candidate; 100 are needed.");
     Comparison {
         control: side("llama-70b", None, 81, 1_840),
         candidate: side("llama-8b-q4", None, 77, 1_702),
@@ -280,7 +283,7 @@ pub(super) fn cannot_tell() -> Comparison {
     unseen.candidate.estimate = Some(0.0);
     unseen.difference.estimate = Some(0.0);
     unseen.difference.interval = None;
-    unseen.margin = Some(Margin { relative: 0.15, absolute: 0.0, below_floor: true });
+    unseen.margin = Some(Margin { relative: 0.15, absolute: 0.002, below_floor: true });
     // An interval far wider than its limit is clipped, with an arrow.
     comparison.metrics[2].difference.interval = Some(Interval { low: -0.031, high: 0.042 });
     comparison
@@ -290,7 +293,7 @@ pub(super) fn invalid() -> Comparison {
     let mut checks = checks();
     checks[0] = check(
         "sample_ratio",
-        "Sample ratio.",
+        "Sample ratio",
         CheckStatus::Fail,
         "2,412 and 2,108 users, planned 50.0% each (p = 6e-6): 12% of the candidate's users are missing.",
     );
@@ -371,9 +374,10 @@ pub(super) fn no_feedback() -> Comparison {
     };
     for metric in &mut comparison.metrics {
         metric.control.estimate = Some(0.0);
+        metric.control.interval = Some(Interval { low: 0.0, high: 0.0021 });
         metric.candidate = Rate { n: 0, n_users: 0, estimate: None, interval: None };
         metric.difference = Difference { estimate: None, interval: None, method: metric.difference.method };
-        metric.margin = metric.margin.map(|margin| Margin { absolute: 0.0, below_floor: true, ..margin });
+        metric.margin = metric.margin.map(|margin| Margin { absolute: 0.002, below_floor: true, ..margin });
         metric.status = Status::Undecided;
     }
     comparison.window = None;

@@ -1,0 +1,114 @@
+# `make` alone lists what there is. Everything runs as root and as an ordinary user, with a Postgres installed and with
+# none (the program then brings its own).
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Reference data that the repository does not hold: vectors, real feedback, acceptance scripts.
+AFTERWORD_SHARED ?= $(abspath ../shared)
+PYTHON ?= python3
+VENV := .venv
+TRAINERS_VENV := .venv-trainers
+AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
+CARGO := cargo
+export AFTERWORD_SHARED AFTERWORD_PYTHON
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: tools ## Build, start everything, play simulated users, export, compare: ARGS="--exit --reset"
+	$(CARGO) build --locked --bin afterword
+	$(CARGO) run --locked --quiet --bin afterword -- demo $(ARGS)
+
+.PHONY: test
+test: tools venv ## Run every check, as CI does
+	$(MAKE) fmt-check
+	$(MAKE) lint
+	$(MAKE) licences
+	$(MAKE) deny
+	$(MAKE) doc
+	$(MAKE) cargo-test
+
+.PHONY: cargo-test
+cargo-test: venv
+	$(CARGO) test --locked
+
+.PHONY: replay
+replay: tools venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
+	@# A filter that matches no test is no success.
+	$(CARGO) test --locked --test it replay -- --nocapture | tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+
+.PHONY: bench
+bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)
+	$(CARGO) bench --locked --bench throughput
+
+.PHONY: check
+check: ## Type-check everything, the fastest answer
+	$(CARGO) check --locked --all-targets
+
+.PHONY: lint
+lint: ## Clippy on everything, warnings are errors
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+.PHONY: fmt
+fmt: ## Format the sources
+	$(CARGO) fmt
+
+.PHONY: fmt-check
+fmt-check:
+	$(CARGO) fmt --check
+
+.PHONY: doc
+doc: ## Build the reference of the library; a link that leads nowhere is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib
+
+.PHONY: licences
+licences: ## Check licences, bans and sources of the dependencies against deny.toml
+	$(PYTHON) scripts/check-licences.py
+
+.PHONY: deny
+deny: ## Run cargo-deny on deny.toml where it is installed: ADVISORIES=1 asks for advisories, too
+	@if cargo deny --version >/dev/null 2>&1; then \
+		cargo deny --locked check $(if $(ADVISORIES),advisories) bans licenses sources; \
+	else \
+		echo 'NOT RUN: cargo-deny is not installed (`cargo install cargo-deny --locked` takes minutes).'; \
+		echo '         `make licences` has checked licences, bans and sources; advisories are unchecked.'; \
+	fi
+
+.PHONY: export-check
+export-check: venv ## Check an export against the trainers' schemas: DIR=path
+	@test -n "$(DIR)" || { echo 'which export? make export-check DIR=path/to/export'; exit 2; }
+	$(AFTERWORD_PYTHON) $(AFTERWORD_SHARED)/trainer_check/check_schema.py $(DIR)
+
+.PHONY: trainers
+trainers: ## Train two steps on exports with the stock trainers: DIR="dpo-export sft-export" (3 GB of downloads)
+	@test -n "$(DIR)" || { echo 'which exports? make trainers DIR="path/to/dpo path/to/sft"'; exit 2; }
+	@$(MAKE) $(TRAINERS_VENV)/.installed
+	scripts/train-check.sh $(AFTERWORD_SHARED)/trainer_check $(CURDIR)/$(TRAINERS_VENV)/bin/python $(DIR)
+
+.PHONY: clean
+clean: ## Remove what was built; recorded feedback and exports stay
+	$(CARGO) clean
+	rm -rf $(VENV) $(TRAINERS_VENV)
+
+.PHONY: tools
+tools:
+	@scripts/check-tools.sh $(PYTHON)
+
+.PHONY: venv
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: tests/requirements.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	touch $@
+
+$(TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311.txt
+	$(PYTHON) -m venv --clear $(TRAINERS_VENV)
+	$(TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@

@@ -1,0 +1,37 @@
+//! The data block: the comparison in its wire form, and the shares of counts that only the figures need.
+
+use serde_json::{Value, json};
+
+use super::{exposure, funnel};
+use crate::report::comparison::Comparison;
+use crate::report::json::to_json;
+
+/// Returns every number of the page; no estimate where the verdict withholds them.
+pub(super) fn json(comparison: &Comparison) -> Value {
+    let mut block = to_json(comparison);
+    if let Some(fields) = block.as_object_mut() {
+        let funnel = (!comparison.verdict.withholds_numbers).then(|| funnel_shares(comparison));
+        fields.insert("figures".to_owned(), json!({ "funnel": funnel, "exposure": exposure_shares(comparison) }));
+    }
+    block
+}
+
+fn funnel_shares(comparison: &Comparison) -> Value {
+    let stages = funnel::stages(comparison).into_iter().map(|stage| {
+        let side = |index: usize| json!({ "n": stage.n[index], "per_turn": stage.per_turn[index] });
+        json!({ "name": stage.name, "control": side(0), "candidate": side(1) })
+    });
+    Value::Array(stages.collect())
+}
+
+fn exposure_shares(comparison: &Comparison) -> Option<Value> {
+    let exposure = exposure::exposure(comparison)?;
+    let side = |index: usize| {
+        json!({
+            "n_units": exposure.n_units[index],
+            "planned": exposure.planned[index],
+            "observed": exposure.observed.map(|observed| observed[index]),
+        })
+    };
+    Some(json!({ "control": side(0), "candidate": side(1) }))
+}

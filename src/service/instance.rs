@@ -1,0 +1,160 @@
+//! An instance of the service: its schema brought up to date, its database checked and opened, and closed again.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::App;
+use super::error::ServiceError;
+use crate::blob::Blob;
+use crate::domain::clock::Clock;
+use crate::store::connection::ServerReport;
+use crate::store::error::Cause;
+use crate::store::migrations::{self, SchemaVersion};
+use crate::store::{Store, StoreError};
+
+pub use crate::store::PoolSizes;
+
+/// The largest difference between our clock and the database's that is no fault, in seconds.
+const MAX_SKEW_SECONDS: i64 = 2;
+
+/// What a migration did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// Version before; 0 for an empty database.
+    pub from: i64,
+    /// Version after.
+    pub to: i64,
+}
+
+/// Applies every migration that is missing, as the owner, and lets a login role work as the service's.
+pub async fn migrate(owner_url: &str, login: Option<&str>) -> Result<Migrated, ServiceError> {
+    let before = migrations::version(owner_url).await?;
+    let after = migrations::migrate(owner_url).await?;
+    if let Some(login) = login {
+        migrations::grant_service_role(owner_url, login).await?;
+    }
+    Ok(Migrated { from: before.found, to: after.found })
+}
+
+/// Brings an older schema up to date where the role may, and refuses one that it may not touch, or a newer one.
+pub async fn migrate_if_allowed(url: &str, login: Option<&str>) -> Result<Migrated, ServiceError> {
+    let SchemaVersion { found, supported } = migrations::version(url).await?;
+    if found >= supported {
+        SchemaVersion { found, supported }.check()?;
+        return Ok(Migrated { from: found, to: found });
+    }
+    match migrate(url, login).await {
+        Err(ServiceError::Store(error)) if is_forbidden(&error) => {
+            Err(StoreError::SchemaTooOld { found, supported }.into())
+        }
+        done => done,
+    }
+}
+
+/// Opens an instance whose schema is up to date: checks that the server is one that keeps what it acknowledges, opens
+/// the directory of exports and starts the ingest writers.
+pub async fn open(url: &str, sizes: PoolSizes, exports_dir: &Path, clock: Arc<dyn Clock>) -> Result<App, ServiceError> {
+    migrations::version(url).await?.check()?;
+    let store = Store::connect(url, sizes)?;
+    store.check_server().await?;
+    // Exports hold people's words: nobody else on the machine needs to look around in them.
+    DirBuilder::new().recursive(true).mode(0o700).create(exports_dir).map_err(ServiceError::File)?;
+    Ok(App::start(store, Blob::local(exports_dir)?, clock))
+}
+
+/// Closes an instance once every use case has ended.
+pub async fn close(app: App) {
+    let store = app.store.clone();
+    drop(app);
+    store.close().await;
+}
+
+/// One thing that was looked at, and what was found: words for a person, good or bad.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub subject: &'static str,
+    /// What was found.
+    pub found: Result<String, String>,
+}
+
+/// Looks at a database without changing anything: whether it answers, keeps what it acknowledges, holds the service's
+/// role by row-level security, has this program's schema and the same time.
+pub async fn examine(url: &str, clock: &dyn Clock) -> Vec<Finding> {
+    let schema = match migrations::version(url).await {
+        Ok(version) => version,
+        Err(error) => return vec![Finding { subject: "database", found: Err(explain(&error)) }],
+    };
+    let mut findings = vec![Finding {
+        subject: "schema",
+        found: schema.check().map(|()| format!("version {}", schema.found)).map_err(|error| error.to_string()),
+    }];
+    if schema.found == 0 {
+        return findings;
+    }
+    match check_server(url).await {
+        Ok(report) => {
+            findings.push(Finding { subject: "database", found: Ok(format!("Postgres {}", report.version)) });
+            findings.push(Finding {
+                subject: "durability",
+                found: Ok("fsync, synchronous_commit and full_page_writes are on".into()),
+            });
+            findings
+                .push(Finding { subject: "role", found: Ok(format!("{}, held by row-level security", report.role)) });
+            findings.push(Finding { subject: "clock", found: compare_clocks(&report, clock) });
+        }
+        Err(error) => {
+            let subject = match error {
+                StoreError::NotDurable { .. } => "durability",
+                StoreError::TooPowerful(_) => "role",
+                _ => "database",
+            };
+            findings.push(Finding { subject, found: Err(explain(&error)) });
+        }
+    }
+    findings
+}
+
+async fn check_server(url: &str) -> Result<ServerReport, StoreError> {
+    let store = Store::connect(url, PoolSizes { ingest: 1, reading: 1, jobs: 1 })?;
+    let report = store.check_server().await;
+    store.close().await;
+    report
+}
+
+fn compare_clocks(report: &ServerReport, clock: &dyn Clock) -> Result<String, String> {
+    let skew = (clock.now() - report.now).num_milliseconds();
+    let text = format!("{:.1} s from the database's", skew as f64 / 1000.0);
+    if skew.abs() <= MAX_SKEW_SECONDS * 1000 { Ok(text) } else { Err(text) }
+}
+
+/// Tells a database's failure with what an operator can do about it.
+pub fn explain(error: &StoreError) -> String {
+    let (StoreError::Unavailable(cause) | StoreError::Migration(cause)) = error else {
+        return error.to_string();
+    };
+    let advice = match cause {
+        Cause::Server { code, .. } => match code.as_str() {
+            "28P01" | "28000" => "the database does not accept this user and password",
+            "3D000" => "there is no such database on this server",
+            "42501" => {
+                "the user may not do this: let the owner run `afterword migrate`, with CREATEROLE for the first time"
+            }
+            "53300" => "the server has no free connection",
+            "57P03" => "the server is starting or stopping",
+            _ => return error.to_string(),
+        },
+        Cause::Connection(_) => "is it running, and are host, port and TLS right?",
+    };
+    format!("{error}: {advice}")
+}
+
+fn is_forbidden(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable(Cause::Server { code, .. }) | StoreError::Migration(Cause::Server { code, .. })
+            if code == "42501"
+    )
+}

@@ -1,0 +1,277 @@
+//! What holds for any feedback whatsoever.
+
+use std::collections::{BTreeMap, HashMap};
+
+use afterword::dataset::example::{Example, Exclusions, Split};
+use afterword::dataset::exclusion::{FEEDBACK_REASONS, REASONS};
+use afterword::dataset::{Harvest, Plan, PlanKey, Planner, harvest};
+use afterword::domain::completion::Completion;
+use afterword::domain::feedback::{Feedback, Outcome, Reaction, ShownFirst, Thumb};
+use afterword::domain::hash::ContentHash;
+use afterword::domain::ids::UserId;
+use afterword::domain::principal::Trust;
+use afterword::domain::recipe::{Dedup, Format, MinSignal, Options, PairScope, Recipe};
+use proptest::prelude::*;
+
+use super::fixtures::{
+    answer, at, changed, conversation, copy, id, rate, react, recipe, regenerate, says, stars, thumb, with,
+};
+
+/// All answers to a few prompts with all feedback on them.
+#[derive(Debug, Clone)]
+struct World {
+    completions: Vec<Completion>,
+    feedback: Vec<Feedback>,
+}
+
+const N_PROMPTS: usize = 4;
+const N_ANSWERS: usize = 3;
+
+fn name(prompt: usize, nth: usize) -> String {
+    format!("p{prompt}-{nth}")
+}
+
+prop_compose! {
+    fn any_completion(prompt: usize, nth: usize)(
+        conversation_of in prop::option::of(0..3_u8),
+        user in prop::option::of(0..5_u8),
+        minute in 0..40_i64,
+        parent in prop::option::weighted(0.3, 0..N_ANSWERS),
+        text in prop::option::weighted(0.2, 0..2_u8),
+        stop in prop::bool::weighted(0.95),
+        consent in prop::bool::weighted(0.95),
+        selected in prop::bool::weighted(0.9),
+    ) -> Completion {
+        with(answer(&name(prompt, nth)), |it| {
+            // Two of the prompts are one text but for white space.
+            let asks = ["What is it?", "What  is it?", "Why?", "When?"][prompt];
+            it.prompt = vec![says("user", asks)];
+            it.prompt_hash = ContentHash::of_bytes("test", asks.as_bytes());
+            it.conversation_id = conversation_of.map(|n| conversation(&format!("c{n}")));
+            it.user = user.map(|n| UserId::parse(&format!("u{n}")).unwrap());
+            it.received_at = at(minute);
+            it.parent_completion_id = parent.filter(|other| *other != nth).map(|other| id(&name(prompt, other)));
+            if let Some(text) = text {
+                it.response = says("assistant", &format!("A common answer, number {text}."));
+            }
+            it.finish_reason = Some(if stop { "stop" } else { "length" }.to_owned());
+            it.consent_training = consent.then_some(true);
+            it.selected = selected;
+        })
+    }
+}
+
+fn any_reaction(prompt: usize) -> impl Strategy<Value = Reaction> {
+    let other = (0..N_ANSWERS + 1).prop_map(move |nth| name(prompt, nth));
+    let outcome =
+        prop::sample::select(vec![Outcome::Better, Outcome::Better, Outcome::Worse, Outcome::Tie, Outcome::BothBad]);
+    let shown = prop::sample::select(vec![ShownFirst::This, ShownFirst::Against, ShownFirst::Unknown]);
+    prop_oneof![
+        4 => (other.clone(), outcome, shown).prop_map(|(against, outcome, shown_first)| Reaction::Preference {
+            against: id(&against), outcome, strength: None, shown_first,
+        }),
+        4 => prop::sample::select(vec![Thumb::Up, Thumb::Down, Thumb::None]).prop_map(thumb),
+        2 => (1..=5_u8).prop_map(|score| stars(f64::from(score))),
+        1 => (0..=4_u8).prop_map(|quarters| rate(f64::from(quarters) / 4.0)),
+        2 => (0..N_ANSWERS, any::<bool>(), prop::bool::weighted(0.1)).prop_map(move |(nth, accepted, truncated)| {
+            let text = format!("The answer called {} names three rivers.", name(prompt, nth));
+            Reaction::Edit { text, accepted, truncated }
+        }),
+        2 => (prop::option::of(other), prop::option::weighted(0.2, Just("error")))
+            .prop_map(|(next, reason)| regenerate(next.as_deref(), reason)),
+        1 => Just(copy()),
+        1 => Just(Reaction::Impression),
+    ]
+}
+
+prop_compose! {
+    fn any_feedback(n: u64)(prompt in 0..N_PROMPTS)(
+        reaction in any_reaction(prompt),
+        nth in 0..N_ANSWERS,
+        prompt in Just(prompt),
+        user in prop::option::weighted(0.9, 0..5_u8),
+        received in 0..40_i64,
+        delay in 0..10_i64,
+        verified in prop::bool::weighted(0.9),
+        supersedes in prop::option::weighted(0.2, 0..30_u64),
+    ) -> Feedback {
+        let user = user.map(|user| format!("u{user}")).unwrap_or_default();
+        // An item cannot be compared with itself, as the door asserts.
+        let nth = match &reaction {
+            Reaction::Preference { against, .. } if against.as_str() == name(prompt, nth) => (nth + 1) % N_ANSWERS,
+            _ => nth,
+        };
+        changed(react(n, &user, &name(prompt, nth), reaction), |item| {
+            item.received_at = at(received);
+            item.effective_at = at(received - delay);
+            item.trust = if verified { Trust::Verified } else { Trust::Unverified };
+            item.supersedes = supersedes.filter(|other| *other != n).map(|other| react(other, "", "x", copy()).id);
+        })
+    }
+}
+
+prop_compose! {
+    fn any_world()(
+        completions in (0..N_PROMPTS * N_ANSWERS)
+            .map(|n| any_completion(n / N_ANSWERS, n % N_ANSWERS).boxed())
+            .collect::<Vec<_>>(),
+        feedback in (0..30_u64).map(|n| any_feedback(n).boxed()).collect::<Vec<_>>(),
+    ) -> World {
+        World { completions, feedback }
+    }
+}
+
+fn any_recipe() -> impl Strategy<Value = Recipe> {
+    (any::<bool>(), any::<bool>(), any::<bool>(), 1..=2_i64, any::<bool>()).prop_map(
+        |(sft, prompt_scope, implicit, min_votes, dedup)| {
+            let options = Options {
+                pair_scope: if prompt_scope { PairScope::Prompt } else { PairScope::User },
+                sft_min_signal: if implicit { MinSignal::Implicit } else { MinSignal::Explicit },
+                min_votes,
+                dedup: if dedup { Dedup::Exact } else { Dedup::Off },
+                validation_share: 0.3,
+                test_share: 0.3,
+                ..Options::default()
+            };
+            recipe(if sft { Format::Sft } else { Format::Preference }, options)
+        },
+    )
+}
+
+/// Harvests every prompt of a world and plans the whole, as an export does.
+fn export(world: &World, recipe: &Recipe) -> (Vec<Harvest>, Vec<Example>, Plan) {
+    let mut by_prompt: BTreeMap<ContentHash, Vec<Completion>> = BTreeMap::new();
+    for completion in &world.completions {
+        by_prompt.entry(completion.prompt_hash).or_default().push(completion.clone());
+    }
+    let harvests: Vec<Harvest> = by_prompt
+        .values()
+        .map(|completions| {
+            let of_prompt = |item: &&Feedback| completions.iter().any(|it| it.id == item.completion_id);
+            let feedback: Vec<Feedback> = world.feedback.iter().filter(of_prompt).cloned().collect();
+            harvest(completions, &feedback, recipe)
+        })
+        .collect();
+    let examples: Vec<Example> = harvests.iter().flat_map(|harvest| harvest.examples.clone()).collect();
+    let mut planner = Planner::new(&recipe.options);
+    for harvest in &harvests {
+        harvest.examples.iter().for_each(|example| planner.add(PlanKey::of(example)));
+        harvest.former.iter().for_each(|key| planner.add_former(key.clone()));
+    }
+    let plan = planner.plan();
+    (harvests, examples, plan)
+}
+
+fn until(world: &World, minute: i64) -> World {
+    World {
+        completions: world.completions.iter().filter(|it| it.received_at <= at(minute)).cloned().collect(),
+        feedback: world.feedback.iter().filter(|it| it.received_at <= at(minute)).cloned().collect(),
+    }
+}
+
+fn splits_of(examples: &[Example], plan: &Plan) -> HashMap<ContentHash, Split> {
+    plan.placements.iter().map(|row| (examples[row.index].row_id, row.split)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_goes_in_is_an_example_or_is_counted(world in any_world(), recipe in any_recipe()) {
+        let (harvests, examples, plan) = export(&world, &recipe);
+
+        for harvest in &harvests {
+            let n_made = harvest.examples.len() as u64 + harvest.exclusions.total();
+            prop_assert_eq!(harvest.funnel.n_candidates, n_made);
+            prop_assert!(harvest.funnel.feedback_left_out.total() <= harvest.funnel.n_feedback);
+            let known = |reasons: &[(&str, &str)], counted: &Exclusions| {
+                counted.0.keys().all(|reason| reasons.iter().any(|(word, _)| word == reason))
+            };
+            prop_assert!(known(REASONS, &harvest.exclusions));
+            prop_assert!(known(FEEDBACK_REASONS, &harvest.funnel.feedback_left_out));
+        }
+        prop_assert_eq!(examples.len() as u64, plan.placements.len() as u64 + plan.exclusions.total());
+        let names: std::collections::BTreeSet<ContentHash> = examples.iter().map(|example| example.row_id).collect();
+        prop_assert_eq!(names.len(), examples.len());
+    }
+
+    #[test]
+    fn the_order_of_the_input_changes_nothing(
+        (world, shuffled) in any_world().prop_flat_map(|world| {
+            let completions = Just(world.completions.clone()).prop_shuffle();
+            let feedback = Just(world.feedback.clone()).prop_shuffle();
+            (Just(world), (completions, feedback).prop_map(|(completions, feedback)| World { completions, feedback }))
+        }),
+        recipe in any_recipe(),
+    ) {
+        let (left, left_examples, left_plan) = export(&world, &recipe);
+        let (right, right_examples, right_plan) = export(&shuffled, &recipe);
+
+        prop_assert_eq!(left, right);
+        prop_assert_eq!(&left_plan, &right_plan);
+        prop_assert_eq!(&left_examples, &right_examples);
+        let mut backwards = Planner::new(&recipe.options);
+        for example in left_examples.iter().rev() {
+            backwards.add(PlanKey::of(example));
+        }
+        let mut forwards = Planner::new(&recipe.options);
+        for example in &left_examples {
+            forwards.add(PlanKey::of(example));
+        }
+        let turned: Vec<_> = backwards.plan().placements.iter().map(|row| (left_examples.len() - 1 - row.index, row.split, row.group)).collect();
+        let straight: Vec<_> = forwards.plan().placements.iter().map(|row| (row.index, row.split, row.group)).collect();
+        prop_assert_eq!(turned, straight);
+    }
+
+    #[test]
+    fn no_prompt_conversation_or_user_is_in_two_splits(world in any_world(), recipe in any_recipe()) {
+        let (_, examples, plan) = export(&world, &recipe);
+
+        let mut seen: HashMap<String, Split> = HashMap::new();
+        for row in &plan.placements {
+            let example = &examples[row.index];
+            let keys = [format!("prompt {}", example.prompt_hash.to_hex())]
+                .into_iter()
+                .chain(example.conversations.iter().map(|it| format!("conversation {}", it.as_str())))
+                .chain(example.users.iter().map(|it| format!("user {}", it.as_str())));
+            for key in keys {
+                prop_assert_eq!(*seen.entry(key).or_insert(row.split), row.split);
+            }
+        }
+        let mut groups: HashMap<ContentHash, Split> = HashMap::new();
+        for row in &plan.placements {
+            prop_assert_eq!(*groups.entry(row.group).or_insert(row.split), row.split);
+        }
+        prop_assert_eq!(groups.len() as u64, plan.n_groups);
+    }
+
+    #[test]
+    fn what_arrives_later_never_moves_an_old_row(world in any_world(), recipe in any_recipe(), minute in 0..40_i64) {
+        let before = until(&world, minute);
+        let (_, old_examples, old_plan) = export(&before, &recipe);
+        let (_, new_examples, new_plan) = export(&world, &recipe);
+
+        let new_splits = splits_of(&new_examples, &new_plan);
+        for (row_id, split) in splits_of(&old_examples, &old_plan) {
+            prop_assert!(new_splits.get(&row_id).is_none_or(|new| *new == split));
+        }
+        // Whatever the new export has from before is what the old one had: everything else is appended.
+        for example in new_examples.iter().filter(|example| example.created_at <= at(minute)) {
+            let old = old_examples.iter().find(|old| old.row_id == example.row_id);
+            prop_assert_eq!(old.map(|old| old.created_at), Some(example.created_at));
+        }
+        for example in new_examples.iter().filter(|example| example.created_at > at(minute)) {
+            let old = old_examples.iter().find(|old| old.row_id == example.row_id);
+            prop_assert!(old.is_none_or(|old| old.created_at < example.created_at));
+        }
+        if recipe.options.dedup == Dedup::Off {
+            let old_splits = splits_of(&old_examples, &old_plan);
+            for row in &new_plan.placements {
+                let example = &new_examples[row.index];
+                if example.created_at <= at(minute) {
+                    prop_assert!(old_splits.contains_key(&example.row_id));
+                }
+            }
+        }
+    }
+}
