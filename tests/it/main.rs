@@ -2,11 +2,11 @@
 
 mod compare;
 mod dataset;
+mod demo;
 mod export;
 mod faults;
 mod postgres;
-mod postgres;
-mod report;
+mod replay;
 mod report;
 mod routes;
 mod stats;
