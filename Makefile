@@ -21,7 +21,7 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: tools ## Build, start everything, play simulated users, export, compare: ARGS="--exit", ARGS="--reset"
+demo: tools ## Build, start everything, play simulated users, export, compare: ARGS="--exit --reset"
 	$(CARGO) build --locked --bin afterword
 	$(CARGO) run --locked --quiet --bin afterword -- demo $(ARGS)
 
@@ -40,7 +40,8 @@ cargo-test: venv
 
 .PHONY: replay
 replay: tools venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
-	$(CARGO) test --locked --test it replay -- --nocapture
+	@# A filter that matches no test is no success.
+	$(CARGO) test --locked --test it replay -- --nocapture | tee /dev/stderr | grep -q 'test result: ok. [1-9]'
 
 .PHONY: bench
 bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)

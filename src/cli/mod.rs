@@ -3,10 +3,12 @@
 //! What a command makes goes to the standard output, everything else to the standard error. Exit status 0 means done,
 //! 1 that it could not be done (one line says why), 2 that the arguments or the configuration make no sense.
 
+pub mod compare;
 pub mod config;
 pub mod connect;
 pub mod demo;
 pub mod doctor;
+pub mod experiment;
 pub mod export;
 pub mod key;
 pub mod migrate;
@@ -44,6 +46,7 @@ Examples:
   afterword serve                                   start the service, with a private Postgres
   DATABASE_URL=postgres://… afterword serve         start it on a Postgres of yours
   KEY=$(afterword key create --role ingest)         make a key for a backend
+  afterword compare --experiment llama-swap         say whether another model does as well
   afterword doctor                                  look for what is wrong";
 
 #[derive(Debug, clap::Subcommand)]
@@ -64,6 +67,10 @@ enum Command {
     Postgres(postgres::Args),
     /// List, show and check recipes of exports.
     Recipe(recipe::Args),
+    /// Declare and list experiments.
+    Experiment(experiment::Args),
+    /// Say whether another model does as well.
+    Compare(Box<compare::Args>),
 }
 
 /// Something in the arguments that makes no sense, found after clap accepted their form.
@@ -118,6 +125,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Key(args) => Box::pin(key::run(args, &config)).await,
             Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args),
+            Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
+            Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
         }
     })
 }

@@ -9,6 +9,11 @@ use crate::service::recipes::{self, RecipeError};
 
 /// Arguments of `afterword recipe`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  afterword recipe list
+  afterword recipe show dpo > mine.toml
+  afterword recipe check mine.toml")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

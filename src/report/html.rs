@@ -4,8 +4,8 @@
 //! given; the only numbers of its own are the shares of counts, which stand in the data block beside the rest. Where
 //! the verdict withholds the numbers, neither the page nor its data block holds an estimate.
 
+mod block;
 mod checks;
-mod data;
 mod effects;
 mod exposure;
 mod figure;
@@ -85,7 +85,7 @@ fn body(comparison: &Comparison) -> Element {
         .child(header)
         .child(main)
         .child(method::footer(comparison))
-        .child(Element::json_block("data", &data::block(comparison)))
+        .child(Element::json_block("data", &block::json(comparison)))
 }
 
 /// Stands in place of every estimate.

@@ -27,12 +27,14 @@ impl Default for PoolSizes {
     }
 }
 
-/// The database, as the service sees it: three pools, each working as `afterword_app`.
+/// The database, as the service sees it: three pools and a connection for readiness, each working as `afterword_app`.
 #[derive(Debug, Clone)]
 pub struct Store {
     ingest: PgPool,
     reading: PgPool,
     jobs: PgPool,
+    /// One connection that no work takes, so that load alone makes no instance unready.
+    readiness: PgPool,
 }
 
 /// What a transaction may see and change; row-level security enforces it.
@@ -86,6 +88,7 @@ impl Store {
             reading: pool(&options, sizes.reading, "30s"),
             // An export reads for as long as it takes.
             jobs: pool(&options, sizes.jobs, "0"),
+            readiness: pool(&options, 1, "2s"),
         })
     }
 
@@ -119,15 +122,10 @@ impl Store {
         Ok(Tx(pool.begin_with(AssertSqlSafe(statement)).await?))
     }
 
-    /// Checks that the database answers, for readiness.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.reading).await?;
-        Ok(())
-    }
-
-    /// Reads where the schema stands, over a connection of the pool.
+    /// Reads where the schema stands, over the connection that is kept for it: that the database answers is half of
+    /// readiness, and that pools are busy is none of its business.
     pub async fn schema_version(&self) -> Result<SchemaVersion, StoreError> {
-        let mut connection = self.reading.acquire().await?;
+        let mut connection = self.readiness.acquire().await?;
         read_version(&mut connection).await
     }
 
@@ -171,6 +169,7 @@ impl Store {
         self.ingest.close().await;
         self.reading.close().await;
         self.jobs.close().await;
+        self.readiness.close().await;
     }
 }
 

@@ -93,7 +93,24 @@ pub struct Choices {
     pub n_ties: i64,
 }
 
-/// Lists the tallies of both sides, by side and unit.
+/// Prepares a transaction for the statements below.
+///
+/// They join sets of rows that the planner cannot count, above all right after a load, and a nested loop over two such
+/// sets takes minutes where a hash takes a second. Compiling the statement would take longer than running it. A comparison that takes longer than a minute is given up, so that it cannot hold a connection of the
+/// workers for ever.
+pub async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::tallies::prepare
+         select set_config('enable_nestloop', 'off', true),
+                set_config('jit', 'off', true),
+                set_config('statement_timeout', '60s', true)",
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Lists the tallies of both sides, by side and unit. Call [`prepare`] first, here and below.
 pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec<UnitTally>, StoreError> {
     let rows = sqlx::query(include_str!("sql/tallies.sql"))
         .bind(query.project_id.0)

@@ -61,6 +61,7 @@ pub async fn compare(app: &App, principal: &Principal, spec: ComparisonSpec) -> 
 }
 
 async fn read(tx: &mut Tx, query: &TallyQuery<'_>, question: &Question) -> Result<Evidence, ServiceError> {
+    tallies::prepare(tx).await?;
     let tallies = tallies::list(tx, query, question.unit).await?;
     let randomised = match question.randomised {
         Some(unit) if unit != question.unit => UnitCounts::of(&tallies::list(tx, query, unit).await?),

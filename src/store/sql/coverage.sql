@@ -25,9 +25,13 @@ select min(s.made_at) as first_at,
                  group by (d.made_at at time zone 'utc')::date
                 having count(distinct d.side) = 2) both_sides) as n_days_both,
        (select count(*)
-          from selected t
-          join feedback f
-            on f.project_id = $1
-           and f.completion_id = any (t.names)
-           and f.trust <> 'verified') as n_unverified
+          from (select unnest(t.names) as name from selected t) n
+         cross join lateral (
+                   select
+                     from feedback f
+                    where f.project_id = $1
+                      and f.completion_id = n.name
+                      and f.trust <> 'verified'
+                   offset 0
+               ) left_out) as n_unverified
   from selected s

@@ -16,36 +16,46 @@ with selected as (
        and ($7::timestamptz is null or c.received_at >= $7)
        and ($8::timestamptz is null or c.received_at < $8)
 ),
+named as (
+    select s.completion_id, s.prompt_hash, s.side, unnest(s.names) as name
+      from selected s
+),
+-- As in tallies.sql.
+heard as materialized (
+    select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.effective_at,
+           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
+      from named n
+     cross join lateral (
+               select *
+                 from feedback r
+                where r.project_id = $1
+                  and r.completion_id = n.name
+                  and r.signal = 'preference'
+                  and r.trust = 'verified'
+               offset 0
+           ) f
+),
 choices as (
-    select distinct on (least(a.completion_id, b.completion_id), greatest(a.completion_id, b.completion_id),
-                        coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text))
+    select distinct on (least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author)
            case
-               when f.outcome = 'tie' or f.outcome = 'both_bad' then 'tie'
-               when (f.outcome = 'better') = (a.side = 1) then 'win'
+               when h.outcome = 'tie' or h.outcome = 'both_bad' then 'tie'
+               when (h.outcome = 'better') = (h.side = 1) then 'win'
                else 'loss'
            end as choice
-      from selected a
-      join feedback f
-        on f.project_id = $1
-       and f.completion_id = any (a.names)
-       and f.signal = 'preference'
-       and f.trust = 'verified'
-      join selected b
-        on f.against = any (b.names)
-       and b.side <> a.side
-       and b.prompt_hash = a.prompt_hash
+      from heard h
+      join named b
+        on b.name = h.against
+       and b.side <> h.side
+       and b.prompt_hash = h.prompt_hash
      where not exists (
                select
-                 from feedback g
-                where g.project_id = f.project_id
-                  and g.completion_id = any (a.names)
-                  and g.supersedes = f.feedback_id
-                  and g.trust = 'verified'
-                  and (f.user_id is null or g.user_id = f.user_id)
+                 from heard g
+                where g.completion_id = h.completion_id
+                  and g.supersedes = h.feedback_id
+                  and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by least(a.completion_id, b.completion_id), greatest(a.completion_id, b.completion_id),
-              coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text),
-              f.effective_at desc, f.session_id collate "C" desc nulls last, f.seq desc nulls last, f.feedback_id desc
+     order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
+              h.effective_at desc, h.session_id collate "C" desc nulls last, h.seq desc nulls last, h.feedback_id desc
 )
 select count(*) filter (where choice = 'win')  as n_wins,
        count(*) filter (where choice = 'loss') as n_losses,

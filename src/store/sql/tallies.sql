@@ -38,26 +38,35 @@ attempts as (
       from selected s
       join attempts a on a.completion_id = s.parent_completion_id
 ),
+-- Read once, name by name. `offset 0` keeps the reading a look-up by primary key, whatever the planner believes about
+-- tables that were filled a moment ago.
+heard as materialized (
+    select n.completion_id, f.feedback_id, f.supersedes, f.signal, f.thumb, f.comment, f.effective_at,
+           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
+      from (select s.completion_id, unnest(s.names) as name from selected s) n
+     cross join lateral (
+               select *
+                 from feedback r
+                where r.project_id = $1
+                  and r.completion_id = n.name
+                  and r.trust = 'verified'
+               offset 0
+           ) f
+),
 -- The latest reaction of a user to a completion is the one that counts; one that was replaced never does.
 reactions as (
-    select distinct on (s.completion_id, f.signal, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text))
-           s.completion_id, f.signal, f.thumb, f.comment
-      from selected s
-      join feedback f
-        on f.project_id = $1
-       and f.completion_id = any (s.names)
-       and f.trust = 'verified'
+    select distinct on (h.completion_id, h.signal, h.author)
+           h.completion_id, h.signal, h.thumb, h.comment
+      from heard h
      where not exists (
                select
-                 from feedback g
-                where g.project_id = f.project_id
-                  and g.completion_id = any (s.names)
-                  and g.supersedes = f.feedback_id
-                  and g.trust = 'verified'
-                  and (f.user_id is null or g.user_id = f.user_id)
+                 from heard g
+                where g.completion_id = h.completion_id
+                  and g.supersedes = h.feedback_id
+                  and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by s.completion_id, f.signal, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text),
-              f.effective_at desc, f.session_id collate "C" desc nulls last, f.seq desc nulls last, f.feedback_id desc
+     order by h.completion_id, h.signal, h.author, h.effective_at desc, h.session_id collate "C" desc nulls last,
+              h.seq desc nulls last, h.feedback_id desc
 ),
 outcomes as (
     select r.completion_id,

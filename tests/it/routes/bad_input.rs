@@ -130,7 +130,12 @@ async fn bad_completions_are_refused_with_their_own_code() {
             ("a count beyond 31 bits", but("usage", json!({"input_tokens": 3_000_000_000_u64})), 422, "out_of_range"),
             ("a probability above one", but("solicit_prob", json!(1.5)), 422, "out_of_range"),
             ("an envelope without items", json!({"completions": []}).to_string(), 422, "empty"),
-            ("a pair without choices", json!({"request": {}, "response": {"id": CANARY}}).to_string(), 422, "required"),
+            (
+                "a pair without choices",
+                json!({"request": {}, "response": {"id": "r", "model": CANARY}}).to_string(),
+                422,
+                "required",
+            ),
         ],
     )
     .await;

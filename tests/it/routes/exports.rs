@@ -11,7 +11,7 @@ use super::{completion, feedback_id, with};
 use crate::support::TestService;
 use crate::support::service::Answer;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Writes prompts with two answers each, of which one is preferred.
 async fn write_pairs(service: &TestService, key: &str, n_pairs: usize) {

@@ -2,6 +2,8 @@
 
 use afterword::domain::principal::Role;
 use afterword::http::HttpSettings;
+use afterword::store::Access;
+use afterword::store::connection::Pool;
 use reqwest::Method;
 
 use super::thumb;
@@ -35,6 +37,21 @@ async fn without_its_database_the_service_lives_and_is_not_ready() {
     let refused = service.post("/v1/feedback", &key, &thumb("c-1")).await;
     assert_eq!(refused.problem(), (503, "database_unavailable".to_owned()));
     assert_eq!((refused.header("retry-after"), &refused.json()["retryable"]), ("1", &true.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_pools_do_not_make_the_service_unready() {
+    let service = TestService::start_with(HttpSettings::default(), false).await;
+    let store = &service.app().store;
+    let mut held = Vec::new();
+    while let Ok(tx) = store.begin(Pool::Reading, "hold", Access::Worker).await {
+        held.push(tx);
+    }
+
+    let ready = service.get("/readyz", "").await;
+
+    assert!(held.len() > 1);
+    assert_eq!(ready.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

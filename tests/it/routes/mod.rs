@@ -1,5 +1,7 @@
 //! The REST interface over real HTTP on a real Postgres; the files mirror the addresses.
 
+#![cfg(test)]
+
 mod authentication;
 mod bad_input;
 mod bodies;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use afterword::store::{PoolSizes, Store};
 
-use super::server::server;
+use super::server::{TestServer, server};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -21,8 +21,17 @@ impl TestDatabase {
     /// Clones the template.
     pub(crate) async fn new() -> Self {
         let server = server().await;
+        Self::make(server, &format!("template {}", server.template)).await
+    }
+
+    /// Makes a database that nothing was migrated in.
+    pub(crate) async fn empty() -> Self {
+        Self::make(server().await, "").await
+    }
+
+    async fn make(server: &TestServer, options: &str) -> Self {
         let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        server.execute(format!("create database {name} template {}", server.template)).await;
+        server.execute(format!("create database {name} {options}")).await;
         let service_url = server.service_url(&name);
         let sizes = PoolSizes { ingest: 3, reading: 4, jobs: 3 };
         Self {
@@ -31,6 +40,11 @@ impl TestDatabase {
             service_url,
             name,
         }
+    }
+
+    /// Returns the database's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Returns the store, connected as the service connects.

@@ -90,18 +90,13 @@ impl TestService {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server::start(app.clone(), listener, settings).unwrap();
         let worker = has_worker.then(|| Worker::start(app.clone()));
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         Self { database, app, server, worker, client }
     }
 
     /// Returns the app, for use cases that have no route.
     pub(crate) fn app(&self) -> &App {
         &self.app
-    }
-
-    /// Returns the database.
-    pub(crate) fn database(&self) -> &TestDatabase {
-        &self.database
     }
 
     /// Returns the server.

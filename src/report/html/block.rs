@@ -7,7 +7,7 @@ use crate::report::comparison::Comparison;
 use crate::report::json::to_json;
 
 /// Returns every number of the page; no estimate where the verdict withholds them.
-pub(super) fn block(comparison: &Comparison) -> Value {
+pub(super) fn json(comparison: &Comparison) -> Value {
     let mut block = to_json(comparison);
     if let Some(fields) = block.as_object_mut() {
         let funnel = (!comparison.verdict.withholds_numbers).then(|| funnel_shares(comparison));

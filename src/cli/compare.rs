@@ -1,0 +1,267 @@
+//! `afterword compare`: whether another model does as well, as text, JSON or a page.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+
+use super::UsageError;
+use super::connect::{self, Connected};
+use crate::config::{Config, environment};
+use crate::domain::comparison::ComparisonSpec;
+use crate::domain::fields::FieldError;
+use crate::report::comparison::Comparison;
+use crate::report::{html, json, text};
+use crate::service::{ServiceError, compare};
+
+/// Columns of the text where nobody says how many there are.
+const USUAL_WIDTH: usize = 80;
+
+/// Arguments of `afterword compare`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  afterword compare --experiment llama-swap
+  afterword compare --control model:llama-3-70b --candidate model:llama-3-8b --task support
+  afterword compare --experiment llama-swap --out report.html
+
+The answer is SWITCH, KEEP, KEEP_COLLECTING, CANNOT_TELL or INVALID; without an experiment it only leans. Looking
+every day costs nothing: the intervals hold at every look.")]
+pub struct Args {
+    /// Compare the variants of this experiment.
+    #[arg(long, value_name = "KEY", conflicts_with = "control", required_unless_present_all = ["control", "candidate"])]
+    experiment: Option<String>,
+    /// The present model, as `model:NAME`.
+    #[arg(long, value_name = "model:NAME")]
+    control: Option<String>,
+    /// The model that might replace it, as `model:NAME`; with --experiment the name of a variant.
+    #[arg(long, value_name = "model:NAME|VARIANT")]
+    candidate: Option<String>,
+    /// What intervals cluster by: user or conversation.
+    #[arg(long, value_name = "UNIT")]
+    unit: Option<String>,
+    /// One-sided error rate of the verdict.
+    #[arg(long, value_name = "RATE")]
+    alpha: Option<String>,
+    /// Accepted loss as a share of the control's rate, such as good_turn=0.05; may be given several times.
+    #[arg(long, value_name = "METRIC=SHARE")]
+    margin: Vec<String>,
+    /// Only answers received at or after this day or moment (UTC).
+    #[arg(long, value_name = "DATE|TIME")]
+    from: Option<String>,
+    /// Only answers received before this day or moment (UTC).
+    #[arg(long, value_name = "DATE|TIME")]
+    to: Option<String>,
+    /// Only this kind of work; may be given several times.
+    #[arg(long, value_name = "TASK")]
+    task: Vec<String>,
+    /// Only this language; may be given several times.
+    #[arg(long, value_name = "TAG")]
+    language: Vec<String>,
+    /// Form of the report; by default that of the file's extension, else text.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write the report to this file instead of the standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Project to compare in; not needed where there is only one.
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+}
+
+/// Form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a terminal.
+    Text,
+    /// The wire form of the API.
+    Json,
+    /// A page that stands by itself.
+    Html,
+}
+
+impl Args {
+    /// Returns the query parameters that the arguments stand for.
+    fn to_query(&self) -> Result<Vec<(String, String)>, UsageError> {
+        let mut pairs = Vec::new();
+        let mut push = |name: &str, value: String| pairs.push((name.to_owned(), value));
+        for (name, value) in [
+            ("experiment", &self.experiment),
+            ("control", &self.control),
+            ("candidate", &self.candidate),
+            ("unit", &self.unit),
+            ("alpha", &self.alpha),
+        ] {
+            if let Some(value) = value {
+                push(name, value.clone());
+            }
+        }
+        for margin in &self.margin {
+            let (metric, share) = margin
+                .split_once('=')
+                .ok_or_else(|| UsageError("--margin must have the form METRIC=SHARE, such as good_turn=0.05".into()))?;
+            push(&format!("margin.{metric}"), share.to_owned());
+        }
+        for (name, moment) in [("from", &self.from), ("to", &self.to)] {
+            if let Some(moment) = moment {
+                let is_day = chrono::NaiveDate::parse_from_str(moment, "%Y-%m-%d").is_ok();
+                push(name, if is_day { format!("{moment}T00:00:00Z") } else { moment.clone() });
+            }
+        }
+        self.task.iter().for_each(|task| push("task", task.clone()));
+        self.language.iter().for_each(|language| push("language", language.clone()));
+        Ok(pairs)
+    }
+
+    fn to_spec(&self) -> Result<ComparisonSpec, UsageError> {
+        ComparisonSpec::from_query(&self.to_query()?).map_err(|errors| usage(&errors))
+    }
+
+    fn format(&self) -> Format {
+        let extension = self.out.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
+        self.format.unwrap_or(match extension {
+            Some("html" | "htm") => Format::Html,
+            Some("json") => Format::Json,
+            _ => Format::Text,
+        })
+    }
+}
+
+/// Runs the subcommand.
+pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let spec = args.to_spec()?;
+    let comparison = connect::with(config, async |connected: &Connected| {
+        let project = connected.project(args.project.as_deref()).await?;
+        compare::compare(&connected.app, &project.operator(), spec).await.map_err(explain)
+    })
+    .await?;
+    let is_terminal = args.out.is_none() && io::stdout().is_terminal();
+    let report = render(&comparison, args.format(), is_terminal)?;
+    if let Some(out) = &args.out {
+        std::fs::write(out, report).with_context(|| format!("cannot write {}", out.display()))?;
+        writeln!(io::stderr().lock(), "{}: wrote {}", comparison.verdict.code.as_str(), out.display())?;
+    } else {
+        io::stdout().lock().write_all(report.as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Text => {
+            let width = if is_terminal { terminal_width() } else { USUAL_WIDTH };
+            let is_coloured = is_terminal && environment("NO_COLOR").is_none_or(|value| value.is_empty());
+            text::to_text(comparison, width, is_coloured)
+        }
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(&json::to_json(comparison))?),
+        Format::Html => html::to_html(comparison),
+    })
+}
+
+fn terminal_width() -> usize {
+    rustix::termios::tcgetwinsize(io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|&n_columns| n_columns > 0)
+        .unwrap_or(USUAL_WIDTH)
+}
+
+/// Says in one line why there is no comparison.
+fn explain(error: ServiceError) -> anyhow::Error {
+    match error {
+        ServiceError::Invalid(errors) => usage(&errors).into(),
+        ServiceError::NotFound => anyhow!("there is no such experiment; see `afterword experiment list`"),
+        other => other.into(),
+    }
+}
+
+/// Names the argument that is wrong: the parameters of the query are those of the command line.
+pub(super) fn usage(errors: &[FieldError]) -> UsageError {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| match error.pointer.strip_prefix("margin.") {
+            Some(metric) => format!("--margin {metric}: {}", error.detail),
+            None if error.pointer.is_empty() => "--margin: there is no metric of this name to give a margin for".into(),
+            None => format!("--{}: {}", error.pointer, error.detail),
+        })
+        .collect();
+    UsageError(lines.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::domain::comparison::Sides;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(words: &[&str]) -> Result<ComparisonSpec, String> {
+        let line = Line::try_parse_from([&["compare"], words].concat()).map_err(|error| error.kind().to_string())?;
+        line.args.to_spec().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_asks_the_same_question_as_the_query() {
+        let spec = parse(&[
+            "--experiment",
+            "swap",
+            "--candidate",
+            "small",
+            "--margin",
+            "good_turn=0.1",
+            "--from",
+            "2026-01-31",
+            "--task",
+            "code",
+            "--task",
+            "chat",
+            "--alpha",
+            "0.05",
+        ])
+        .unwrap();
+
+        assert_eq!(spec.sides, Sides::Experiment { key: "swap".to_owned(), candidate: Some("small".to_owned()) });
+        assert_eq!((spec.margins, spec.alpha), (vec![("good_turn".to_owned(), 0.1)], Some(0.05)));
+        assert_eq!(spec.selection.tasks, ["code", "chat"]);
+        assert_eq!(spec.selection.from.unwrap().to_rfc3339(), "2026-01-31T00:00:00+00:00");
+    }
+
+    #[test]
+    fn arguments_that_make_no_sense_are_named() {
+        let models = ["--control", "model:a", "--candidate", "model:b"];
+        for (words, expected) in [
+            (["--control", "model:a", "--candidate", "model:a"].as_slice(), "--candidate: must be another model"),
+            (&["--control", "a", "--candidate", "model:b"], "--control: must have the form `model:NAME`"),
+            (&[&models[..], &["--margin", "good_turn"]].concat(), "--margin must have the form METRIC=SHARE"),
+            (&[&models[..], &["--margin", "good_turn=7"]].concat(), "--margin good_turn: must be between"),
+            (&[&models[..], &["--margin", "nice=0.1"]].concat(), "--margin: there is no metric"),
+            (&[&models[..], &["--unit", "country"]].concat(), "--unit: must be one of: user, conversation"),
+            (&[&models[..], &["--from", "yesterday"]].concat(), "--from: "),
+        ] {
+            let error = parse(words).unwrap_err();
+
+            assert!(error.contains(expected), "{words:?}: {error}");
+        }
+        assert!(parse(&[]).is_err() && parse(&["--control", "model:a"]).is_err());
+        assert!(parse(&[&models[..], &["--experiment", "swap"]].concat()).is_err());
+    }
+
+    #[test]
+    fn the_form_follows_the_files_extension_unless_it_is_said() {
+        let format = |words: &[&str]| {
+            Line::try_parse_from([&["compare", "--experiment", "e"], words].concat()).unwrap().args.format()
+        };
+
+        assert_eq!(format(&[]), Format::Text);
+        assert_eq!(format(&["--out", "a/report.html"]), Format::Html);
+        assert_eq!(format(&["--out", "report.json"]), Format::Json);
+        assert_eq!(format(&["--out", "report.html", "--format", "text"]), Format::Text);
+    }
+}

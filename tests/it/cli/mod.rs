@@ -1,0 +1,11 @@
+//! The command line, run as the built program.
+
+#![cfg(test)]
+
+mod configuration;
+mod doctor;
+mod keys;
+mod ordinary_user;
+mod program;
+mod refusals;
+mod serve;
