@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod config;
 pub mod connect;
+pub mod demo;
 pub mod doctor;
 pub mod experiment;
 pub mod export;
@@ -41,6 +42,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  afterword demo                                    see it all at once, with simulated users
   afterword serve                                   start the service, with a private Postgres
   DATABASE_URL=postgres://… afterword serve         start it on a Postgres of yours
   KEY=$(afterword key create --role ingest)         make a key for a backend
@@ -51,6 +53,8 @@ Examples:
 enum Command {
     /// Start the service.
     Serve(serve::Args),
+    /// See it all at once: simulated users, data sets, a comparison.
+    Demo(demo::Args),
     /// Bring the database's schema up to date.
     Migrate(migrate::Args),
     /// Look for what is wrong with this installation.
@@ -94,8 +98,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     {
         return done;
     }
-    let listen = if let Command::Serve(args) = &command { args.listen.clone() } else { None };
+    let listen = match &command {
+        Command::Serve(args) => args.listen.clone(),
+        Command::Demo(args) => args.listen.clone(),
+        _ => None,
+    };
+    let is_demo = matches!(command, Command::Demo(_));
     let env = |name: &str| match name {
+        // A demo must not be poured into a real instance because its directory is configured.
+        "AFTERWORD_DATA_DIR" if is_demo => data_dir.clone().or_else(|| Some(demo::DATA_DIR.to_owned())),
+        "AFTERWORD_LOG_LEVEL" if is_demo => environment(name).or_else(|| Some("warn,sqlx=error".to_owned())),
         "AFTERWORD_DATA_DIR" => data_dir.clone().or_else(|| environment(name)),
         "AFTERWORD_LISTEN" => listen.clone().or_else(|| environment(name)),
         _ => environment(name),
@@ -106,6 +118,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Serve(args) => Box::pin(serve::run(args, &config)).await,
+            Command::Demo(args) => Box::pin(demo::run(args, &config)).await,
             Command::Migrate(args) => Box::pin(migrate::run(args, &config)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
             Command::Config(args) => config::run(&args, &config),

@@ -101,7 +101,7 @@ async fn prepare(connected: &Connected, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn http_settings(config: &Config) -> HttpSettings {
+pub(super) fn http_settings(config: &Config) -> HttpSettings {
     let http = &config.http;
     HttpSettings {
         n_workers: http.n_workers,
@@ -120,17 +120,17 @@ fn http_settings(config: &Config) -> HttpSettings {
 }
 
 /// The signals that ask the service to stop.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn catch() -> anyhow::Result<Self> {
+    pub(super) fn catch() -> anyhow::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => (),
             _ = self.interrupt.recv() => (),

@@ -22,9 +22,8 @@ pub(super) const SOLICITED: f64 = 0.05;
 const MAX_ATTEMPTS: u32 = 3;
 
 /// An answer that a user has before them.
-pub(super) struct Answer<'a> {
+pub(super) struct Answer {
     pub(super) id: String,
-    pub(super) model: &'a Model,
     pub(super) text: String,
     /// What nobody can see.
     pub(super) is_satisfying: bool,
@@ -96,7 +95,7 @@ struct Stage<'s, 'a> {
 
 impl Stage<'_, '_> {
     /// Answers a turn, again and again while the user asks for another attempt; returns the answer that stands.
-    fn turn(&mut self, at: Timestamp, rng: &mut ChaCha8Rng) -> Answer<'static> {
+    fn turn(&mut self, at: Timestamp, rng: &mut ChaCha8Rng) -> Answer {
         let (setting, turn) = (self.setting, self.turn);
         let mut now = at;
         let mut parent: Option<Answer> = None;
@@ -127,7 +126,7 @@ impl Stage<'_, '_> {
     }
 
     /// Shows both models' answers; the user says which is better. They belong to no variant: nothing was assigned.
-    fn side_by_side(&mut self, at: Timestamp, rng: &mut ChaCha8Rng) -> Answer<'static> {
+    fn side_by_side(&mut self, at: Timestamp, rng: &mut ChaCha8Rng) -> Answer {
         let model = self.setting.person.model;
         let making = |model: &'static Model| Making {
             id: format!("{}-t{}-{}", self.setting.id, self.turn, model.variant),
@@ -150,7 +149,7 @@ impl Stage<'_, '_> {
         unlike: Option<&str>,
         at: Timestamp,
         rng: &mut ChaCha8Rng,
-    ) -> Answer<'static> {
+    ) -> Answer {
         let Setting { person, talk, task, .. } = self.setting;
         let model = making.model;
         // The wait is guessed from a usual length: the text depends on whether it satisfies, and that on the wait.
@@ -174,7 +173,7 @@ impl Stage<'_, '_> {
         let served = serve(model, at, chars(self.messages), n_known_chars, text.len(), rng);
         let ended_at = at + TimeDelta::milliseconds(served.latency_ms as i64);
         let is_solicited = making.is_assigned && happens(SOLICITED, rng);
-        let answer = Answer { id: making.id.clone(), model, text, is_satisfying, is_solicited, at: ended_at };
+        let answer = Answer { id: making.id.clone(), text, is_satisfying, is_solicited, at: ended_at };
         let item = self.item(&making, &answer, &served, at, is_cut);
         self.traffic.completions.push(item);
         answer

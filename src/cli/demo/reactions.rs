@@ -104,8 +104,8 @@ pub(super) fn to_answer(
         Task::Writing => -0.2,
         Task::Summaries => -0.9,
     };
-    let copies = !is_replaced
-        && happens(logistic(base + setting.person.copying + if is_good { 0.6 } else { -1.0 }), rng);
+    let copies =
+        !is_replaced && happens(logistic(base + setting.person.copying + if is_good { 0.6 } else { -1.0 }), rng);
     if copies {
         copy(traffic, reactions, setting, answer, rng);
         use_it(traffic, reactions, setting, turn, answer, rng);

@@ -236,7 +236,10 @@ fn blanks(rng: &mut impl Rng) -> Vec<(&'static str, String)> {
         ("verb", pick(&["unplug", "rewire", "translate", "flood", "deep-fry", "alphabetise"])),
         ("month", pick(&["January", "March", "April", "June", "August", "September", "November"])),
         ("table", pick(&["orders", "events", "readings", "invoices", "visits", "parcels", "sessions", "measurements"])),
-        ("field", pick(&["customer", "region", "device", "status", "tenant", "category", "sensor", "owner", "currency"])),
+        (
+            "field",
+            pick(&["customer", "region", "device", "status", "tenant", "category", "sensor", "owner", "currency"]),
+        ),
         ("file", pick(&["report", "holiday", "members", "stock", "survey", "ledger", "archive", "northwind", "batch"])),
         ("ext", pick(&["jpg", "pdf", "csv", "wav", "png", "txt"])),
     ];
@@ -271,12 +274,36 @@ const COMPANIES: [&str; 12] = [
     "Larch Street",
 ];
 const PRODUCTS: [&str; 16] = [
-    "Tallybook", "Fernlight", "Northmail", "Quillpad", "Rosterly", "Stackroom", "Tidepool", "Umbra", "Vellum", "Waypost",
-    "Yarrow", "Zephyr Desk", "Bluebell", "Cartograph", "Dovetail", "Emberline",
+    "Tallybook",
+    "Fernlight",
+    "Northmail",
+    "Quillpad",
+    "Rosterly",
+    "Stackroom",
+    "Tidepool",
+    "Umbra",
+    "Vellum",
+    "Waypost",
+    "Yarrow",
+    "Zephyr Desk",
+    "Bluebell",
+    "Cartograph",
+    "Dovetail",
+    "Emberline",
 ];
 const THINGS: [&str; 12] = [
-    "kettle", "desk lamp", "bread bin", "hand mixer", "bike light", "coffee grinder", "garden chair", "radio", "backpack",
-    "thermos", "toolbox", "air pump",
+    "kettle",
+    "desk lamp",
+    "bread bin",
+    "hand mixer",
+    "bike light",
+    "coffee grinder",
+    "garden chair",
+    "radio",
+    "backpack",
+    "thermos",
+    "toolbox",
+    "air pump",
 ];
 const CITIES: [&str; 14] = [
     "Leipzig", "Porto", "Ghent", "Tampere", "Lyon", "Malmö", "Graz", "Bologna", "Leeds", "Utrecht", "Gdańsk", "Cork",
@@ -317,8 +344,8 @@ const STORIES: [&str; 8] = [
     "fell asleep in the server room",
 ];
 const PEOPLE: [&str; 24] = [
-    "Amara", "Bence", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hanneke", "Ines", "Jonas", "Keiko", "Luca", "Mireille",
-    "Nils", "Oluchi", "Pavel", "Ragna", "Samir", "Tomasz", "Ulrike", "Vera", "Wanjiru", "Xavi", "Yasmin",
+    "Amara", "Bence", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hanneke", "Ines", "Jonas", "Keiko", "Luca",
+    "Mireille", "Nils", "Oluchi", "Pavel", "Ragna", "Samir", "Tomasz", "Ulrike", "Vera", "Wanjiru", "Xavi", "Yasmin",
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 

@@ -46,9 +46,9 @@ fn a_regeneration_and_a_pair_answer_the_prompt_that_they_belong_to_with_another_
         .into_iter()
         .map(|completion| (completion.id.clone(), completion))
         .collect();
-    let parents = completions.values().filter_map(|completion| {
-        Some((completion, &completions[completion.parent_completion_id.as_ref()?]))
-    });
+    let parents = completions
+        .values()
+        .filter_map(|completion| Some((completion, &completions[completion.parent_completion_id.as_ref()?])));
     let preferences = parsed(&traffic.feedback, NewFeedback::from_json).into_iter().filter_map(|item| {
         let crate::domain::feedback::Reaction::Preference { against, .. } = item.reaction else { return None };
         Some((&completions[&item.completion_id], &completions[&against]))
