@@ -77,6 +77,18 @@ impl Database {
         self.explain(instance::open(&self.service_url, sizes, &config.exports_dir, clock).await)
     }
 
+    /// Starts the private database again if it ended, such as by being killed; requests fail until it is back.
+    pub async fn revive_if_ended(&mut self) {
+        if let Some(cluster) = &mut self.cluster
+            && !cluster.is_running()
+        {
+            tracing::error!("the private Postgres ended; starting it again");
+            if let Err(error) = cluster.revive().await {
+                tracing::error!(error = %error, "the private Postgres cannot be started");
+            }
+        }
+    }
+
     /// Leaves the private database; the last process to leave stops it.
     pub async fn leave(self) -> anyhow::Result<()> {
         match self.cluster {
@@ -119,6 +131,11 @@ impl Connected {
         database.migrate_if_allowed().await?;
         let app = database.open(config).await?;
         Ok(Self { app, database })
+    }
+
+    /// Starts the private database again if it ended.
+    pub async fn revive_if_ended(&mut self) {
+        self.database.revive_if_ended().await;
     }
 
     /// Finds the project that a command is about: the one named, or the only one that there is.

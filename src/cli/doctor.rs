@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::connect::{Database, postgres_settings};
 use crate::config::Config;
 use crate::domain::clock::SystemClock;
-use crate::postgres::Cluster;
+use crate::postgres::{Cluster, PostgresError};
 use crate::service::instance::{self, Finding};
 
 /// Below this much free space a disk counts as full, in bytes.
@@ -49,10 +49,9 @@ pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
 async fn examine_database(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     if config.database.url.is_none() {
-        let found = Cluster::find_binaries(&config.data_dir, &postgres_settings(config));
+        let found = find_postgres(config);
         let is_found = found.is_ok();
-        let words = |found: crate::postgres::Binaries| format!("{} in {}", found.version, found.bin_dir.display());
-        findings.push(Finding { subject: "postgres", found: found.map(words).map_err(|error| error.to_string()) });
+        findings.push(Finding { subject: "postgres", found });
         match Cluster::exists(&config.data_dir) {
             Ok(true) if is_found => {}
             Ok(true) => return findings,
@@ -77,6 +76,21 @@ async fn examine_database(config: &Config) -> Vec<Finding> {
         Err(error) => findings.push(Finding { subject: "database", found: Err(format!("{error:#}")) }),
     }
     findings
+}
+
+/// Finds the programs of the private Postgres, or says that they will be fetched: doctor itself fetches nothing.
+fn find_postgres(config: &Config) -> Result<String, String> {
+    match Cluster::find_binaries(&config.data_dir, &postgres_settings(config)) {
+        Ok(found) => Ok(format!("{} in {}", found.version, found.bin_dir.display())),
+        Err(PostgresError::NotFound { .. }) if has_npm() => {
+            Ok("not on this machine; the first `afterword serve` lets npm fetch it".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn has_npm() -> bool {
+    std::process::Command::new("npm").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// Looks at the file system of a directory, or of the nearest one above it that exists.

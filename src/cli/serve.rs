@@ -16,6 +16,8 @@ use crate::service::bootstrap;
 use crate::service::detached::spawn;
 use crate::worker::Worker;
 
+/// How often the private Postgres is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
 /// How long stopping may take beyond the time that requests have to end.
 const STOP_MARGIN: Duration = Duration::from_secs(3);
 
@@ -40,12 +42,12 @@ pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     // Signals are caught before anything is started that would have to be stopped.
     let mut signals = Signals::catch()?;
     let listener = TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
-    let connected = tokio::select! {
+    let mut connected = tokio::select! {
         connected = Connected::open(config) => connected?,
         // The database is not open yet: what was started for it stops with the process that is being left.
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
-    let served = serve(&connected, config, listener, &mut signals).await;
+    let served = serve(&mut connected, config, listener, &mut signals).await;
     let closed = connected.close().await;
     served?;
     closed?;
@@ -54,18 +56,24 @@ pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(
-    connected: &Connected,
+    connected: &mut Connected,
     config: &Config,
     listener: TcpListener,
     signals: &mut Signals,
 ) -> anyhow::Result<()> {
-    let app = &connected.app;
+    let app = connected.app.clone();
     prepare(connected, config).await?;
     let server = Server::start(app.clone(), listener, http_settings(config))?;
-    let worker = Worker::start(app.clone());
+    let worker = Worker::start(app);
     writeln!(std::io::stdout().lock(), "listening on http://{}", server.address())?;
 
-    signals.next().await;
+    let mut look = tokio::time::interval(WATCH_EVERY);
+    loop {
+        tokio::select! {
+            () = signals.next() => break,
+            _ = look.tick() => connected.revive_if_ended().await,
+        }
+    }
     tracing::info!("draining");
     server.drain();
     let notice = config.http.drain_notice;

@@ -63,6 +63,7 @@ pub enum Ending {
 /// A running private Postgres, started by this process or found running on its data directory.
 pub struct Cluster {
     place: Place,
+    settings: Settings,
     child: Option<Child>,
     in_use: Option<File>,
     owner_url: String,
@@ -88,11 +89,11 @@ impl Cluster {
             Some(running) => (running.socket_dir, None),
             None => Self::launch(&place, account, settings)?,
         };
-        Self::enter(place, child, &socket_dir)
+        Self::enter(place, settings.clone(), child, &socket_dir)
     }
 
     /// Notes the use of a running cluster; only called inside the gate.
-    fn enter(place: Place, child: Option<Child>, socket_dir: &Path) -> Result<Self, PostgresError> {
+    fn enter(place: Place, settings: Settings, child: Option<Child>, socket_dir: &Path) -> Result<Self, PostgresError> {
         let url = |role: &str, password: &str| {
             format!("postgres://{role}:{password}@localhost:5432/{DATABASE}?host={}", percent_encode(socket_dir))
         };
@@ -100,6 +101,7 @@ impl Cluster {
             owner_url: url(OWNER, &place.password(OWNER)?),
             service_url: url(SERVICE, &place.password(SERVICE)?),
             in_use: Some(place.note_use()?),
+            settings,
             child,
             place,
         })
@@ -114,7 +116,8 @@ impl Cluster {
             };
             let _gate = place.enter()?;
             let running = server::wait_for_other(&place)?;
-            running.map(|running| Self::enter(place, None, &running.socket_dir)).transpose()
+            let settings = Settings::usual(None, &crate::config::environment);
+            running.map(|running| Self::enter(place, settings, None, &running.socket_dir)).transpose()
         })
         .await
     }
@@ -124,11 +127,33 @@ impl Cluster {
         Ok(Place::existing(data_dir)?.is_some_and(|place| place.cluster().exists()))
     }
 
-    /// Finds the server programs that a start on this data directory would use.
+    /// Finds the server programs that a start on this data directory would use, without fetching any.
     pub fn find_binaries(data_dir: &Path, settings: &Settings) -> Result<Binaries, PostgresError> {
         let place = Place::existing(data_dir)?;
         let cluster = place.map_or_else(|| data_dir.join("postgres/data"), |place| place.cluster());
-        Binaries::find(&settings.search, Account::choose(&cluster)?, read_major(&cluster))
+        let search = Search { npm: None, ..settings.search.clone() };
+        Binaries::find(&search, Account::choose(&cluster)?, read_major(&cluster))
+    }
+
+    /// Tells whether the server runs, whoever started it.
+    pub fn is_running(&mut self) -> bool {
+        let has_ended = self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+        !has_ended && Postmaster::find(&self.place).is_some()
+    }
+
+    /// Starts the server again that ended under its users, unless another process did so meanwhile. The URLs stay valid.
+    pub async fn revive(&mut self) -> Result<(), PostgresError> {
+        let (place, settings) = (self.place.clone(), self.settings.clone());
+        self.child = blocking(move || {
+            let _gate = place.enter()?;
+            if server::wait_for_other(&place)?.is_some() {
+                return Ok(None);
+            }
+            let account = Account::choose(&place.cluster())?;
+            Ok(Self::launch(&place, account, &settings)?.1)
+        })
+        .await?;
+        Ok(())
     }
 
     fn launch(place: &Place, account: Account, settings: &Settings) -> Result<(PathBuf, Option<Child>), PostgresError> {

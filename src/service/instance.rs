@@ -58,7 +58,10 @@ pub async fn migrate_if_allowed(url: &str, login: Option<&str>) -> Result<Migrat
 pub async fn open(url: &str, sizes: PoolSizes, exports_dir: &Path, clock: Arc<dyn Clock>) -> Result<App, ServiceError> {
     migrations::version(url).await?.check()?;
     let store = Store::connect(url, sizes)?;
-    store.check_server().await?;
+    let report = store.check_server().await?;
+    if let Err(words) = check_version(&report.version) {
+        tracing::warn!(version = report.version, "the database server is {words}");
+    }
     // Exports hold people's words: nobody else on the machine needs to look around in them.
     DirBuilder::new().recursive(true).mode(0o700).create(exports_dir).map_err(ServiceError::File)?;
     Ok(App::start(store, Blob::local(exports_dir)?, clock))
@@ -96,7 +99,11 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Vec<Finding> {
     }
     match check_server(url).await {
         Ok(report) => {
-            findings.push(Finding { subject: "database", found: Ok(format!("Postgres {}", report.version)) });
+            let version = format!("Postgres {}", report.version);
+            let found = check_version(&report.version)
+                .map(|()| version.clone())
+                .map_err(|words| format!("{version} is {words}"));
+            findings.push(Finding { subject: "database", found });
             findings.push(Finding {
                 subject: "durability",
                 found: Ok("fsync, synchronous_commit and full_page_writes are on".into()),
@@ -122,6 +129,23 @@ async fn check_server(url: &str) -> Result<ServerReport, StoreError> {
     let report = store.check_server().await;
     store.close().await;
     report
+}
+
+/// The first release of each major version that keeps statistics of rows from whom row-level security hides the rows
+/// (CVE-2025-8713).
+const SAFE_RELEASES: [(u32, u32); 3] = [(15, 14), (16, 10), (17, 6)];
+
+/// Checks the version that a server gives itself, such as `15.18 (Debian 15.18-0+deb12u1)`.
+fn check_version(version: &str) -> Result<(), &'static str> {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if major < SAFE_RELEASES[0].0 {
+        return Err("older than 15, the oldest version that the schema works with");
+    }
+    match SAFE_RELEASES.iter().find(|(known, _)| *known == major) {
+        Some((_, safe)) if minor < *safe => Err("a release with known holes in row-level security: update it"),
+        _ => Ok(()),
+    }
 }
 
 fn compare_clocks(report: &ServerReport, clock: &dyn Clock) -> Result<String, String> {
@@ -157,4 +181,23 @@ fn is_forbidden(error: &StoreError) -> bool {
         StoreError::Unavailable(Cause::Server { code, .. }) | StoreError::Migration(Cause::Server { code, .. })
             if code == "42501"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_servers_and_releases_with_known_holes_are_told_apart() {
+        for (version, is_good) in [
+            ("14.19", false),
+            ("15.13 (Debian 15.13-0+deb12u1)", false),
+            ("15.18 (Debian 15.18-0+deb12u1)", true),
+            ("17.10", true),
+            ("17.5", false),
+            ("18beta1", true),
+        ] {
+            assert_eq!(check_version(version).is_ok(), is_good, "{version}");
+        }
+    }
 }

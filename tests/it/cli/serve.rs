@@ -1,7 +1,9 @@
 //! `afterword serve` from its first start to its end.
 
+use std::time::{Duration, Instant};
+
 use afterword::postgres::Cluster;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::program::{Running, afterword, open_dir, run};
@@ -73,6 +75,30 @@ async fn a_service_that_was_killed_starts_again_with_all_that_it_acknowledged() 
     assert_eq!(record(&second, &key, "c-1").await["duplicate"], 1);
     second.stop();
     assert!(Cluster::join(dir.path()).await.unwrap().is_none(), "the orphaned Postgres was not stopped");
+}
+
+#[tokio::test]
+async fn a_private_postgres_that_was_killed_is_started_again_under_the_running_service() {
+    let dir = open_dir();
+    let service = Running::start_on(dir.path());
+    let key = service.greeting.last().unwrap().trim().to_owned();
+    assert_eq!(record(&service, &key, "c-1").await["accepted"], 1);
+    let pid_file = std::fs::read_to_string(dir.path().join("postgres/data/postmaster.pid")).unwrap();
+    let pid = pid_file.lines().next().unwrap().parse().ok().and_then(Pid::from_raw).unwrap();
+
+    kill_process(pid, Signal::KILL).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let answer = loop {
+        let answer = service.post("/v1/completions", &key, &completion("c-1")).send().await.unwrap();
+        if answer.status() == 200 {
+            break answer.text().await.unwrap();
+        }
+        assert_eq!(answer.status(), 503);
+        assert!(Instant::now() < deadline, "the database does not come back");
+    };
+
+    assert!(answer.contains("\"duplicate\":1"), "{answer}");
+    service.stop();
 }
 
 #[tokio::test]
