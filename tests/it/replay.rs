@@ -310,9 +310,10 @@ fn assert_exported(rows: &[Judged], n_expected: usize, (manifest, mut pairs): (V
     assert_eq!((expected.len(), pairs.len()), (n_expected, n_expected), "{name}: {manifest:#}");
     // Not assert_eq!: the difference would be printed as megabytes of text.
     assert!(pairs == expected, "{name}: the texts are not those of the source, byte for byte");
-    let n_draws = rows.iter().filter(|row| row.is_draw()).count();
-    assert_eq!(manifest["n_examples"], n_expected);
-    assert_eq!(manifest["n_exclusions"], json!({"tie": n_draws}), "{name}");
+    let excluded = manifest["n_exclusions"].as_object().unwrap();
+    let n_excluded: u64 = excluded.values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(manifest["funnel"]["n_candidates"], n_expected as u64 + n_excluded, "{manifest:#}");
+    assert!(excluded.keys().all(|reason| ["tie", "not_selected"].contains(&reason.as_str())), "{manifest:#}");
     println!("{name:40} {n_expected} pairs of {} rows, texts byte for byte", rows.len());
 }
 
@@ -361,7 +362,10 @@ async fn real_judgements_come_out_as_they_went_in_and_are_judged_with_care() {
         replay.send(rows).await;
 
         let name = format!("dpo-{model}");
-        assert_exported(rows, n_pairs, replay.export(&name, model).await, &name);
+        let exported = replay.export(&name, model).await;
+        let n_draws = rows.iter().filter(|row| row.is_draw()).count();
+        assert_eq!(exported.0["n_exclusions"], json!({"tie": n_draws}));
+        assert_exported(rows, n_pairs, exported, &name);
         let name = format!("baseline-to-{model}");
         let comparison = replay.compare(&name, &rows[0].baseline_model, model).await;
         assert_published(&comparison, &source.published[model], &name);
