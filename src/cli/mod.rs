@@ -109,7 +109,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let env = |name: &str| match name {
         // A demo must not be poured into a real instance because its directory is configured.
         "AFTERWORD_DATA_DIR" if is_demo => data_dir.clone().or_else(|| Some(demo::DATA_DIR.to_owned())),
-        "AFTERWORD_LOG_LEVEL" if is_demo => environment(name).or_else(|| Some("warn".to_owned())),
+        "AFTERWORD_LOG_LEVEL" if is_demo => environment(name).or_else(|| Some("warn,sqlx=error".to_owned())),
         "AFTERWORD_DATA_DIR" => data_dir.clone().or_else(|| environment(name)),
         "AFTERWORD_LISTEN" => listen.clone().or_else(|| environment(name)),
         _ => environment(name),

@@ -113,11 +113,16 @@ pub async fn list_hashes(
 ) -> Result<HashMap<CompletionKey, ContentHash>, StoreError> {
     let rows = sqlx::query(
         "-- store::completions::list_hashes
-         select c.project_id, c.completion_id, c.content_hash
-           from completions c
-           join unnest($1::uuid[], $2::text[]) as k (project_id, completion_id)
-             on c.project_id = k.project_id
-            and c.completion_id = k.completion_id",
+         -- Key by key: `offset 0` keeps it a look-up by primary key on a table that has no statistics yet.
+         select r.project_id, r.completion_id, r.content_hash
+           from unnest($1::uuid[], $2::text[]) as k (project_id, completion_id)
+          cross join lateral (
+                    select *
+                      from completions s
+                     where s.project_id = k.project_id
+                       and s.completion_id = k.completion_id
+                    offset 0
+                ) r",
     )
     .bind(keys.iter().map(|key| key.0.0).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.1.as_str()).collect::<Vec<_>>())

@@ -85,12 +85,17 @@ pub async fn insert(tx: &mut Tx, rows: &[FeedbackRow<'_>]) -> Result<Vec<Feedbac
 pub async fn list_hashes(tx: &mut Tx, keys: &[FeedbackKey]) -> Result<HashMap<FeedbackKey, ContentHash>, StoreError> {
     let rows = sqlx::query(
         "-- store::feedback::list_hashes
-         select f.project_id, f.completion_id, f.feedback_id, f.content_hash
-           from feedback f
-           join unnest($1::uuid[], $2::text[], $3::uuid[]) as k (project_id, completion_id, feedback_id)
-             on f.project_id = k.project_id
-            and f.completion_id = k.completion_id
-            and f.feedback_id = k.feedback_id",
+         -- Key by key: `offset 0` keeps it a look-up by primary key on a table that has no statistics yet.
+         select r.project_id, r.completion_id, r.feedback_id, r.content_hash
+           from unnest($1::uuid[], $2::text[], $3::uuid[]) as k (project_id, completion_id, feedback_id)
+          cross join lateral (
+                    select *
+                      from feedback s
+                     where s.project_id = k.project_id
+                       and s.completion_id = k.completion_id
+                       and s.feedback_id = k.feedback_id
+                    offset 0
+                ) r",
     )
     .bind(keys.iter().map(|key| key.0.0).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.1.as_str()).collect::<Vec<_>>())

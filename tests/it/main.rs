@@ -3,9 +3,11 @@
 mod cli;
 mod compare;
 mod dataset;
+mod demo;
 mod export;
 mod faults;
 mod postgres;
+mod replay;
 mod report;
 mod routes;
 mod stats;

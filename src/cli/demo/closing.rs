@@ -28,8 +28,7 @@ impl fmt::Display for Closing<'_> {
         writeln!(f, "\n{}", self.verdict.trim_end())?;
         writeln!(
             f,
-            "\nThe two weeks were sent within seconds, and days are counted by arrival: this is the first day of the\n\
-             comparison, and a switch is never advised before the seventh, whatever the numbers say.\n"
+            "\nWhat only the simulation knows: the candidate satisfies about as often as the control, except at code.\n"
         )?;
         writeln!(f, "Report     {}", absolute(report))?;
         writeln!(f, "DPO set    {dpo}")?;

@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1_000_000))]
     seed: u64,
     /// Simulated users.
-    #[arg(long, value_name = "N", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=9_999))]
+    #[arg(long, value_name = "N", default_value_t = 650, value_parser = clap::value_parser!(u32).range(1..=9_999))]
     users: u32,
     /// Address and port to listen on; a free port where the usual one is taken.
     #[arg(long, value_name = "ADDRESS:PORT")]

@@ -63,7 +63,8 @@ pub(super) struct Person {
     n_conversations: u32,
 }
 
-/// Returns the declaration of the experiment, for `POST /v1/experiments`.
+/// Returns the declaration of the experiment, for `POST /v1/experiments`. Its margins are wider than the usual ones: two
+/// weeks of a few hundred people cannot prove those.
 pub(super) fn experiment() -> Value {
     json!({
         "key": EXPERIMENT,
@@ -73,6 +74,7 @@ pub(super) fn experiment() -> Value {
             {"name": CANDIDATE.variant, "model": CANDIDATE.name, "share": 0.5},
         ],
         "unit": "user",
+        "margins": {"good_turn": 0.1, "bad_turn": 0.25, "thumb_up": 0.35, "thumb_down": 0.35},
     })
 }
 
@@ -108,7 +110,7 @@ impl Person {
         Self {
             mood: 0.7 * normal(rng),
             copying: 0.8 * normal(rng),
-            vocal: logistic(-2.6 + 0.9 * normal(rng)),
+            vocal: logistic(-2.4 + 0.5 * normal(rng)),
             consent: [Some(true), Some(false), None][weighted([0.94, 0.04, 0.02], rng)],
             client: ["web", "ios", "android", "slack"][weighted([0.6, 0.15, 0.15, 0.1], rng)],
             model: assign(&id),

@@ -2,7 +2,7 @@
 
 use super::checks::{self, Ratings, Shortfall};
 use super::metrics::{Measured, RULES};
-use super::outlook::{MAX_DAYS, Need, Traffic, longest};
+use super::outlook::{Fall, MAX_DAYS, Need, Traffic, earliest, longest};
 use super::question::{Question, SideName};
 use super::sample::{Sample, UnitCounts};
 use super::words::{Story, tell};
@@ -34,13 +34,16 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
     let traffic = traffic(question, evidence, &sample, n_must_pass);
     let needs: Vec<Need> =
         measured.iter().filter(|measured| measured.is_open()).filter_map(|measured| traffic.need(measured)).collect();
+    let falls: Vec<Fall> = measured.iter().filter_map(|measured| traffic.fall(measured)).collect();
+    let to_keep = earliest(&falls).copied();
+    let to_switch = days_to_switch(&measured, &needs, &traffic, &verified);
     let verdict = decide(&VerdictInput {
         mode: question.mode,
         srm_p: verified.srm_p,
         crossover_share: if question.is_randomised() { evidence.randomised.crossover_share() } else { 0.0 },
         info_fraction: info_fraction(&measured),
         enough_evidence: verified.shortfall.lacks.is_empty(),
-        days_more: days_more(&measured, &needs, &traffic, &verified),
+        days_more: sooner(to_switch, to_keep.and_then(|fall| fall.needed.days)),
         max_days: MAX_DAYS,
         metrics: measured.iter().filter_map(|measured| measured.bounds).collect(),
     });
@@ -51,6 +54,8 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         checks: &verified.checks,
         traffic,
         need: longest(&needs).copied(),
+        // Told where it comes before the other answer could.
+        fall: to_keep.filter(|fall| fall.needed.days.is_some_and(|days| to_switch.is_none_or(|other| days < other))),
         lacks: &verified.shortfall.lacks,
         ratings_are_silent,
     };
@@ -145,8 +150,15 @@ fn traffic(question: &Question, evidence: &Evidence, sample: &Sample<'_>, n_must
     Traffic { n_users, users_per_day: n_users / span.max(1.0), alpha: question.alpha, n_must_pass }
 }
 
-/// Days until a decision if the sides are truly equal; nothing where no number of days brings one.
-fn days_more(measured: &[Measured], needs: &[Need], traffic: &Traffic, verified: &Verified) -> Option<f64> {
+fn sooner(left: Option<f64>, right: Option<f64>) -> Option<f64> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.min(right)),
+        (left, right) => left.or(right),
+    }
+}
+
+/// Days until a switch if the sides are truly equal; nothing where no number of days brings one.
+fn days_to_switch(measured: &[Measured], needs: &[Need], traffic: &Traffic, verified: &Verified) -> Option<f64> {
     if measured.iter().all(|measured| measured.bounds.is_none()) {
         return None;
     }

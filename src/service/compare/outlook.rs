@@ -39,7 +39,22 @@ pub(super) struct Need {
     pub(super) provable_ahead: f64,
 }
 
+/// What it would take to show that a metric is beyond its margin, if the present difference is the true one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fall {
+    pub(super) rule: &'static Rule,
+    pub(super) needed: UsersNeeded,
+}
+
 impl Traffic {
+    /// Computes what it would take to show a loss; nothing where the estimate is within the margin.
+    pub(super) fn fall(&self, measured: &Measured) -> Option<Fall> {
+        let (bounds, se) = measured.bounds.zip(measured.se)?;
+        let beyond = -(bounds.estimate? + bounds.margin);
+        let needed = users_needed(&self.question(se, beyond, 0.0))?;
+        Some(Fall { rule: measured.rule, needed })
+    }
+
     /// Computes what a metric still needs; nothing where its spread is unknown.
     pub(super) fn need(&self, measured: &Measured) -> Option<Need> {
         let (bounds, se) = measured.bounds.zip(measured.se)?;
@@ -84,4 +99,9 @@ impl Traffic {
 /// Returns the need that takes longest.
 pub(super) fn longest(needs: &[Need]) -> Option<&Need> {
     needs.iter().max_by(|left, right| left.if_equal.users_additional.total_cmp(&right.if_equal.users_additional))
+}
+
+/// Returns the loss that would be shown first.
+pub(super) fn earliest(falls: &[Fall]) -> Option<&Fall> {
+    falls.iter().min_by(|left, right| left.needed.users_additional.total_cmp(&right.needed.users_additional))
 }

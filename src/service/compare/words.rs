@@ -3,7 +3,7 @@
 //! It must not compute anything that decides: it is given the verdict and tells it with its limit and its numbers.
 
 use super::metrics::{Measured, Rule};
-use super::outlook::{DAYS_AHEAD, MAX_DAYS, Need, Traffic};
+use super::outlook::{DAYS_AHEAD, Fall, MAX_DAYS, Need, Traffic};
 use super::question::Question;
 use crate::domain::experiment::Unit;
 use crate::report::comparison::{Check, CheckStatus, Conclusion};
@@ -20,6 +20,8 @@ pub(super) struct Story<'a> {
     pub(super) traffic: Traffic,
     /// The open metric that takes longest.
     pub(super) need: Option<Need>,
+    /// The loss that would be shown before that, if the present difference is the true one.
+    pub(super) fall: Option<Fall>,
     /// What a switch lacks besides its intervals.
     pub(super) lacks: &'a [String],
     /// Whether ratings were silenced.
@@ -92,7 +94,7 @@ impl Story<'_> {
             need.if_equal.days.map_or_else(|| "unknown time".to_owned(), duration),
             rate(need.provable_ahead, need.rule.per),
             thousands(need.rule.per.into()),
-            self.measure(need.rule).map_or_else(String::new, comparison),
+            self.measure_told(need.rule),
         )
     }
 
@@ -112,6 +114,17 @@ impl Story<'_> {
     }
 
     fn undecided(&self) -> String {
+        if let Some(fall) = &self.fall {
+            return format!(
+                "Keep collecting. {} look worse than their limit: about {} more {} ({}) show it if the present \
+                 difference is real. {}",
+                fall.rule.title,
+                thousands(fall.needed.users_additional),
+                units(self.question.unit),
+                fall.needed.days.map_or_else(|| "unknown time".to_owned(), duration),
+                self.measure_told(fall.rule),
+            );
+        }
         let Some(need) = &self.need else {
             return format!("Keep collecting. A switch still lacks {}.", self.lacks_or("ratings that can be compared"));
         };
@@ -131,7 +144,7 @@ impl Story<'_> {
         format!(
             "Keep collecting. About {} more {unit}{days} if the two are truly equal{as_now}. {}{leaning}",
             thousands(need.if_equal.users_additional),
-            self.measure(need.rule).map_or_else(String::new, comparison),
+            self.measure_told(need.rule),
         )
     }
 
@@ -230,8 +243,12 @@ impl Story<'_> {
         .or_else(|| deciding().next())
     }
 
-    fn measure(&self, rule: &Rule) -> Option<&Measured> {
-        self.measured.iter().find(|measured| measured.rule.name == rule.name)
+    /// Tells a metric's numbers, or why ratings have no say.
+    fn measure_told(&self, rule: &Rule) -> String {
+        if rule.is_explicit && self.ratings_are_silent {
+            return self.detail_of("response_rate").to_owned();
+        }
+        self.measured.iter().find(|measured| measured.rule.name == rule.name).map_or_else(String::new, comparison)
     }
 
     fn detail_of(&self, check: &str) -> &str {

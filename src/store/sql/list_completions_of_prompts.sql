@@ -1,4 +1,5 @@
 -- store::groups::list (their answers)
+-- Prompt by prompt, as list_feedback_of_completions.sql reads name by name.
 select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
        c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.consent_training,
        c.aliases, c.received_at,
@@ -10,7 +11,12 @@ select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is
            and ($6::text[] is null or c.language = any ($6))
            and ($7::timestamptz is null or c.received_at >= $7)
            and ($8::timestamptz is null or c.received_at < $8), false) as selected
-  from completions c
- where c.project_id = $1
-   and c.prompt_hash = any ($9)
+  from unnest($9::bytea[]) as wanted (prompt_hash)
+ cross join lateral (
+           select *
+             from completions r
+            where r.project_id = $1
+              and r.prompt_hash = wanted.prompt_hash
+           offset 0
+       ) c
  order by c.prompt_hash, c.completion_id

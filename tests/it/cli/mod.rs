@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod compare;
 mod configuration;
 mod doctor;
 mod keys;

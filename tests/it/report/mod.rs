@@ -5,3 +5,5 @@
 mod page;
 mod pages;
 mod samples;
+mod terminal;
+mod wire;

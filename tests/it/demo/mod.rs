@@ -1,0 +1,111 @@
+//! `afterword demo` as a person runs it: the built program, a terminal's output, a pasted command, Ctrl-C.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long anything may take before a test gives up waiting.
+const DEADLINE: Duration = Duration::from_mins(3);
+
+fn demo(data_dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
+    command.args(["demo", "--users", "60", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
+    // A demo must leave the database of the environment alone; this one would not even answer.
+    command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing").env_remove("AFTERWORD_CONFIG");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn text(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// Reads what a demo says until a line begins as wanted; the rest is read on, so that the demo is never held up.
+fn wait_for_line(child: &mut Child, beginning: &'static str) -> (String, mpsc::Receiver<String>) {
+    let (lines, said) = mpsc::channel();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while out.read_line(&mut line).is_ok_and(|n| n > 0) {
+            let _unread = lines.send(std::mem::take(&mut line));
+        }
+    });
+    loop {
+        match said.recv_timeout(DEADLINE) {
+            Ok(line) if line.starts_with(beginning) => return (line, said),
+            Ok(_) => {}
+            Err(error) => {
+                let mut complaint = String::new();
+                let _killed = child.kill();
+                child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+                panic!("the demo did not say `{beginning}`: {error}; {complaint}");
+            }
+        }
+    }
+}
+
+fn n_rows(folder: &Path) -> i64 {
+    let parts = std::fs::read_dir(folder.join("data")).unwrap().map(|entry| entry.unwrap().path());
+    let n_rows = |path: std::path::PathBuf| {
+        SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap().metadata().file_metadata().num_rows()
+    };
+    parts.map(n_rows).sum()
+}
+
+#[test]
+fn a_demo_can_be_tried_stopped_and_run_again() {
+    let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let data_dir = root.path().join("demo");
+
+    // Play, paste the command, press Ctrl-C.
+    let mut staying = demo(&data_dir, &[]).spawn().unwrap();
+    let (command, rest) = wait_for_line(&mut staying, "curl ");
+    let pasted = Command::new("sh").args(["-c", &command]).output().unwrap();
+    kill_process(Pid::from_child(&staying), Signal::INT).unwrap();
+    let status = staying.wait().unwrap();
+    let said_last: String = rest.iter().collect();
+
+    let (answer, complaint) = text(&pasted);
+    let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}{complaint}"));
+    assert_eq!(answer, serde_json::json!({"accepted": 1, "duplicate": 0, "rejected": []}));
+    assert!(status.success() && said_last.contains("Ctrl-C"), "{status}: {said_last}");
+
+    // Again, on the same directory: everything is known.
+    let again = demo(&data_dir, &["--exit"]).output().unwrap();
+    let (said, complaint) = text(&again);
+    assert!(again.status.success() && !complaint.contains("WARN"), "{said}{complaint}");
+    assert_eq!(said.matches("of them known already").count(), 2, "{said}");
+    let manifest: Value = serde_json::from_slice(&std::fs::read(data_dir.join("dpo/manifest.json")).unwrap()).unwrap();
+    assert_eq!(n_rows(&data_dir.join("dpo")), manifest["n_examples"].as_i64().unwrap());
+    assert!(data_dir.join("sft/sft_completion").is_dir() && data_dir.join("sft/README.md").is_file());
+    let page = std::fs::read_to_string(data_dir.join("report.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("llama-3.1-8b"));
+
+    // From scratch.
+    let anew = demo(&data_dir, &["--exit", "--reset"]).output().unwrap();
+    let (said, complaint) = text(&anew);
+    assert!(anew.status.success(), "{said}{complaint}");
+    assert!(said.starts_with("wiped ") && !said.contains("known already"), "{said}");
+}
+
+#[test]
+fn a_demo_refuses_a_directory_that_holds_something_else() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("thesis.tex"), "years of work").unwrap();
+
+    for arguments in [&["--exit"][..], &["--exit", "--reset"]] {
+        let refused = demo(root.path(), arguments).output().unwrap();
+
+        let (said, complaint) = text(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{complaint}");
+        assert!(said.is_empty() && complaint.lines().count() == 1 && complaint.contains("holds something other"));
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+}
