@@ -17,6 +17,10 @@ use crate::service::experiments;
 /// Arguments of `afterword experiment`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
+  afterword experiment declare llama-swap.toml
+  afterword experiment list
+
 A declaration is JSON or TOML:
   key = \"llama-swap\"
   control = \"current\"

@@ -1,6 +1,7 @@
 //! A database of a test's own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::UNIX_EPOCH;
 
 use afterword::store::{PoolSizes, Store};
 
@@ -30,7 +31,9 @@ impl TestDatabase {
     }
 
     async fn make(server: &TestServer, options: &str) -> Self {
-        let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        // The process, so that a later run can tell what is left over; the time, since numbers of processes return.
+        let started = UNIX_EPOCH.elapsed().unwrap().as_millis();
+        let name = format!("it_{}_{started}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         server.execute(format!("create database {name} {options}")).await;
         let service_url = server.service_url(&name);
         let sizes = PoolSizes { ingest: 3, reading: 4, jobs: 3 };

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use afterword::postgres::Cluster;
 use afterword::store::migrations;
+use rustix::process::{Pid, test_kill_process};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tokio::sync::OnceCell;
 
@@ -94,6 +95,11 @@ async fn drop_leftovers(connection: &mut PgConnection, template: &str) {
     .unwrap();
     for row in leftovers {
         let name: String = row.get("datname");
+        // Another process of this run may have joined already, and made a database.
+        let process = name.split('_').nth(1).and_then(|number| number.parse().ok()).and_then(Pid::from_raw);
+        if process.is_some_and(|process| test_kill_process(process).is_ok()) {
+            continue;
+        }
         if row.get("datistemplate") {
             execute(connection, format!("alter database {name} is_template false")).await;
         }
