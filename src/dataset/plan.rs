@@ -5,7 +5,7 @@
 //! a tie whose keys are all new founds a component, whose split is drawn from the salt and its first key; a tie that
 //! touches components of one split joins them; a tie that touches components of two splits joins nothing. What has
 //! been given stays given, because later feedback only ever adds later ties. A row is placed where all of its keys
-//! are, and left out as [`BRIDGES_SPLITS`](super::exclusion::BRIDGES_SPLITS) where they are not together.
+//! are, and left out as [`BRIDGES_SPLITS`] where they are not together.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
