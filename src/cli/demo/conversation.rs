@@ -70,7 +70,7 @@ pub(super) fn play(
         messages.push(json!({"role": "user", "content": setting.talk.question(turn, rng)}));
         let mut stage = Stage { setting: &setting, traffic, messages: &messages, turn, reactions: &mut reactions };
         let answer = if is_pair { stage.side_by_side(now, rng) } else { stage.turn(now, rng) };
-        let goes_on = turn + 1 < setting.talk.n_turns() && happens(if answer.is_satisfying { 0.55 } else { 0.4 }, rng);
+        let goes_on = turn + 1 < setting.talk.n_turns() && happens(if answer.is_satisfying { 0.55 } else { 0.3 }, rng);
         if !goes_on {
             return;
         }
@@ -152,8 +152,7 @@ impl Stage<'_, '_> {
     ) -> Answer {
         let Setting { person, talk, task, .. } = self.setting;
         let model = making.model;
-        // The wait is guessed from a usual length: the text depends on whether it satisfies, and that on the wait.
-        let is_satisfying = person.is_satisfied(model, *task, 6_000.0 / f64::from(making.attempt), rng);
+        let is_satisfying = person.is_satisfied(model, *task, making.attempt, rng);
         let is_good = happens(if is_satisfying { 0.94 } else { 0.12 }, rng);
         let mut text = talk.answer(self.turn, is_good, model.style, rng);
         for _ in 0..8 {

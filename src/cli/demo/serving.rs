@@ -62,7 +62,7 @@ impl Model {
         if self.variant == CONTROL.variant { &CANDIDATE } else { &CONTROL }
     }
 
-    /// Returns the log-odds of a satisfied user with a task, before the wait for the answer is counted.
+    /// Returns the log-odds of a satisfied user with a task.
     pub(super) fn worth(&self, task: Task) -> f64 {
         const BASE: [f64; 4] = [0.9, 0.6, 0.8, 1.2];
         let place = Task::ALL.iter().position(|other| *other == task).unwrap_or_default();

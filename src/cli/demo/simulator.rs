@@ -74,7 +74,7 @@ pub(super) fn experiment() -> Value {
             {"name": CANDIDATE.variant, "model": CANDIDATE.name, "share": 0.5},
         ],
         "unit": "user",
-        "margins": {"good_turn": 0.1, "bad_turn": 0.25, "thumb_up": 0.35, "thumb_down": 0.35},
+        "margins": {"good_turn": 0.1, "bad_turn": 0.25, "thumb_up": 0.4, "thumb_down": 0.4},
     })
 }
 
@@ -120,10 +120,10 @@ impl Person {
         }
     }
 
-    /// Says whether an answer of a model satisfies; a long wait makes it less likely.
-    pub(super) fn is_satisfied(&self, model: &Model, task: Task, latency_ms: f64, rng: &mut ChaCha8Rng) -> bool {
-        let utility = model.worth(task) + self.mood - 0.2 * (latency_ms / 4000.0).ln();
-        happens(logistic(utility), rng)
+    /// Says whether an attempt at a turn, from 1, satisfies; who asks again gets what was missing more often than not.
+    pub(super) fn is_satisfied(&self, model: &Model, task: Task, attempt: u32, rng: &mut ChaCha8Rng) -> bool {
+        let again = if attempt > 1 { 0.8 } else { 0.0 };
+        happens(logistic(model.worth(task) + self.mood + again), rng)
     }
 }
 
