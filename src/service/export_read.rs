@@ -16,7 +16,7 @@ use crate::domain::recipe::Recipe;
 use crate::store::groups::{self, Group};
 
 /// Prompts that are read together.
-const PAGE: i64 = 256;
+const N_PROMPTS_OF_PAGE: usize = 256;
 
 /// What the first pass gives the second.
 pub(super) struct Gathered {
@@ -67,16 +67,18 @@ pub(super) async fn gather(
     };
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let snapshot = groups::snapshot(&mut tx).await?;
-    let n_total = groups::count(&mut tx, project_id, selection).await?;
-    progress.enter(Phase::Reading, n_total.try_into().unwrap_or_default());
-    let mut page = groups::list(&mut tx, project_id, selection, None, PAGE).await?;
-    while let Some(last) = page.last() {
+    let prompts = groups::list_prompts(&mut tx, project_id, selection).await?;
+    progress.enter(Phase::Reading, prompts.len() as u64);
+    let mut pages = prompts.chunks(N_PROMPTS_OF_PAGE);
+    let mut page = groups::list(&mut tx, project_id, selection, pages.next().unwrap_or_default()).await?;
+    while !page.is_empty() {
         if stop.is_cancelled() {
             return Err(RunError::Stopped);
         }
-        let (after, n_prompts) = (last.prompt_hash, page.len() as u64);
+        let n_prompts = page.len() as u64;
+        let next = pages.next().unwrap_or_default();
         let work = blocking(move || collector.take(page));
-        let (worked, next) = tokio::join!(work, groups::list(&mut tx, project_id, selection, Some(after), PAGE));
+        let (worked, next) = tokio::join!(work, groups::list(&mut tx, project_id, selection, next));
         collector = worked?;
         page = next?;
         progress.advance(n_prompts);

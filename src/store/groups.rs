@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::TryStreamExt as _;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -35,38 +36,40 @@ pub async fn snapshot(tx: &mut Tx) -> Result<String, StoreError> {
         .try_get(0)?)
 }
 
-/// Counts the prompts that have a selected answer with feedback.
-pub async fn count(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<i64, StoreError> {
+/// Lists every prompt that has a selected answer with feedback, in the order of the hashes: sixteen bytes for each.
+pub async fn list_prompts(
+    tx: &mut Tx,
+    project: ProjectId,
+    selection: &Selection,
+) -> Result<Vec<ContentHash>, StoreError> {
+    // Without statistics, as on tables that were filled a moment ago, the planner takes a handful of rows for granted
+    // and would compare everything with everything.
+    sqlx::query("set local enable_nestloop = off").execute(tx.connection()).await?;
     let words = Words::of(selection);
-    Ok(words
-        .bind(sqlx::query(include_str!("sql/count_prompts.sql")).bind(project.0))
-        .fetch_one(tx.connection())
-        .await?
-        .try_get(0)?)
+    let query = words.bind(sqlx::query(include_str!("sql/list_prompts.sql")).bind(project.0));
+    let mut rows = query.fetch(tx.connection());
+    let mut prompts = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        prompts.push(hash_part(&row, 0)?);
+    }
+    drop(rows);
+    // From here on pages are read, which always is a matter for the index, even where a table is small.
+    sqlx::query("set local enable_seqscan = off").execute(tx.connection()).await?;
+    Ok(prompts)
 }
 
-/// Lists the next groups after a prompt, in the order of their hashes, at most `limit`.
+/// Lists the groups of some prompts, in the order of their hashes.
 pub async fn list(
     tx: &mut Tx,
     project: ProjectId,
     selection: &Selection,
-    after: Option<ContentHash>,
-    limit: i64,
+    prompts: &[ContentHash],
 ) -> Result<Vec<Group>, StoreError> {
-    let words = Words::of(selection);
-    let after = after.map(|hash| hash.0.to_vec()).unwrap_or_default();
-    let hashes: Vec<Vec<u8>> = words
-        .bind(sqlx::query(include_str!("sql/list_prompts.sql")).bind(project.0))
-        .bind(after)
-        .bind(limit)
-        .fetch_all(tx.connection())
-        .await?
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
-    if hashes.is_empty() {
+    if prompts.is_empty() {
         return Ok(Vec::new());
     }
+    let words = Words::of(selection);
+    let hashes: Vec<Vec<u8>> = prompts.iter().map(|hash| hash.0.to_vec()).collect();
     let mut groups: Vec<Group> = Vec::with_capacity(hashes.len());
     let mut names: HashMap<String, (usize, CompletionId)> = HashMap::new();
     let rows = words
