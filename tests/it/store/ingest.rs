@@ -65,7 +65,8 @@ async fn feedback_sent_before_its_completion_is_kept_and_found_with_it() {
     ingest::record_feedback(&app, &caller, feedback(&[thumb(3, "c", "none")])).await.unwrap();
 
     let mut tx = database.store().begin_snapshot("test", caller.project_id).await.unwrap();
-    let found = groups::list(&mut tx, caller.project_id, &Selection::default(), None, 10).await.unwrap();
+    let prompts = groups::list_prompts(&mut tx, caller.project_id, &Selection::default()).await.unwrap();
+    let found = groups::list(&mut tx, caller.project_id, &Selection::default(), &prompts).await.unwrap();
     assert_eq!(found.len(), 1);
     let ids: Vec<u128> = found[0].feedback.iter().map(|item| item.id.0.as_u128()).collect();
     assert_eq!(ids.len(), 3);
