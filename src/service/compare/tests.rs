@@ -33,7 +33,7 @@ fn side(is_candidate: bool, n_users: usize, rates: Rates) -> Vec<UnitTally> {
     (0..n_users)
         .map(|user| {
             // Every second user does a little more, and the next as much less.
-            let swing = if n_users % 2 == 0 { 4 - 8 * (user as i64 % 2) } else { 0 };
+            let swing = if n_users.is_multiple_of(2) { 4 - 8 * (user as i64 % 2) } else { 0 };
             let (up, down) = (share(rates.up, user), share(rates.down, n_users - 1 - user));
             UnitTally {
                 is_candidate,
@@ -264,7 +264,9 @@ fn thumbs_that_improve_both_ways_keep_their_say_whatever_the_response_rate() {
 #[test]
 fn users_on_both_sides_are_compared_with_themselves() {
     let mut candidate = side(true, 400, USUAL);
-    candidate.iter_mut().for_each(|tally| tally.unit = tally.unit.replace("u:b", "u:a"));
+    for tally in &mut candidate {
+        tally.unit = tally.unit.replace("u:b", "u:a");
+    }
     let data = evidence(side(false, 400, USUAL), candidate, 28);
     let comparison = told(&observational(), &data);
     let apart = told(&observational(), &evidence(side(false, 400, USUAL), side(true, 400, USUAL), 28));
