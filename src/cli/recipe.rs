@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::UsageError;
 use crate::domain::recipe::{Options, Recipe};
 use crate::service::recipes::{self, RecipeError};
 
@@ -104,7 +105,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Command::Show { name } => {
             let Some(shipped) = recipes::find_shipped(name) else {
-                return usage(&RecipeChoiceError::Unknown { name: name.clone() });
+                return Err(UsageError(RecipeChoiceError::Unknown { name: name.clone() }.to_string()).into());
             };
             write!(out, "{}", shipped.text)?;
         }
@@ -117,30 +118,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
                 return Ok(ExitCode::FAILURE);
             }
-            Err(error) => return usage(&error),
+            Err(error) => return Err(UsageError(error.to_string()).into()),
         },
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Says what is wrong with what was typed, in one line, and gives the exit status of wrong usage.
-pub fn usage(error: &dyn std::fmt::Display) -> anyhow::Result<ExitCode> {
-    writeln!(io::stderr().lock(), "error: {error}")?;
-    Ok(ExitCode::from(2))
 }
 
 /// Says what a recipe produces and in which options it differs from the defaults.
 fn describe(recipe: &Recipe) -> String {
     let value = |options: &Options| serde_json::to_value(options).unwrap_or_default();
     let (given, defaults) = (value(&recipe.options), value(&Options::default()));
-    let mut text = format!("a valid recipe for a data set of format `{}`\n", recipe.format.as_str());
+    let mut lines = vec![format!("a valid recipe for a data set of format `{}`\n", recipe.format.as_str())];
     for (option, value) in given.as_object().into_iter().flatten() {
         if defaults.get(option) != Some(value) {
             let default = defaults.get(option).map(ToString::to_string).unwrap_or_default();
-            text.push_str(&format!("  {option} = {value} (default {default})\n"));
+            lines.push(format!("  {option} = {value} (default {default})\n"));
         }
     }
-    text
+    lines.concat()
 }
 
 #[cfg(test)]

@@ -95,15 +95,15 @@ async fn serve(
 /// Makes the project and the key of the configuration, or those of a first start, where they are absent.
 async fn prepare(connected: &Connected, config: &Config) -> anyhow::Result<()> {
     let (app, init) = (&connected.app, &config.init);
-    if init.secret_key.is_none() {
-        let project = init.project.as_deref().unwrap_or(DEFAULT_PROJECT);
-        if let Some(first) = bootstrap::first_start(app, project).await? {
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "made the project `{}` with an admin key, which is shown only now:", first.project)?;
-            writeln!(out, "  {}", first.key.reveal())?;
-        }
+    let project = init.project.as_deref().unwrap_or(DEFAULT_PROJECT);
+    if init.secret_key.is_none()
+        && let Some(first) = bootstrap::first_start(app, project).await?
+    {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "made the project `{}` with an admin key, which is shown only now:", first.project)?;
+        writeln!(out, "  {}", first.key.reveal())?;
     }
-    if let Some(project) = &init.project {
+    if init.project.is_some() || init.secret_key.is_some() {
         bootstrap::ensure(app, project, init.secret_key.as_ref()).await?;
     }
     Ok(())

@@ -278,9 +278,6 @@ impl RawInit {
         if init.project.as_ref().is_some_and(|name| !is_project_name(name)) {
             return Err(ConfigError::Invalid { key: "init.project", expected: "1 to 256 bytes without U+0000" });
         }
-        if init.secret_key.is_some() && init.project.is_none() {
-            return Err(ConfigError::Invalid { key: "init.project", expected: "set where init.secret_key is" });
-        }
         Ok(init)
     }
 }

@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_body_earns_time_by_coming_and_never_more_than_the_deadline() {
         let limits = BodyLimits {
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             grace: Duration::from_secs(5),
             min_bytes_per_s: 1000,
             ..BodyLimits::default()
@@ -158,6 +158,6 @@ mod tests {
 
         assert_eq!(time_allowed(&limits, 0), Duration::from_secs(5));
         assert_eq!(time_allowed(&limits, 10_000), Duration::from_secs(15));
-        assert_eq!(time_allowed(&limits, 10_000_000), Duration::from_secs(60));
+        assert_eq!(time_allowed(&limits, 10_000_000), Duration::from_mins(1));
     }
 }

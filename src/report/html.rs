@@ -43,12 +43,8 @@ pub fn forest_svg(comparison: &Comparison) -> Option<String> {
 }
 
 fn head(comparison: &Comparison) -> Element {
-    let title = format!(
-        "{}: {} in place of {}",
-        verdict::word(comparison.verdict.code),
-        comparison.candidate.name,
-        comparison.control.name
-    );
+    let (candidate, control) = headline_names(comparison);
+    let title = format!("{}: {candidate} in place of {control}", verdict::word(comparison.verdict.code));
     let meta = |name: &str, content: &str| Element::new("meta").with("name", name).with("content", content);
     Element::new("head")
         .child(Element::new("meta").with("charset", "utf-8"))
@@ -59,16 +55,26 @@ fn head(comparison: &Comparison) -> Element {
         .child(Element::style_sheet(STYLE))
 }
 
+/// Names candidate and control: a reader replaces a model, of which a variant is only the name in the experiment.
+/// Variants of one model, or of none that was declared, keep their own names.
+fn headline_names(comparison: &Comparison) -> (&str, &str) {
+    match (&comparison.candidate.model, &comparison.control.model) {
+        (Some(candidate), Some(control)) if candidate != control => (candidate, control),
+        _ => (&comparison.candidate.name, &comparison.control.name),
+    }
+}
+
 fn body(comparison: &Comparison) -> Element {
     // Names may have 256 bytes: long ones are set smaller, so that the verdict stays on the first screen.
-    let n_chars = comparison.candidate.name.chars().count() + comparison.control.name.chars().count();
+    let (candidate, control) = headline_names(comparison);
+    let n_chars = candidate.chars().count() + control.chars().count();
     let header = Element::new("header").child(Element::new("p").class("eyebrow").text("Model comparison")).child(
         Element::new("h1")
             .class(if n_chars > LONG_HEADING_CHARS { "long" } else { "" })
             .text("Can ")
-            .child(figure::name(&comparison.candidate.name))
+            .child(figure::name(candidate))
             .text(" replace ")
-            .child(figure::name(&comparison.control.name))
+            .child(figure::name(control))
             .text("?"),
     );
     let main = Element::new("main").child(verdict::section(comparison)).child(verdict::sides(comparison));

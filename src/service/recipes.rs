@@ -97,6 +97,7 @@ fn to_json(value: toml::Value) -> Json {
 mod tests {
     use super::*;
     use crate::domain::recipe::{Format, Options};
+    use crate::domain::selection::Selection;
 
     #[test]
     fn shipped_recipes_say_every_option_and_say_the_defaults() {
@@ -106,7 +107,11 @@ mod tests {
 
             let recipe = parse_toml(shipped.text).unwrap();
 
-            assert_eq!(recipe, Recipe { format, selection: Default::default(), options: Options::default() }, "{name}");
+            assert_eq!(
+                recipe,
+                Recipe { format, selection: Selection::default(), options: Options::default() },
+                "{name}"
+            );
             let table: toml::Table = shipped.text.parse().unwrap();
             let written = table["options"].as_table().unwrap();
             for option in options.as_object().unwrap().keys() {

@@ -11,7 +11,7 @@ use super::connection::Tx;
 use super::error::StoreError;
 use super::reading::feedback_from_row;
 use crate::domain::completion::{Completion, Message};
-use crate::domain::feedback::Feedback;
+use crate::domain::feedback::{Feedback, Reaction};
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, ConversationId, ProjectId, UserId};
 use crate::domain::json::Json;
@@ -92,6 +92,13 @@ pub async fn list(
         names.insert(completion.id.as_str().to_owned(), (index, completion.id.clone()));
         groups[index].completions.push(completion);
     }
+    for completion in groups.iter_mut().flat_map(|group| &mut group.completions) {
+        if let Some(parent) = &mut completion.parent_completion_id
+            && let Some((_, id)) = names.get(parent.as_str())
+        {
+            parent.clone_from(id);
+        }
+    }
     add_feedback(tx, project, &mut groups, &names).await?;
     Ok(groups)
 }
@@ -112,10 +119,28 @@ async fn add_feedback(
         let mut item = feedback_from_row(row)?;
         if let Some((index, id)) = names.get(item.completion_id.as_str()) {
             item.completion_id = id.clone();
+            name_by_own_ids(&mut item, names);
             groups[*index].feedback.push(item);
         }
     }
     Ok(())
+}
+
+/// Replaces the aliases under which a reaction names other answers. An answer to another prompt may be absent from
+/// `names`; nothing is made of the two together anyway.
+fn name_by_own_ids(item: &mut Feedback, names: &HashMap<String, (usize, CompletionId)>) {
+    let named = match &mut item.reaction {
+        Reaction::Preference { against, .. } => Some(against),
+        Reaction::Regenerate { next_completion_id, .. } | Reaction::Continuation { next_completion_id, .. } => {
+            next_completion_id.as_mut()
+        }
+        _ => None,
+    };
+    if let Some(named) = named
+        && let Some((_, id)) = names.get(named.as_str())
+    {
+        named.clone_from(id);
+    }
 }
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;

@@ -33,7 +33,7 @@ fn side(is_candidate: bool, n_users: usize, rates: Rates) -> Vec<UnitTally> {
     (0..n_users)
         .map(|user| {
             // Every second user does a little more, and the next as much less.
-            let swing = if n_users % 2 == 0 { 4 - 8 * (user as i64 % 2) } else { 0 };
+            let swing = if n_users.is_multiple_of(2) { 4 - 8 * (user as i64 % 2) } else { 0 };
             let (up, down) = (share(rates.up, user), share(rates.down, n_users - 1 - user));
             UnitTally {
                 is_candidate,
@@ -116,16 +116,17 @@ fn metric<'a>(comparison: &'a Comparison, name: &str) -> &'a crate::report::comp
     comparison.metrics.iter().find(|metric| metric.name == name).unwrap()
 }
 
-#[test]
-fn every_line_of_the_rule_is_reached_by_data_and_tells_its_numbers() {
-    use VerdictCode::{CannotTell, Invalid, Keep, KeepCollecting, LeanKeep, LeanSwitch, Switch};
+type Case = (Comparison, VerdictCode, VerdictReason, &'static [&'static str]);
+
+const WORSE: Rates = Rates { good: 270, bad: 90, ..USUAL };
+const SILENT: Rates = Rates { good: 0, bad: 0, up: 0, down: 0 };
+const UNRATED: Rates = Rates { up: 0, down: 0, ..USUAL };
+
+fn decisions() -> Vec<Case> {
+    use VerdictCode::{Invalid, Keep, LeanKeep, LeanSwitch, Switch};
     use VerdictReason as R;
-    let worse = Rates { good: 270, bad: 90, ..USUAL };
     let better = Rates { good: 345, bad: 50, up: 12, down: 7 };
     let slightly_worse = Rates { good: 315, ..USUAL };
-    let silent = Rates { good: 0, bad: 0, up: 0, down: 0 };
-    let unrated = Rates { up: 0, down: 0, ..USUAL };
-    let louder = Rates { up: 15, down: 12, ..USUAL };
     let models = |candidate: Rates, n: usize| {
         told(&observational(), &evidence(side(false, n, USUAL), side(true, n, candidate), 28))
     };
@@ -133,11 +134,11 @@ fn every_line_of_the_rule_is_reached_by_data_and_tells_its_numbers() {
     let mut crossed = evidence(side(false, 300, USUAL), side(true, 300, USUAL), 28);
     crossed.tallies.iter_mut().filter(|tally| tally.is_candidate).take(60).for_each(|tally| tally.n_by_other_model = 1);
     crossed.randomised = UnitCounts::of(&crossed.tallies);
-    let cases: Vec<(Comparison, VerdictCode, VerdictReason, &[&str])> = vec![
+    vec![
         (lost, Invalid, R::SampleRatioMismatch, &["Do not read this: 42.9% of 2,100 users", "planned 50.0%"]),
         (told(&randomised(&[]), &crossed), Invalid, R::Crossover, &["60 of 600 users (10.0%)"]),
         (
-            randomised_told(1000, USUAL, worse, 28),
+            randomised_told(1000, USUAL, WORSE, 28),
             Keep,
             R::WorseThanMargin,
             &[
@@ -156,13 +157,23 @@ fn every_line_of_the_rule_is_reached_by_data_and_tells_its_numbers() {
         (randomised_told(8000, USUAL, USUAL, 28), Switch, R::NonInferior, &["at worst", "(limit 1.6)"]),
         (randomised_told(8000, USUAL, slightly_worse, 28), Switch, R::SmallCost, &["31.5 against 32.0", "at a cost"]),
         (
-            randomised_told(300, unrated, Rates { good: 303, ..unrated }, 28),
+            randomised_told(300, UNRATED, Rates { good: 303, ..UNRATED }, 28),
             Keep,
             R::NotShown,
             &["Keep llama-70b.", "not shown to be good enough", "30.3 against 32.0"],
         ),
+        (models(USUAL, 8000), LeanSwitch, R::NonInferior, &["Leaning to switch to new", "randomised"]),
+        (models(WORSE, 1000), LeanKeep, R::WorseThanMargin, &["Leaning to keep old", "limit"]),
+    ]
+}
+
+fn open_ends() -> Vec<Case> {
+    use VerdictCode::{CannotTell, KeepCollecting};
+    use VerdictReason as R;
+    let louder = Rates { up: 15, down: 12, ..USUAL };
+    vec![
         (randomised_told(120, USUAL, USUAL, 200), CannotTell, R::TooLong, &["users a day", "In 30 days you can prove"]),
-        (randomised_told(300, silent, silent, 28), CannotTell, R::DurationUnknown, &["nobody has reacted"]),
+        (randomised_told(300, SILENT, SILENT, 28), CannotTell, R::DurationUnknown, &["nobody has reacted"]),
         (
             randomised_told(8000, USUAL, louder, 28),
             CannotTell,
@@ -182,18 +193,19 @@ fn every_line_of_the_rule_is_reached_by_data_and_tells_its_numbers() {
             R::Undecided,
             &["Good turns look worse than their limit", "show it if the present difference is real", "(limit 1.6)"],
         ),
-        (models(USUAL, 8000), LeanSwitch, R::NonInferior, &["Leaning to switch to new", "randomised"]),
-        (models(worse, 1000), LeanKeep, R::WorseThanMargin, &["Leaning to keep old", "limit"]),
-    ];
+    ]
+}
 
-    for (comparison, code, reason, words) in cases {
+#[test]
+fn every_line_of_the_rule_is_reached_by_data_and_tells_its_numbers() {
+    for (comparison, code, reason, words) in decisions().into_iter().chain(open_ends()) {
         let verdict = &comparison.verdict;
 
         assert_eq!((verdict.code, verdict.reason), (code, reason), "{}", verdict.sentence);
         for word in words {
             assert!(verdict.sentence.contains(word), "{word:?} is not in {:?}", verdict.sentence);
         }
-        assert_eq!(verdict.withholds_numbers, code == Invalid);
+        assert_eq!(verdict.withholds_numbers, code == VerdictCode::Invalid);
         assert!(!verdict.rule.is_empty() && !verdict.sentence.contains("NaN") && !verdict.sentence.contains("inf"));
     }
 }
@@ -252,7 +264,9 @@ fn thumbs_that_improve_both_ways_keep_their_say_whatever_the_response_rate() {
 #[test]
 fn users_on_both_sides_are_compared_with_themselves() {
     let mut candidate = side(true, 400, USUAL);
-    candidate.iter_mut().for_each(|tally| tally.unit = tally.unit.replace("u:b", "u:a"));
+    for tally in &mut candidate {
+        tally.unit = tally.unit.replace("u:b", "u:a");
+    }
     let data = evidence(side(false, 400, USUAL), candidate, 28);
     let comparison = told(&observational(), &data);
     let apart = told(&observational(), &evidence(side(false, 400, USUAL), side(true, 400, USUAL), 28));

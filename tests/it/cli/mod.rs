@@ -5,6 +5,7 @@
 mod compare;
 mod configuration;
 mod doctor;
+mod export;
 mod keys;
 mod ordinary_user;
 mod program;

@@ -400,6 +400,7 @@ pub(super) fn hostile() -> Comparison {
     comparison.control.name = HOSTILE_NAME.to_owned();
     comparison.candidate.name = format!("\u{202e}{HOSTILE_NAME}");
     comparison.control.model = Some(HOSTILE_NAME.to_owned());
+    comparison.candidate.model = Some(format!("\u{202e}{HOSTILE_NAME}"));
     comparison.verdict.sentence = format!("Leaning towards {HOSTILE_NAME}.");
     comparison.verdict.rule = HOSTILE_NAME.to_owned();
     comparison.verdict.next = Some(HOSTILE_NAME.to_owned());

@@ -1,12 +1,21 @@
 //! ACK-1 to ACK-3 and LATE-1: what becomes of each item of a batch.
 
+use afterword::domain::feedback::Reaction;
+use afterword::domain::ids::{CompletionId, ProjectId};
 use afterword::domain::selection::Selection;
 use afterword::service::error::ServiceError;
 use afterword::service::ingest;
-use afterword::store::groups;
+use afterword::store::groups::{self, Group};
 
 use super::{app_on, caller_in, completions, feedback, n_rows, owner_of, small_completion, thumb};
 use crate::support::TestDatabase;
+
+/// Reads all groups of a project as an export does.
+async fn groups_of(database: &TestDatabase, project: ProjectId) -> Vec<Group> {
+    let mut tx = database.store().begin_snapshot("test", project).await.unwrap();
+    let prompts = groups::list_prompts(&mut tx, project, &Selection::default()).await.unwrap();
+    groups::list(&mut tx, project, &Selection::default(), &prompts).await.unwrap()
+}
 
 #[tokio::test]
 async fn each_item_of_a_batch_gets_its_own_verdict() {
@@ -64,12 +73,44 @@ async fn feedback_sent_before_its_completion_is_kept_and_found_with_it() {
     ingest::record_completions(&app, &caller, completions(&[aliased])).await.unwrap();
     ingest::record_feedback(&app, &caller, feedback(&[thumb(3, "c", "none")])).await.unwrap();
 
-    let mut tx = database.store().begin_snapshot("test", caller.project_id).await.unwrap();
-    let found = groups::list(&mut tx, caller.project_id, &Selection::default(), None, 10).await.unwrap();
+    let found = groups_of(&database, caller.project_id).await;
     assert_eq!(found.len(), 1);
     let ids: Vec<u128> = found[0].feedback.iter().map(|item| item.id.0.as_u128()).collect();
     assert_eq!(ids.len(), 3);
     assert!(found[0].feedback.iter().all(|item| item.completion_id.as_str() == "c"));
+}
+
+#[tokio::test]
+async fn answers_that_are_named_by_an_alias_are_found_under_their_own_id() {
+    let database = TestDatabase::new().await;
+    let app = app_on(&database);
+    let caller = caller_in(&app, "p").await;
+    let (mut one, mut other) = (small_completion("one"), small_completion("other"));
+    one["aliases"] = serde_json::json!(["request-1"]);
+    other["aliases"] = serde_json::json!(["request-2"]);
+    other["parent_completion_id"] = "request-1".into();
+    let preference = serde_json::json!({
+        "id": uuid::Uuid::from_u128(1), "completion_id": "request-1", "signal": "preference", "against": "request-2",
+        "outcome": "better",
+    });
+    let regenerate = serde_json::json!({
+        "id": uuid::Uuid::from_u128(2), "completion_id": "request-1", "signal": "regenerate",
+        "next_completion_id": "request-2",
+    });
+
+    ingest::record_completions(&app, &caller, completions(&[one, other])).await.unwrap();
+    ingest::record_feedback(&app, &caller, feedback(&[preference, regenerate])).await.unwrap();
+
+    let found = groups_of(&database, caller.project_id).await;
+    let id = |text| CompletionId::parse(text).unwrap();
+    assert_eq!(found[0].completions[1].parent_completion_id, Some(id("one")));
+    let named: Vec<_> = found[0].feedback.iter().map(|item| (item.completion_id.clone(), &item.reaction)).collect();
+    assert!(matches!(named[0], (_, Reaction::Preference { against, .. }) if *against == id("other")), "{named:?}");
+    assert!(
+        matches!(named[1], (_, Reaction::Regenerate { next_completion_id: Some(next), .. }) if *next == id("other")),
+        "{named:?}"
+    );
+    assert!(named.iter().all(|(about, _)| *about == id("one")));
 }
 
 #[tokio::test]

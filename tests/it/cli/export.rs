@@ -1,0 +1,136 @@
+//! `afterword export` and `afterword recipe`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::program::{Running, afterword, open_dir, run};
+use crate::support::TestDatabase;
+
+fn on(database: &TestDatabase, args: &[&str]) -> Command {
+    let mut command = afterword(args);
+    command.env("DATABASE_URL", database.service_url());
+    command
+}
+
+fn export(database: &TestDatabase, recipe: &str, out: &Path, more: &[&str]) -> Command {
+    on(database, &[&["export", "--recipe", recipe, "--out", out.to_str().unwrap()], more].concat())
+}
+
+/// Sends forty prompts through a running service: on most of them one answer is preferred, on the last four none is.
+async fn seed(database: &TestDatabase) {
+    let service = Running::start(afterword(&["serve"]).env("DATABASE_URL", database.service_url()));
+    let key = run(&mut on(database, &["key", "create", "--role", "ingest"])).out.trim().to_owned();
+    let completion = |n: usize, model: &str| {
+        json!({ "id": format!("{model}-{n}"), "model": model, "prompt": format!("question {n}"),
+                "response": format!("answer {n} of {model}"), "finish_reason": "stop", "consent": { "training": true } })
+    };
+    let completions: Vec<Value> = (0..40).flat_map(|n| [completion(n, "old"), completion(n, "new")]).collect();
+    let preferences: Vec<Value> = (0..40)
+        .map(|n| {
+            json!({ "id": format!("01900000-0000-7000-8000-0000000000{n:02}"), "completion_id": format!("new-{n}"),
+                    "signal": "preference", "against": format!("old-{n}"), "user": format!("user-{n}"),
+                    "outcome": if n < 36 { "better" } else { "tie" } })
+        })
+        .collect();
+    for (path, body) in [
+        ("/v1/completions", json!({ "completions": completions })),
+        ("/v1/feedback", json!({ "v": 1, "feedback": preferences })),
+    ] {
+        let answer = service.post(path, &key, &body).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+    }
+    service.stop();
+}
+
+#[tokio::test]
+async fn a_data_set_is_written_and_its_summary_says_what_it_holds_and_what_to_do_with_it() {
+    let database = TestDatabase::new().await;
+    seed(&database).await;
+    let dir = open_dir();
+    let out = dir.path().join("data sets/pairs");
+
+    let outcome = run(&mut export(&database, "dpo", &out, &[]));
+
+    assert_eq!((outcome.status, outcome.err.as_str()), (Some(0), ""), "no progress bar without a terminal");
+    let shown = out.display();
+    for line in [
+        format!("36 rows written to {shown}"),
+        "4 of 40 candidates left out:".to_owned(),
+        format!("load   datasets.load_dataset(\"{shown}\", \"dpo\")"),
+        format!("train  trl dpo --dataset_name '{shown}' --dataset_config dpo"),
+    ] {
+        assert!(outcome.out.contains(&line), "{line}\n{}", outcome.out);
+    }
+    let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!((&manifest["n_examples"], &manifest["n_exclusions"]), (&json!(36), &json!({ "tie": 4 })));
+    for file in manifest["files"].as_array().unwrap() {
+        assert_eq!(fs::metadata(out.join(file["path"].as_str().unwrap())).unwrap().len(), file["bytes"]);
+    }
+}
+
+#[tokio::test]
+async fn a_recipe_of_ones_own_is_used_and_an_earlier_export_is_replaced_only_with_force() {
+    let database = TestDatabase::new().await;
+    seed(&database).await;
+    let dir = open_dir();
+    let (recipe, out) = (dir.path().join("mine.toml"), dir.path().join("out"));
+    let shipped = run(&mut afterword(&["recipe", "show", "sft"]));
+    fs::write(&recipe, shipped.out.replace("test_share = 0.05", "test_share = 0.5")).unwrap();
+    let recipe = recipe.to_str().unwrap();
+
+    let checked = run(&mut afterword(&["recipe", "check", recipe]));
+    let first = run(&mut export(&database, recipe, &out, &[]));
+    let refused = run(&mut export(&database, "dpo", &out, &[]));
+    let replaced = run(&mut export(&database, "dpo", &out, &["--force", "--model", "new", "--from", "2026-01-01"]));
+
+    assert!(checked.out.ends_with("  test_share = 0.5 (default 0.05)\n"), "{checked:?}");
+    assert_eq!((first.status, replaced.status), (Some(0), Some(0)), "{first:?}\n{replaced:?}");
+    refused.assert_refused(1, "--force");
+    let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&manifest["format"], &manifest["recipe"]["selection"]["models"]),
+        (&json!("preference"), &json!(["new"]))
+    );
+    assert_eq!(manifest["recipe"]["selection"]["from"], "2026-01-01T00:00:00Z");
+}
+
+#[tokio::test]
+async fn what_cannot_be_exported_is_one_line_and_leaves_no_folder() {
+    let database = TestDatabase::new().await;
+    seed(&database).await;
+    let dir = open_dir();
+    let out = dir.path().join("out");
+    let broken = dir.path().join("broken.toml");
+    fs::write(&broken, "format = \"dpo\"\n[options]\nmin_votes = 0\n").unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+
+    run(&mut export(&database, "dop", &out, &[])).assert_refused(2, "unknown recipe `dop`: shipped are dpo, sft");
+    run(&mut export(&database, "none.toml", &out, &[])).assert_refused(2, "cannot read none.toml");
+    run(&mut export(&database, broken.to_str().unwrap(), &out, &[])).assert_refused(2, "/options/min_votes");
+    let backwards = ["--from", "2026-02-01", "--to", "2026-01-01"];
+    run(&mut export(&database, "dpo", &out, &backwards)).assert_refused(2, "--to must be later than --from");
+    run(&mut export(&database, "dpo", &out, &["--project", "nobody's"])).assert_refused(2, "nobody's");
+    run(&mut export(&database, "dpo", &file, &[])).assert_refused(1, "not a folder");
+    run(&mut export(&database, "dpo", &file.join("below"), &[])).assert_refused(1, "cannot be written");
+    let none = run(&mut export(&database, "dpo", &out, &["--model", "absent"]));
+    none.assert_refused(1, "no_examples: no completion that the selection lets through has feedback");
+
+    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["broken.toml", "file"]);
+}
+
+#[test]
+fn shipped_recipes_are_listed_and_an_unknown_one_is_wrong_usage() {
+    let listed = run(&mut afterword(&["recipe", "list"]));
+
+    for name in ["dpo ", "sft "] {
+        assert!(listed.out.lines().any(|line| line.starts_with(name)), "{listed:?}");
+    }
+    run(&mut afterword(&["recipe", "show", "dop"])).assert_refused(2, "unknown recipe `dop`");
+    run(&mut afterword(&["recipe", "check", "none.toml"])).assert_refused(2, "cannot read none.toml");
+}
