@@ -5,6 +5,8 @@
 //! `AFTERWORD_SHARED` the test says that it was skipped. `AFTERWORD_REPLAY_DIR` names a directory that keeps the data
 //! sets and the reports.
 
+#![cfg(test)]
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,7 @@ struct Judged {
 
 /// What the public leaderboard says of a model's rows.
 #[derive(Debug, Deserialize, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the leaderboard's own names")]
 struct Published {
     n_wins: f64,
     n_wins_base: f64,
