@@ -109,7 +109,7 @@ impl Stage<'_, '_> {
                 attempt,
                 is_assigned: true,
             };
-            let answer = self.complete(making, parent.as_ref().map(|answer| answer.text.as_str()), now, rng);
+            let answer = self.complete(&making, parent.as_ref().map(|answer| answer.text.as_str()), now, rng);
             let dislikes = if answer.is_satisfying { 0.015 } else { 0.2 };
             let again = attempt < MAX_ATTEMPTS && happens(dislikes, rng);
             reactions::to_answer(self.traffic, self.reactions, setting, turn, &answer, again, rng);
@@ -136,8 +136,8 @@ impl Stage<'_, '_> {
             is_assigned: false,
         };
         let (own, other) = (making(model), making(model.other()));
-        let own = self.complete(own, None, at, rng);
-        let other = self.complete(other, Some(&own.text), at, rng);
+        let own = self.complete(&own, None, at, rng);
+        let other = self.complete(&other, Some(&own.text), at, rng);
         let own_is_kept = reactions::to_pair(self.traffic, self.reactions, self.setting, (&own, &other), rng);
         if own_is_kept { own } else { other }
     }
@@ -145,7 +145,7 @@ impl Stage<'_, '_> {
     /// Makes an answer, different from one that it is to be compared with, and sends it.
     fn complete(
         &mut self,
-        making: Making<'static>,
+        making: &Making<'static>,
         unlike: Option<&str>,
         at: Timestamp,
         rng: &mut ChaCha8Rng,
@@ -173,7 +173,7 @@ impl Stage<'_, '_> {
         let ended_at = at + TimeDelta::milliseconds(served.latency_ms as i64);
         let is_solicited = making.is_assigned && happens(SOLICITED, rng);
         let answer = Answer { id: making.id.clone(), text, is_satisfying, is_solicited, at: ended_at };
-        let item = self.item(&making, &answer, &served, at, is_cut);
+        let item = self.item(making, &answer, &served, at, is_cut);
         self.traffic.completions.push(item);
         answer
     }

@@ -19,7 +19,7 @@ const SINGLE_EVERY: usize = 40;
 const N_CLIENTS: usize = 4;
 /// How often a request is repeated where the service says that it is busy.
 const MAX_TRIES: u32 = 6;
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// How often an export is asked how far it is.
 const POLL_EVERY: Duration = Duration::from_millis(150);
 

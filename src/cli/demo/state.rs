@@ -135,7 +135,7 @@ mod tests {
 
         let refusals = [State::open(folder.path()).unwrap_err(), wipe(folder.path()).await.unwrap_err()];
 
-        assert!(refusals.iter().all(|error| error.is::<UsageError>()), "{refusals:?}");
+        assert!(refusals.iter().all(anyhow::Error::is::<UsageError>), "{refusals:?}");
         assert!(folder.path().join("thesis.tex").exists() && !folder.path().join(MARK).exists());
     }
 
