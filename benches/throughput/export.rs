@@ -22,7 +22,7 @@ const COPY: &str = "copy (
      where f.signal = 'preference' and f.outcome = 'better'
 ) to stdout (format binary)";
 const POLL_EVERY: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Measures one export and one copy; returns rows per second of each.
 pub(super) async fn measure(service: &Service, owner_url: &str) -> Result<Rates> {

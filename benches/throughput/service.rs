@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::Result;
 
 const KEY: &str = "aw_sec_benchbenchbench0_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running service.
 pub(super) struct Service {

@@ -5,6 +5,8 @@
 //! `AFTERWORD_SHARED` the test says that it was skipped. `AFTERWORD_REPLAY_DIR` names a directory that keeps the data
 //! sets and the reports.
 
+#![cfg(test)]
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};

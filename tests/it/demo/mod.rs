@@ -1,5 +1,7 @@
 //! `afterword demo` as a person runs it: the built program, a terminal's output, a pasted command, Ctrl-C.
 
+#![cfg(test)]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
