@@ -208,7 +208,7 @@ impl Stage<'_, '_> {
             },
             "cost_usd": served.cost_usd,
             "serving": {
-                "served_by": served.served_by,
+                "served_by": served.instance,
                 "kv_cache_usage": served.kv_cache_usage,
                 "n_waiting": served.n_waiting,
                 "max_model_len": served.max_model_len,

@@ -18,7 +18,7 @@ pub(super) struct Model {
     pub(super) name: &'static str,
     pub(super) variant: &'static str,
     pub(super) style: Style,
-    served_by: [&'static str; 2],
+    instances: [&'static str; 2],
     /// Added to the log-odds that a user is satisfied, by task in the order of [`Task::ALL`].
     skill: [f64; 4],
     tokens_per_s: f64,
@@ -33,7 +33,7 @@ pub(super) static CONTROL: Model = Model {
     name: "llama-3.3-70b",
     variant: "control",
     style: Style::Thorough,
-    served_by: ["vllm-70b-0", "vllm-70b-1"],
+    instances: ["vllm-70b-0", "vllm-70b-1"],
     skill: [0.0, 0.0, 0.0, 0.0],
     tokens_per_s: 42.0,
     ttft_ms: 380.0,
@@ -47,7 +47,7 @@ pub(super) static CANDIDATE: Model = Model {
     name: "llama-3.1-8b",
     variant: "candidate",
     style: Style::Brief,
-    served_by: ["vllm-8b-0", "vllm-8b-1"],
+    instances: ["vllm-8b-0", "vllm-8b-1"],
     skill: [-0.05, -0.6, -0.1, -0.15],
     tokens_per_s: 135.0,
     ttft_ms: 120.0,
@@ -73,7 +73,7 @@ impl Model {
 /// How one answer was served.
 #[derive(Debug)]
 pub(super) struct Served {
-    pub(super) served_by: &'static str,
+    pub(super) instance: &'static str,
     pub(super) n_input_tokens: u32,
     pub(super) n_cached_tokens: u32,
     pub(super) n_output_tokens: u32,
@@ -106,7 +106,7 @@ pub(super) fn serve(
     let ttft_ms = queue_ms + model.ttft_ms * (1.0 + input / 3000.0) * (0.15 * normal(rng)).exp();
     let itl_ms = 1000.0 / model.tokens_per_s * (1.0 + 3.0 * pressure) * (0.08 * normal(rng)).exp();
     Served {
-        served_by: model.served_by[usize::from(rng.random_bool(0.5))],
+        instance: model.instances[usize::from(rng.random_bool(0.5))],
         n_input_tokens: input as u32,
         n_cached_tokens: if n_known_chars == 0 { 0 } else { tokens(n_known_chars).min(input) as u32 },
         n_output_tokens: output as u32,
