@@ -68,7 +68,9 @@ pub async fn renew(app: &App, held: &ExportJob, progress: &Progress) -> Result<b
     let (app, held) = (app.clone(), *held);
     let (n_done, n_total) = progress.look().prompts();
     detached(async move {
-        let mut tx = begin(&app, "job.renew", &held).await?;
+        // Not from the workers' pool: the export's own snapshot may hold the last connection of that.
+        let access = Access::Projects(&[held.job.project_id]);
+        let mut tx = app.store.begin(Pool::Reading, "job.renew", access).await?;
         let is_ours = jobs::renew(&mut tx, &held.job, held.lease.as_secs_f64()).await?;
         if is_ours {
             let (project_id, export_id) = (held.job.project_id, held.job.export_id);

@@ -1,6 +1,6 @@
 //! The built program, run as an operator runs it: with an environment of the test's own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before the test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A directory that the user who runs Postgres for root can pass through.
 pub(super) fn open_dir() -> TempDir {
@@ -76,22 +76,30 @@ pub(super) struct Running {
     client: Client,
 }
 
+/// Reads what `serve` says until it says where it listens; nothing where it ends before.
+fn greeting_and_url(output: &mut impl BufRead) -> Option<(Vec<String>, String)> {
+    let mut greeting = Vec::new();
+    for line in output.lines() {
+        let line = line.unwrap();
+        match line.strip_prefix("listening on ") {
+            Some(url) => return Some((greeting, url.to_owned())),
+            None => greeting.push(line),
+        }
+    }
+    None
+}
+
 impl Running {
     /// Starts `serve` on a free port, in a process group of its own, and waits until it listens.
     pub(super) fn start(command: &mut Command) -> Self {
         command.env("AFTERWORD_LISTEN", "127.0.0.1:0").stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut greeting = Vec::new();
-        loop {
-            let mut line = String::new();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the service ended: {:?}", child.wait());
-            if let Some(url) = line.trim_end().strip_prefix("listening on ") {
-                let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-                return Self { url: url.to_owned(), child, output, greeting, client };
-            }
-            greeting.push(line.trim_end().to_owned());
-        }
+        let Some((greeting, url)) = greeting_and_url(&mut output) else {
+            panic!("the service ended: {:?}", child.wait());
+        };
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Self { child, output, greeting, url, client }
     }
 
     /// Starts `serve` on the private Postgres of a data directory.

@@ -49,7 +49,7 @@ impl Seeded {
     }
 }
 
-fn up(number: u128, id: &str, more: Value) -> Value {
+fn up(number: u128, id: &str, more: &Value) -> Value {
     let mut item = reaction(number, id, "thumb", json!({ "value": "up", "user": "u" }));
     item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     item
@@ -93,7 +93,7 @@ async fn what_was_thought_of_the_other_sides_retry_is_neither_sides() {
             completion("a2", "new", json!({ "user": "u", "parent_completion_id": "a" })),
         ])
         .await;
-    seeded.feedback(&[up(1, "a2", json!({}))]).await;
+    seeded.feedback(&[up(1, "a2", &json!({}))]).await;
 
     let tally = seeded.only().await;
 
@@ -134,7 +134,7 @@ async fn only_the_latest_thumb_of_a_user_counts_and_none_takes_it_back() {
 #[tokio::test]
 async fn feedback_finds_its_completion_by_id_and_by_alias_and_before_it_arrives() {
     let seeded = Seeded::new().await;
-    seeded.feedback(&[up(1, "req-1", json!({})), reaction(2, "a", "accept", json!({ "method": "apply" }))]).await;
+    seeded.feedback(&[up(1, "req-1", &json!({})), reaction(2, "a", "accept", json!({ "method": "apply" }))]).await;
     seeded.completions(&[completion("a", "old", json!({ "user": "u", "aliases": ["req-1"] }))]).await;
     seeded
         .feedback(&[reaction(3, "req-1", "impression", json!({})), reaction(4, "a", "continuation", json!({}))])
@@ -151,7 +151,7 @@ async fn what_nobody_vouches_for_neither_counts_nor_replaces_what_counts() {
     seeded.completions(&[completion("a", "old", json!({ "user": "u" }))]).await;
     seeded
         .feedback(&[
-            up(1, "a", json!({})),
+            up(1, "a", &json!({})),
             reaction(2, "a", "thumb", json!({ "value": "down", "supersedes": feedback_id(1) })),
         ])
         .await;
@@ -259,5 +259,5 @@ async fn days_are_those_on_which_answers_were_made_and_none_is_made_after_it_arr
 
     assert_eq!((coverage.n_days, coverage.n_days_both), (3, 1));
     assert_eq!(coverage.first_at.unwrap().to_rfc3339(), "2026-03-02T01:00:00+00:00");
-    assert!(coverage.last_at.unwrap().to_rfc3339() < "2999".to_owned());
+    assert!(coverage.last_at.unwrap().to_rfc3339().as_str() < "2999");
 }

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::support::TestDatabase;
 
 /// How long anything may take before a test gives up waiting.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Everything that a test of exports needs.
 pub(super) struct Fixture {

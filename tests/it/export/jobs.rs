@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use afterword::domain::clock::{Clock, SystemClock, Timestamp};
 use afterword::domain::export::{ExportProblem, ExportStatus};
 use afterword::domain::ids::ExportId;
+use afterword::service::detached::spawn;
 use afterword::service::export_jobs::{self, ExportJob, MAX_ATTEMPTS};
 use afterword::service::export_progress::Progress;
 use afterword::service::{App, exports};
@@ -20,7 +21,7 @@ use super::fixture::{Fixture, app, hashes, manifest};
 
 /// A lease that has ended before anybody can look.
 const OVER_AT_ONCE: Duration = Duration::from_millis(1);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// Claims the one job that there is, waiting for an earlier lease to end.
 async fn claim(app: &App, lease: Duration) -> ExportJob {
@@ -70,7 +71,7 @@ impl Overtaken {
         let slow = app(&fixture.database, &fixture.root, Arc::new(gate));
         let job = claim(&slow, OVER_AT_ONCE).await;
         assert_eq!(job.attempt(), 1);
-        let running = tokio::spawn(async move { carry_out(&slow, &job).await });
+        let running = spawn(async move { carry_out(&slow, &job).await });
         tokio::task::spawn_blocking(move || is_reached.recv_timeout(LONG).unwrap()).await.unwrap();
         assert!(fixture.n_files() > 0, "the overtaken worker has written its files");
         Self { may_go_on, running }

@@ -24,12 +24,12 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 /// The body of a request that opens a transaction, and the path it goes to.
 fn request() -> (&'static str, String) {
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
-    if !n.is_multiple_of(4) {
-        let variants = json!([{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5}]);
-        ("/v1/experiments", json!({"key": format!("k-{n}"), "control": "a", "variants": variants}).to_string())
-    } else {
+    if n.is_multiple_of(4) {
         let id = new_id().to_string();
         ("/v1/feedback", json!({"id": id, "completion_id": "c", "signal": "impression"}).to_string())
+    } else {
+        let variants = json!([{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5}]);
+        ("/v1/experiments", json!({"key": format!("k-{n}"), "control": "a", "variants": variants}).to_string())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use afterword::domain::ids::ProjectId;
 use afterword::service::ingest;
+use sqlx::error::DatabaseError;
 use sqlx::{Connection, PgConnection};
 
 use super::{app_on, caller_in, completions, small_completion};
@@ -79,7 +80,7 @@ async fn a_transaction_cannot_write_for_a_project_outside_its_reach() {
     .await
     .unwrap_err();
 
-    assert_eq!(refused.as_database_error().and_then(|error| error.code()).as_deref(), Some("42501"));
+    assert_eq!(refused.as_database_error().and_then(DatabaseError::code).as_deref(), Some("42501"));
 }
 
 #[tokio::test]

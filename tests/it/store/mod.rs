@@ -1,5 +1,7 @@
 //! What the database itself promises: its schema, the wall between projects, the writing of batches, the queue of jobs.
 
+#![cfg(test)]
+
 mod ingest;
 mod isolation;
 mod jobs;
