@@ -74,7 +74,7 @@ pub(super) fn experiment() -> Value {
             {"name": CANDIDATE.variant, "model": CANDIDATE.name, "share": 0.5},
         ],
         "unit": "user",
-        "margins": {"good_turn": 0.1, "bad_turn": 0.25, "thumb_up": 0.4, "thumb_down": 0.4},
+        "margins": {"good_turn": 0.15, "bad_turn": 0.3, "thumb_up": 0.45, "thumb_down": 0.45},
     })
 }
 
