@@ -28,7 +28,8 @@ pub(super) fn afterword(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
     command.args(args).env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin").stdin(Stdio::null());
-    command.env("AFTERWORD_LOG_LEVEL", "warn");
+    // The usual port may be taken on a machine where somebody looks at the demo.
+    command.env("AFTERWORD_LOG_LEVEL", "warn").env("AFTERWORD_LISTEN", "127.0.0.1:0");
     command
 }
 
