@@ -41,7 +41,9 @@ cargo-test: venv
 .PHONY: replay
 replay: tools venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
 	@# A filter that matches no test is no success.
-	$(CARGO) test --locked --test it replay -- --nocapture | tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+	AFTERWORD_REPLAY_DIR=$(CURDIR)/target/replay $(CARGO) test --locked --test it replay:: -- --nocapture --test-threads 1 \
+		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+	@echo 'The exports and reports are in target/replay.'
 
 .PHONY: bench
 bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)

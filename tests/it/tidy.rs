@@ -82,7 +82,7 @@ fn modules_have_names_that_say_something() {
 
 #[test]
 fn nothing_is_put_off() {
-    let folders = [("src", ""), ("tests", ".rs"), ("benches", ""), ("migrations", ""), ("docs", ""), ("config", "")];
+    let folders = [("src", ""), ("tests", ".rs"), ("benches", ""), ("migrations", ""), ("docs", ".md"), ("config", "")];
     let below = folders.into_iter().flat_map(|(folder, ending)| files_below(folder, ending));
     let top = ["Cargo.toml", "Dockerfile", "Makefile", "docker-compose.yml", "deny.toml", ".ci/run"];
     let paths = below.chain(top.into_iter().map(str::to_owned)).chain(documents());
