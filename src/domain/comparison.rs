@@ -84,10 +84,17 @@ impl Query<'_> {
         let values: Vec<String> =
             self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect();
         for value in &values {
-            if value.is_empty() || value.len() > super::ids::MAX_ID_BYTES + 8 || value.contains('\0') {
-                self.fail(name, FieldCode::TooLong, "must be 1 to 256 bytes without U+0000");
-                return Vec::new();
-            }
+            let code = if value.is_empty() {
+                FieldCode::Empty
+            } else if value.len() > super::ids::MAX_ID_BYTES + 8 {
+                FieldCode::TooLong
+            } else if value.contains('\0') {
+                FieldCode::NulCharacter
+            } else {
+                continue;
+            };
+            self.fail(name, code, "must be 1 to 256 bytes without U+0000");
+            return Vec::new();
         }
         values
     }

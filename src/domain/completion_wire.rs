@@ -150,6 +150,9 @@ fn prompt(fields: &mut Fields) -> Option<Vec<Message>> {
                     Ok(message) => messages.push(message),
                     Err(errors) => fields.extend(errors),
                 }
+                if fields.is_full() {
+                    break;
+                }
             }
             Some(messages)
         }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike as _, SubsecRound, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -119,6 +119,10 @@ impl fmt::Display for FieldError {
     }
 }
 
+/// How many faults of one item are told. Whoever has so many at once has sent something else altogether, and the answer
+/// must not grow with the input.
+pub const MAX_ERRORS: usize = 20;
+
 /// The members of one object, taken out by name; what is left at the end is unknown.
 #[derive(Debug)]
 pub struct Fields {
@@ -156,7 +160,18 @@ impl Fields {
     /// Records something wrong with a member.
     pub fn fail(&mut self, name: &str, code: FieldCode, detail: impl Into<String>) {
         let pointer = if name.is_empty() { self.pointer.clone() } else { self.at(name) };
-        self.errors.push(FieldError::new(pointer, code, detail));
+        self.record(FieldError::new(pointer, code, detail));
+    }
+
+    /// Tells whether as many errors are recorded as are told; there is no use in looking for more.
+    pub fn is_full(&self) -> bool {
+        self.errors.len() >= MAX_ERRORS
+    }
+
+    fn record(&mut self, error: FieldError) {
+        if !self.is_full() {
+            self.errors.push(error);
+        }
     }
 
     /// Takes a member as it is; null counts as absent.
@@ -206,12 +221,12 @@ impl Fields {
             Ok(mut inner) => {
                 let parsed = parse(&mut inner);
                 if let Err(errors) = inner.finish() {
-                    self.errors.extend(errors);
+                    self.extend(errors);
                 }
                 Some(parsed)
             }
             Err(errors) => {
-                self.errors.extend(errors);
+                self.extend(errors);
                 None
             }
         }
@@ -219,7 +234,9 @@ impl Fields {
 
     /// Records errors that were found elsewhere.
     pub fn extend(&mut self, errors: Vec<FieldError>) {
-        self.errors.extend(errors);
+        for error in errors {
+            self.record(error);
+        }
     }
 
     /// Takes every member that was not asked for; they are then not unknown.
@@ -333,8 +350,9 @@ pub fn timestamp(value: &Json) -> Parsed<Timestamp> {
         (FieldCode::Malformed, "must be an RFC 3339 timestamp with an offset, such as 2026-01-31T12:00:00Z".to_owned())
     };
     let parsed = DateTime::parse_from_rfc3339(text).map_err(|_| malformed())?.with_timezone(&Utc).trunc_subsecs(6);
-    if parsed.timestamp() < 0 {
-        return Err((FieldCode::OutOfRange, "must not be before 1970".to_owned()));
+    // An offset can carry the moment over either end.
+    if !(1970..=9999).contains(&parsed.year()) {
+        return Err((FieldCode::OutOfRange, "must lie between the years 1970 and 9999".to_owned()));
     }
     Ok(parsed)
 }

@@ -1,8 +1,8 @@
 //! A strict JSON tree: the door through which every request body comes in.
 //!
-//! serde_json alone keeps the last of two equal keys, nests 128 deep and quotes the offending value in its errors.
-//! This reader refuses duplicate keys and nesting beyond [`MAX_DEPTH`], and its errors carry a kind and a position,
-//! never a value.
+//! serde_json alone keeps the last of two equal keys, nests 128 deep, rounds an integer that does not fit 64 bits and
+//! quotes the offending value in its errors. This reader refuses duplicate keys, such integers, nesting beyond
+//! [`MAX_DEPTH`] and more than [`MAX_VALUES`] values, and its errors carry a kind and a position, never a value.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -13,6 +13,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 32;
+/// How many values one text may hold. A value of two bytes takes up to a hundred in the tree, so that a bound on the
+/// bytes alone would let a small body take a large memory.
+pub const MAX_VALUES: usize = 500_000;
 
 /// A parsed JSON value; objects keep the order of their keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,23 +58,35 @@ pub enum JsonError {
     /// Arrays and objects nest deeper than [`MAX_DEPTH`].
     #[error("arrays and objects nest deeper than {MAX_DEPTH} levels")]
     TooDeep,
+    /// There are more than [`MAX_VALUES`] values.
+    #[error("there are more than {MAX_VALUES} values; send fewer items in one request")]
+    TooManyValues,
+    /// An integer does not fit 64 bits.
+    #[error("an integer does not fit 64 bits; write it as a string")]
+    IntegerTooLarge,
 }
 
 impl Json {
     /// Parses a whole text as one JSON value.
     pub fn parse(text: &[u8]) -> Result<Self, JsonError> {
-        let fault = Cell::new(None);
+        let course = Course::default();
         let mut reader = serde_json::Deserializer::from_slice(text);
         let outcome =
-            Tree { depth: 0, fault: &fault }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-        outcome.map_err(|error| {
+            Tree { depth: 0, course: &course }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+        let value = outcome.map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            match fault.get() {
+            match course.fault.get() {
                 Some(Fault::DuplicateKey) => JsonError::DuplicateKey { line, column },
                 Some(Fault::TooDeep) => JsonError::TooDeep,
+                Some(Fault::TooManyValues) => JsonError::TooManyValues,
                 None => JsonError::Syntax { line, column },
             }
-        })
+        })?;
+        // serde_json hands over an integer beyond 64 bits as a float, which only the text can tell from one.
+        if course.has_large_float.get() && has_large_integer(text) {
+            return Err(JsonError::IntegerTooLarge);
+        }
+        Ok(value)
     }
 
     /// Returns the value under a key, where this is an object that has it.
@@ -168,25 +183,66 @@ impl From<serde_json::Value> for Json {
     }
 }
 
+/// Tells whether valid JSON holds a number without fraction and exponent that does not fit 64 bits.
+fn has_large_integer(text: &[u8]) -> bool {
+    let (mut place, mut in_string) = (0, false);
+    while let Some(byte) = text.get(place) {
+        match byte {
+            b'\\' if in_string => place += 1,
+            b'"' => in_string = !in_string,
+            b'-' | b'0'..=b'9' if !in_string => {
+                let is_part = |byte: &&u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+                let length = text[place..].iter().take_while(is_part).count();
+                let literal = std::str::from_utf8(&text[place..place + length]).unwrap_or_default();
+                let is_integer = !literal.contains(['.', 'e', 'E']);
+                if is_integer && literal.parse::<u64>().is_err() && literal.parse::<i64>().is_err() {
+                    return true;
+                }
+                place += length;
+                continue;
+            }
+            _ => {}
+        }
+        place += 1;
+    }
+    false
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     DuplicateKey,
     TooDeep,
+    TooManyValues,
 }
 
-/// Builds the tree; `fault` carries our own reasons past serde's stringly error type.
+/// What the reading of one text has met so far; it carries our own reasons past serde's stringly error type.
+#[derive(Debug, Default)]
+struct Course {
+    fault: Cell<Option<Fault>>,
+    n_values: Cell<usize>,
+    has_large_float: Cell<bool>,
+}
+
+impl Course {
+    fn refuse<E: de::Error>(&self, fault: Fault) -> E {
+        self.fault.set(Some(fault));
+        E::custom("refused")
+    }
+}
+
+/// Builds the tree.
 struct Tree<'a> {
     depth: usize,
-    fault: &'a Cell<Option<Fault>>,
+    course: &'a Course,
 }
 
 impl Tree<'_> {
+    /// Goes on to a value inside this one.
     fn deeper<E: de::Error>(&self) -> Result<Tree<'_>, E> {
         if self.depth >= MAX_DEPTH {
-            self.fault.set(Some(Fault::TooDeep));
-            return Err(E::custom("too deep"));
+            return Err(self.course.refuse(Fault::TooDeep));
         }
-        Ok(Tree { depth: self.depth + 1, fault: self.fault })
+        Ok(Tree { depth: self.depth + 1, course: self.course })
     }
 }
 
@@ -194,6 +250,11 @@ impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Json;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        let n_values = self.course.n_values.get() + 1;
+        if n_values > MAX_VALUES {
+            return Err(self.course.refuse(Fault::TooManyValues));
+        }
+        self.course.n_values.set(n_values);
         deserializer.deserialize_any(self)
     }
 }
@@ -222,6 +283,10 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        // 2^63: whatever is nearer to zero fits 64 bits.
+        if value.abs() >= 9_223_372_036_854_775_808.0 {
+            self.course.has_large_float.set(true);
+        }
         Ok(Json::Float(value))
     }
 
@@ -256,8 +321,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
                 !seen.insert(key.clone())
             };
             if repeated {
-                self.fault.set(Some(Fault::DuplicateKey));
-                return Err(de::Error::custom("duplicate key"));
+                return Err(self.course.refuse(Fault::DuplicateKey));
             }
             entries.push((key, map.next_value_seed(inner)?));
         }
@@ -282,6 +346,27 @@ mod tests {
         let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         assert!(Json::parse(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert_eq!(Json::parse(nested(MAX_DEPTH + 1).as_bytes()), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn as_many_values_as_the_bound_are_read_and_no_more() {
+        let list = |n_values: usize| format!("[{}0]", "0,".repeat(n_values - 2));
+        assert!(Json::parse(list(MAX_VALUES).as_bytes()).is_ok());
+        assert_eq!(Json::parse(list(MAX_VALUES + 1).as_bytes()), Err(JsonError::TooManyValues));
+        let object = format!("{{\"a\":{}}}", list(MAX_VALUES));
+        assert_eq!(Json::parse(object.as_bytes()), Err(JsonError::TooManyValues));
+    }
+
+    #[test]
+    fn an_integer_that_does_not_fit_64_bits_is_refused_rather_than_rounded() {
+        for text in ["18446744073709551616", "[1,{\"a\":-9223372036854775809}]", "[\"\\\"\",1180591620717411303424]"] {
+            assert_eq!(Json::parse(text.as_bytes()), Err(JsonError::IntegerTooLarge), "{text}");
+        }
+        for text in ["18446744073709551615", "-9223372036854775808", "1e30", "[1e30,\"\\\\118059162071741130342400\"]"]
+        {
+            assert!(Json::parse(text.as_bytes()).is_ok(), "{text}");
+        }
+        assert!(Json::parse(b"118059162071741130342400.5").is_ok());
     }
 
     #[test]

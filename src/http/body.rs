@@ -77,6 +77,8 @@ impl Body {
                 JsonError::Syntax { .. } => problem::JSON_MALFORMED,
                 JsonError::DuplicateKey { .. } => problem::DUPLICATE_KEY,
                 JsonError::TooDeep => problem::TOO_DEEP,
+                JsonError::TooManyValues => problem::TOO_MANY_VALUES,
+                JsonError::IntegerTooLarge => problem::INTEGER_TOO_LARGE,
             };
             // These errors hold a position and never a value.
             Problem::new(kind).detail(error.to_string())

@@ -39,6 +39,10 @@ kinds! {
     JSON_MALFORMED = "json_malformed" 400 "The body is not JSON", "the body must be one JSON value in UTF-8";
     DUPLICATE_KEY = "duplicate_key" 400 "A key comes twice", "every key of an object must be unique";
     TOO_DEEP = "too_deep" 400 "The body nests too deep", "arrays and objects may nest at most 32 deep";
+    TOO_MANY_VALUES = "too_many_values" 400 "The body holds too many values",
+        "a body may hold 500000 values; send fewer items in one request";
+    INTEGER_TOO_LARGE = "integer_too_large" 400 "An integer is too large",
+        "an integer must fit 64 bits; write a larger one as a string";
     ENCODING_MALFORMED = "encoding_malformed" 400 "The body does not decompress",
         "the body is not what its Content-Encoding says, or it was cut";
     BODY_INCOMPLETE = "body_incomplete" 400 "The body was cut", "the connection ended before the body did";

@@ -51,6 +51,10 @@ pub async fn declare(
 
 /// Shows one experiment and when it was declared.
 pub async fn show(app: &App, principal: &Principal, key: &str) -> Result<(Experiment, Timestamp), ServiceError> {
+    // Postgres refuses U+0000 as a parameter; no experiment has it in its key.
+    if key.contains('\0') {
+        return Err(ServiceError::NotFound);
+    }
     let (app, project_id, key) = (app.clone(), principal.project_id, key.to_owned());
     detached(async move {
         let mut tx = app.store.begin(Pool::Reading, "experiment.show", Access::Projects(&[project_id])).await?;

@@ -45,6 +45,13 @@ async fn a_body_that_cannot_be_read_is_refused_whole() {
             ("a byte order mark", format!("\u{feff}{}", thumb(CANARY)), 400, "json_malformed"),
             ("a key twice", format!("{{\"{CANARY}\":1,\"{CANARY}\":2}}"), 400, "duplicate_key"),
             ("a key twice, deep inside", r#"{"feedback":[{"id":1,"id":1}]}"#.to_owned(), 400, "duplicate_key"),
+            ("an integer beyond 64 bits", format!("[\"{CANARY}\",18446744073709551616]"), 400, "integer_too_large"),
+            (
+                "half a million values and two",
+                format!("[\"{CANARY}\"{}]", ",0".repeat(500_000)),
+                400,
+                "too_many_values",
+            ),
             ("thirty-three levels", nested(33), 400, "too_deep"),
             ("thirty-two levels", nested(32), 422, "wrong_type"),
             ("a list", json!([thumb(CANARY)]).to_string(), 422, "wrong_type"),
@@ -124,6 +131,7 @@ async fn bad_completions_are_refused_with_their_own_code() {
             ("no prompt", but("prompt", json!(null)), 422, "required"),
             ("a prompt without messages", but("prompt", json!([])), 422, "empty"),
             ("an unknown field", but(CANARY, json!(CANARY)), 422, "unknown_field"),
+            ("a time after 9999", but("created_at", json!("9999-12-31T23:59:59-01:00")), 422, "out_of_range"),
             ("U+0000 in the prompt", but("prompt", json!(format!("{CANARY}\0"))), 422, "nul_character"),
             ("U+0000 in a key", but("params", json!({format!("{CANARY}\0"): 1})), 422, "nul_character"),
             ("an id of 300 bytes", but("id", json!(CANARY.repeat(30))), 422, "too_long"),
@@ -139,6 +147,18 @@ async fn bad_completions_are_refused_with_their_own_code() {
         ],
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_many_faults_does_not_grow_with_them() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Ingest).await;
+    let body = with(&completion("c-1"), "prompt", json!(vec![0; 100_000]));
+
+    let answer = service.post("/v1/completions", &key, &body).await;
+
+    assert_eq!(answer.problem(), (422, "wrong_type".to_owned()));
+    assert_eq!(answer.json()["rejected"][0]["errors"].as_array().unwrap().len(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,6 +188,9 @@ async fn bad_questions_are_refused_with_their_own_code() {
         (format!("control=model:{CANARY}&candidate=model:{CANARY}"), 422, "contradiction"),
         (format!("control=model:{CANARY}&candidate=model:b"), 422, "no_data"),
         (format!("experiment={CANARY}"), 404, "not_found"),
+        (format!("control=model:{CANARY}%00&candidate=model:b"), 422, "nul_character"),
+        (format!("control=model:{}&candidate=model:b", CANARY.repeat(30)), 422, "too_long"),
+        ("control=&candidate=model:b".to_owned(), 422, "empty"),
         (format!("control={CANARY}&candidate=model:b"), 422, "malformed"),
         (String::new(), 422, "required"),
         (format!("control=model:a&candidate=model:b&{CANARY}=1"), 422, "unknown_field"),

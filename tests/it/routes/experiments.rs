@@ -30,6 +30,16 @@ async fn an_experiment_is_declared_once_and_never_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_experiment_that_nobody_declared_is_not_found_whatever_its_key_holds() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Viewer).await;
+
+    for address in ["/v1/experiments/absent", "/v1/experiments/%00", "/v1/experiments/a%00b"] {
+        assert_eq!(service.get(address, &key).await.problem(), (404, "not_found".to_owned()), "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_declaration_that_contradicts_itself_is_refused() {
     let service = TestService::start().await;
     let key = service.key(Role::Analyst).await;
