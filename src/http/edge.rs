@@ -35,6 +35,11 @@ pub(crate) async fn edge(
     let started = Instant::now();
     let request_id = new_request_id();
     let method = request.method().clone();
+    if method == Method::HEAD {
+        // Whoever asks for the head alone is answered by the same handler (RFC 9110, section 9.3.2); the server writes no
+        // body for it, because it remembers the method that came.
+        request.head_mut().method = Method::GET;
+    }
     let incoming = Incoming::new(std::mem::replace(request.parts_mut().1, Payload::None));
     request.extensions_mut().insert(incoming.clone());
 

@@ -84,6 +84,21 @@ async fn where_there_is_no_route_there_is_a_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_the_head_alone_gets_what_get_would_say_without_its_body() {
+    let service = TestService::start().await;
+
+    for (path, status) in
+        [("/livez", 200), ("/readyz", 200), ("/problems", 200), ("/v1/exports", 401), ("/nowhere", 404)]
+    {
+        let head = service.send(service.request(Method::HEAD, path, "")).await;
+        let get = service.get(path, "").await;
+        assert_eq!((head.status, get.status), (status, status), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert_eq!(head.text, "", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_the_headers_that_keep_a_browser_safe() {
     let service = TestService::start().await;
     for path in ["/", "/problems", "/livez", "/v1/exports", "/nowhere"] {

@@ -41,6 +41,22 @@ async fn each_item_of_a_batch_gets_its_own_verdict() {
 }
 
 #[tokio::test]
+async fn a_retry_that_spells_its_id_otherwise_or_has_waited_longer_is_a_duplicate() {
+    let database = TestDatabase::new().await;
+    let app = app_on(&database);
+    let caller = caller_in(&app, "p").await;
+    let first = thumb(0xabcd, "c", "up");
+    let mut retry = first.clone();
+    retry["id"] = first["id"].as_str().unwrap().to_uppercase().into();
+    retry["age_ms"] = 5_000.into();
+
+    ingest::record_feedback(&app, &caller, feedback(&[first])).await.unwrap();
+    let receipt = ingest::record_feedback(&app, &caller, feedback(&[retry])).await.unwrap();
+
+    assert_eq!((receipt.accepted, receipt.duplicate), (0, 1), "{:?}", receipt.rejected);
+}
+
+#[tokio::test]
 async fn the_same_completion_is_a_duplicate_for_ever_and_other_content_is_a_conflict() {
     let database = TestDatabase::new().await;
     let app = app_on(&database);
