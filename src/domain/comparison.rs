@@ -28,7 +28,7 @@ pub enum Sides {
 pub struct ComparisonSpec {
     /// The two sides.
     pub sides: Sides,
-    /// What the standard errors cluster by; an experiment's own unit where absent.
+    /// What the standard errors cluster by; the user where absent.
     pub unit: Option<Unit>,
     /// One-sided error rate; an experiment's own where absent.
     pub alpha: Option<f64>,
@@ -84,7 +84,11 @@ impl Query<'_> {
         let values: Vec<String> =
             self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect();
         for value in &values {
-            if value.is_empty() || value.len() > super::ids::MAX_ID_BYTES + 8 || value.contains('\0') {
+            if value.is_empty() {
+                self.fail(name, FieldCode::Empty, "must not be empty");
+                return Vec::new();
+            }
+            if value.len() > super::ids::MAX_ID_BYTES + 8 || value.contains('\0') {
                 self.fail(name, FieldCode::TooLong, "must be 1 to 256 bytes without U+0000");
                 return Vec::new();
             }
