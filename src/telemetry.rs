@@ -6,8 +6,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 
-/// Libraries that say more than an operator wants to know; a directive in the configuration goes before these.
-const QUIET: &str = "sqlx=warn,actix_server=warn,actix_http=warn,hyper=warn,object_store=warn";
+/// Libraries that say more than an operator wants to know; a directive in the configuration goes before these. A slow
+/// statement would be told with its whole text.
+const QUIET: &str = "sqlx=warn,sqlx::query=error,actix_server=warn,actix_http=warn,hyper=warn,object_store=warn";
 
 /// Starts logging; called once, before anything is done.
 pub fn start(log: &Log) {

@@ -31,8 +31,8 @@ pub fn to_json(comparison: &Comparison) -> Value {
     let filters: Map<String, Value> =
         comparison.filters.iter().map(|(name, words)| (name.clone(), json!(words))).collect();
     json!({
-        "control": side_json(&comparison.control),
-        "candidate": side_json(&comparison.candidate),
+        "control": side_json(&comparison.control, withholds),
+        "candidate": side_json(&comparison.candidate, withholds),
         "mode": mode_word(comparison.mode),
         "experiment": comparison.experiment.as_ref().map(|facts| json!({
             "key": facts.key,
@@ -74,7 +74,8 @@ pub(super) fn moment(at: Timestamp) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 
-fn side_json(side: &Side) -> Value {
+fn side_json(side: &Side, withholds: bool) -> Value {
+    let shown = |n: u64| Some(n).filter(|_| !withholds);
     json!({
         "name": side.name,
         "model": side.model,
@@ -83,10 +84,10 @@ fn side_json(side: &Side) -> Value {
         "n_turns": side.n_turns,
         "funnel": {
             "n_turns": side.n_turns,
-            "n_seen": side.n_seen,
-            "n_any_signal": side.n_any_signal,
-            "n_explicit": side.n_explicit,
-            "n_wrote": side.n_wrote,
+            "n_seen": shown(side.n_seen),
+            "n_any_signal": shown(side.n_any_signal),
+            "n_explicit": shown(side.n_explicit),
+            "n_wrote": shown(side.n_wrote),
         },
     })
 }

@@ -4,7 +4,7 @@ use super::{figure, words};
 use crate::report::comparison::Comparison;
 use crate::report::markup::Element;
 use crate::report::svg::{self, Anchor, Shape};
-use crate::stats::verdict::{ComparisonMode, VerdictCode};
+use crate::stats::verdict::{ComparisonMode, VerdictCode, VerdictReason};
 
 /// Makes the box.
 pub(super) fn section(comparison: &Comparison) -> Element {
@@ -57,6 +57,9 @@ fn error_rate(comparison: &Comparison) -> String {
         _ if comparison.mode == ComparisonMode::Observational => {
             format!("{alpha}, one-sided, for chance alone: differences between the users are not covered.")
         }
+        VerdictCode::Keep if comparison.verdict.reason == VerdictReason::WorseThanMargin => format!(
+            "At most {alpha}, one-sided, for each limit: how often this rule calls a candidate worse that keeps it."
+        ),
         _ => format!(
             "At most {alpha}, one-sided: how often this rule lets a candidate pass that is worse than its limit."
         ),

@@ -30,7 +30,9 @@ pub fn to_text(comparison: &Comparison, width: usize, colour: bool) -> String {
         }
     }
     checks(&mut page, &comparison.checks);
-    funnel(&mut page, comparison);
+    if !comparison.verdict.withholds_numbers {
+        funnel(&mut page, comparison);
+    }
     departures(&mut page, comparison);
     page.finish()
 }
@@ -71,7 +73,8 @@ fn subject(page: &mut Page, comparison: &Comparison) {
         None => "models as they happened to be used".to_owned(),
     };
     let window = comparison.window.map_or_else(String::new, |(first, last)| {
-        format!("; {} to {}, {} days", first.format("%Y-%m-%d"), last.format("%Y-%m-%d"), comparison.n_days)
+        let n_days = comparison.n_days.max(0).unsigned_abs();
+        format!("; {} to {}, {}", first.format("%Y-%m-%d"), last.format("%Y-%m-%d"), counted(n_days, "day"))
     });
     let unit = comparison.unit.as_str();
     page.wrap("Control:   ", &side_line(&comparison.control, unit));
@@ -84,8 +87,11 @@ fn subject(page: &mut Page, comparison: &Comparison) {
 
 fn side_line(side: &Side, unit: &str) -> String {
     let model = side.model.as_ref().map_or_else(String::new, |model| format!(" ({model})"));
-    let n_users = thousands(side.n_users);
-    format!("{}{model}, {n_users} {unit}s, {} turns", side.name, thousands(side.n_turns))
+    format!("{}{model}, {}, {}", side.name, counted(side.n_users, unit), counted(side.n_turns, "turn"))
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// Writes rates and differences; candidate minus control, in turns per hundred or per thousand.

@@ -26,6 +26,10 @@ const CROSSOVER_WARNING: f64 = 0.01;
 const MAX_RELATIVE_RESPONSE: f64 = 0.10;
 const MAX_INFLUENCE_SE: f64 = 0.5;
 
+/// Checks whose lines hold rates of the sides, or how these differ.
+pub(super) const TELLS_RATES: [&str; 6] =
+    ["margins", "response_rate", "agreement", "activity", "typical_user", "influence"];
+
 fn line(name: &'static str, title: &'static str, status: CheckStatus, detail: String) -> Check {
     Check { name, title, status, detail }
 }
@@ -194,7 +198,7 @@ pub(super) fn response_rate(question: &Question, sample: &Sample<'_>) -> (Check,
         "{} against {} of {} turns are rated",
         rate(rates.rate_b, rule.per),
         rate(rates.rate_a, rule.per),
-        rule.per
+        count(rule.per.into())
     );
     let (status, ratings, end) = match (excludes_zero, is_large) {
         (true, _) => {

@@ -59,6 +59,12 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         lacks: &verified.shortfall.lacks,
         ratings_are_silent,
     };
+    let conclusion = tell(&story);
+    let mut checks = verified.checks;
+    if conclusion.withholds_numbers {
+        // These lines tell rates and differences, which nobody must read either.
+        checks.retain(|check| !checks::TELLS_RATES.contains(&check.name));
+    }
     Comparison {
         control: side(&question.control, &sample.control),
         candidate: side(&question.candidate, &sample.candidate),
@@ -66,7 +72,7 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         experiment: question.experiment.clone(),
         unit: question.unit,
         alpha: question.alpha,
-        verdict: tell(&story),
+        verdict: conclusion,
         preference: preference(&evidence.choices, question.alpha),
         window: evidence.coverage.first_at.zip(evidence.coverage.last_at),
         n_days: evidence.coverage.n_days,
@@ -75,7 +81,7 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         margin_departures: question.departures.clone(),
         computed_at: now,
         metrics: measured.into_iter().map(|measured| measured.metric).collect(),
-        checks: verified.checks,
+        checks,
     }
 }
 

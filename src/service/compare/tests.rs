@@ -145,7 +145,7 @@ fn decisions() -> Vec<Case> {
                 "Keep llama-70b.",
                 "adds at least",
                 "bad turns per 100 (limit 0.60)",
-                "Error rate of this statement: 2.5%.",
+                "Error rate of this statement: at most 10.0%.",
             ],
         ),
         (
@@ -178,7 +178,7 @@ fn open_ends() -> Vec<Case> {
             randomised_told(8000, USUAL, louder, 28),
             CannotTell,
             R::DurationUnknown,
-            &["27.0 against 19.0 of 1000 turns are rated", "What people do is within its limits"],
+            &["27.0 against 19.0 of 1,000 turns are rated", "What people do is within its limits"],
         ),
         (randomised_told(8000, USUAL, USUAL, 3), KeepCollecting, R::TooLittleEvidence, &["7 days of data (3 so far)"]),
         (

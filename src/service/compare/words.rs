@@ -43,7 +43,7 @@ impl Story<'_> {
             VerdictReason::Crossover => format!("Do not read this: {}", self.detail_of("crossover")),
             VerdictReason::WorseThanMargin => {
                 let loss = self.worst().map_or_else(String::new, |worst| loss(worst, candidate));
-                format!("{}{loss} {}", self.opening(control), self.error_rate())
+                format!("{}{loss} {}", self.opening(control), self.error_rate_of_any())
             }
             VerdictReason::NotShown => {
                 let lagging = self.beyond_margin().map_or_else(String::new, comparison);
@@ -260,7 +260,20 @@ impl Story<'_> {
     }
 
     fn error_rate(&self) -> String {
-        format!("Error rate of this statement: {}.", percent(self.question.alpha, 1))
+        self.error_rate_told("", self.question.alpha)
+    }
+
+    /// One metric beyond its limit is enough to keep the control, and the worst is picked out to be told: its claim is as
+    /// wrong as any of theirs (Bonferroni), where a switch needs all of them to hold.
+    fn error_rate_of_any(&self) -> String {
+        let n_deciding = self.measured.iter().filter(|measured| measured.bounds.is_some()).count().max(1);
+        let at_most = if n_deciding > 1 { "at most " } else { "" };
+        self.error_rate_told(at_most, (self.question.alpha * n_deciding as f64).min(1.0))
+    }
+
+    fn error_rate_told(&self, at_most: &str, rate: f64) -> String {
+        let by_chance = if self.question.is_randomised() { "" } else { " by chance alone" };
+        format!("Error rate of this statement{by_chance}: {at_most}{}.", percent(rate, 1))
     }
 
     fn checks_passed(&self) -> String {
@@ -373,7 +386,7 @@ pub(super) fn duration(days: f64) -> String {
     } else if days < 100.0 * 365.25 {
         format!("{:.0} years", days / 365.25)
     } else {
-        "more than 100 years".to_owned()
+        "100 years or more".to_owned()
     }
 }
 
