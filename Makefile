@@ -26,7 +26,7 @@ demo: tools ## Build, start everything, play simulated users, export, compare: A
 	$(CARGO) run --locked --quiet --bin afterword -- demo $(ARGS)
 
 .PHONY: test
-test: tools venv ## Run every check, as CI does
+test: tools-of-tests venv ## Run every check, as CI does
 	$(MAKE) fmt-check
 	$(MAKE) lint
 	$(MAKE) licences
@@ -39,7 +39,7 @@ cargo-test: venv
 	$(CARGO) test --locked
 
 .PHONY: replay
-replay: tools venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
+replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
 	@# A filter that matches no test is no success.
 	AFTERWORD_REPLAY_DIR=$(CURDIR)/target/replay $(CARGO) test --locked --test it replay:: -- --nocapture --test-threads 1 \
 		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
@@ -100,6 +100,10 @@ clean: ## Remove what was built; recorded feedback and exports stay
 
 .PHONY: tools
 tools:
+	@scripts/check-tools.sh
+
+.PHONY: tools-of-tests
+tools-of-tests:
 	@scripts/check-tools.sh $(PYTHON)
 
 .PHONY: venv

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Says what is missing before anything is built, each with the command that brings it. usage: check-tools.sh [python]
+# Without an argument Python is not asked for: only tests need it.
 set -euo pipefail
-python=${1:-python3}
+python=${1:-}
 missing=0
 
 need() { # what, why, how to get it
@@ -19,7 +20,9 @@ elif ! at_least "$(rustc --version | cut -d' ' -f2)" "$rust_wanted"; then
     need "rustc $rust_wanted" "yours is $(rustc --version | cut -d' ' -f2)" "rustup update stable"
 fi
 command -v cc >/dev/null || need "cc" "Rust links with it" "apt-get install build-essential"
-if ! command -v "$python" >/dev/null; then
+if [ -z "$python" ]; then
+    : # not needed
+elif ! command -v "$python" >/dev/null; then
     need "$python 3.11" "it reads exports as a trainer does" "apt-get install python3 python3-venv"
 elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     need "Python 3.11" "yours is $("$python" -V 2>&1)" "make PYTHON=python3.12 …"

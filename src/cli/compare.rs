@@ -30,10 +30,10 @@ The answer is SWITCH, KEEP, KEEP_COLLECTING, CANNOT_TELL or INVALID; without an 
 every day costs nothing: the intervals hold at every look.")]
 pub struct Args {
     /// Compare the variants of this experiment.
-    #[arg(long, value_name = "KEY", conflicts_with = "control", required_unless_present_all = ["control", "candidate"])]
+    #[arg(long, value_name = "KEY", conflicts_with = "control", required_unless_present = "control")]
     experiment: Option<String>,
     /// The present model, as `model:NAME`.
-    #[arg(long, value_name = "model:NAME")]
+    #[arg(long, value_name = "model:NAME", requires = "candidate")]
     control: Option<String>,
     /// The model that might replace it, as `model:NAME`; with --experiment the name of a variant.
     #[arg(long, value_name = "model:NAME|VARIANT")]

@@ -84,13 +84,31 @@ pub struct UsageError(pub String);
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Help and version are no errors; clap knows which stream and status each of its answers has.
-        Err(answer) => {
-            let _unprinted = answer.print();
-            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
-        }
+        Err(answer) => return say(&answer),
     };
     run(cli).unwrap_or_else(|error| fail(&error))
+}
+
+/// Says what clap answers in place of arguments: help and version as they are, a fault in one line.
+fn say(answer: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    let is_help = matches!(
+        answer.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if is_help {
+        let _unprinted = answer.print();
+    } else {
+        let _unwritten = writeln!(std::io::stderr().lock(), "{}", in_one_line(&answer.to_string()));
+    }
+    ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2))
+}
+
+/// Keeps what is wrong and the tip of a fault, without the usage that follows them.
+fn in_one_line(answer: &str) -> String {
+    let paragraphs = answer.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let kept = paragraphs.enumerate().filter(|(index, text)| *index == 0 || text.starts_with("tip: "));
+    kept.map(|(_, text)| text).collect::<Vec<_>>().join("; ")
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {}", path.display(), source.kind())]
+    #[error("{}", path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -50,7 +50,7 @@ fn lay_file_over(merged: &mut Table, file: &Table, path: &Path, section: &str) -
         };
         match (known, value) {
             (Value::Table(known), Value::Table(value)) => lay_file_over(known, value, path, &format!("{key}."))?,
-            (known, value) if known.same_type(value) => *known = value.clone(),
+            (known, value) if known.same_type(value) && !is_negative(value) => *known = value.clone(),
             (known, _) => {
                 let origin = path.display().to_string();
                 return Err(ConfigError::WrongType { origin, key, expected: type_name(known) });
@@ -85,15 +85,20 @@ fn read(env: Environment<'_>, name: &str) -> Option<String> {
 
 fn parse_like(known: &Value, text: &str) -> Option<Value> {
     match known {
-        Value::Integer(_) => text.parse().ok().map(Value::Integer),
+        Value::Integer(_) => text.parse().ok().map(Value::Integer).filter(|value| !is_negative(value)),
         Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
         _ => Some(Value::String(text.to_owned())),
     }
 }
 
+/// No number of the configuration may be less than nothing.
+fn is_negative(value: &Value) -> bool {
+    value.as_integer().is_some_and(|number| number < 0)
+}
+
 fn type_name(value: &Value) -> &'static str {
     match value {
-        Value::Integer(_) => "a whole number",
+        Value::Integer(_) => "a whole number, not negative",
         Value::Boolean(_) => "true or false",
         Value::Table(_) => "a section",
         _ => "text",

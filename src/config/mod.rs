@@ -260,12 +260,21 @@ impl RawLog {
             "json" => LogFormat::Json,
             _ => return Err(ConfigError::Invalid { key: "log.format", expected: "`text` or `json`" }),
         };
-        if self.level.parse::<tracing_subscriber::filter::EnvFilter>().is_err() || self.level.is_empty() {
+        if !is_log_level(&self.level) {
             let expected = "a level (error, warn, info, debug, trace) or directives";
             return Err(ConfigError::Invalid { key: "log.level", expected });
         }
         Ok(Log { format, level: self.level })
     }
+}
+
+/// Tells whether a text says what is to be logged. A lone word that is no level counts as the name of a module to the
+/// filter, which then logs nothing else: a slip of the pen must not silence the service.
+fn is_log_level(text: &str) -> bool {
+    use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+    let is_word = |directive: &str| !directive.contains(['=', '[']);
+    let is_slip = |directive: &str| is_word(directive) && directive.trim().parse::<LevelFilter>().is_err();
+    !text.is_empty() && !text.split(',').any(is_slip) && text.parse::<EnvFilter>().is_ok()
 }
 
 impl RawInit {

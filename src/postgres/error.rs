@@ -27,14 +27,14 @@ pub enum PostgresError {
         wanted: String,
     },
     /// A directory or file could not be made, read or handed over.
-    #[error("{} could not be {action}: {}", path.display(), source.kind())]
+    #[error("{} could not be {action}: {}", path.display(), error.kind())]
     File {
         /// The directory or file.
         path: PathBuf,
         /// What was tried, as a past participle.
         action: &'static str,
         /// Why it failed.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A program could not be started or ended with an error.
     #[error("`{program}` failed: {reason}")]
@@ -56,6 +56,12 @@ pub enum PostgresError {
          start afterword as an ordinary user, or set DATABASE_URL"
     )]
     NoUnprivilegedUser,
+    /// What a process still uses was to be removed.
+    #[error("another process uses the Postgres in {}: stop it first", path.display())]
+    InUse {
+        /// The directory of the cluster.
+        path: PathBuf,
+    },
     /// Another process holds the cluster's gate.
     #[error("another process is starting or stopping the Postgres in {} and does not get done", path.display())]
     Busy {
@@ -85,6 +91,6 @@ impl PostgresError {
     /// Makes the error of a file that could not be `action`.
     pub(super) fn file(path: impl Into<PathBuf>, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::File { path, action, source }
+        move |error| Self::File { path, action, error }
     }
 }

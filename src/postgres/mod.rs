@@ -217,7 +217,7 @@ impl Cluster {
             };
             let _gate = place.enter()?;
             if stop_unless_used(&place, None)? == Ending::InUse {
-                return Err(PostgresError::Busy { path: place.root().to_owned() });
+                return Err(PostgresError::InUse { path: place.root().to_owned() });
             }
             place.remove(&data_dir)
         })

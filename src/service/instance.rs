@@ -164,7 +164,8 @@ pub fn explain(error: &StoreError) -> String {
             "28P01" | "28000" => "the database does not accept this user and password",
             "3D000" => "there is no such database on this server",
             "42501" => {
-                "the user may not do this: let the owner run `afterword migrate`, with CREATEROLE for the first time"
+                "the user may not do this: the service's user needs `grant afterword_app to …`; who migrates must own \
+                 the database, with CREATEROLE for the first time"
             }
             "53300" => "the server has no free connection",
             "57P03" => "the server is starting or stopping",

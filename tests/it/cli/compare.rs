@@ -65,7 +65,8 @@ async fn a_question_that_makes_no_sense_is_one_line_and_status_2_and_one_without
     ask(&["--control", "model:old", "--candidate", "model:x"])
         .assert_refused(1, "no completions of the candidate model");
     ask(&["--experiment", "never"]).assert_refused(1, "no such experiment");
-    assert_eq!(ask(&[]).status, Some(2));
+    ask(&["--control", "model:old"]).assert_refused(2, "--candidate");
+    ask(&[]).assert_refused(2, "--experiment");
 }
 
 #[tokio::test]
