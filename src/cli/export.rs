@@ -12,6 +12,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{self, Connected};
+use super::serve::Signals;
 use super::{UsageError, recipe};
 use crate::config::Config;
 use crate::domain::clock::Timestamp;
@@ -136,14 +137,14 @@ async fn export(app: &App, project_id: ProjectId, recipe: &Recipe, args: &Args) 
     let outcome = {
         let run = export_to_folder(app, project_id, recipe, &args.out, args.force, &progress, &stop);
         let mut run = std::pin::pin!(run);
-        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut signals = Signals::catch()?;
         let mut tick = tokio::time::interval(TICK);
         loop {
             tokio::select! {
                 outcome = &mut run => break outcome,
                 _ = tick.tick() => show(&bar, progress.look()),
                 // The run is asked to stop, not cut off: it removes what it has written.
-                _ = &mut interrupt, if !stop.is_cancelled() => stop.cancel(),
+                () = signals.next() => stop.cancel(),
             }
         }
     };

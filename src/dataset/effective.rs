@@ -144,11 +144,13 @@ fn superseding<'a>(items: &[&'a Feedback]) -> Superseding<'a> {
     by_superseded
 }
 
-/// Returns since when an item has been superseded. Only its own user can do that; an item without a user can be
-/// superseded by whoever knows its id.
+/// Returns since when an item has been superseded, by an item on the same answer. Only its own user can do that; an item
+/// without a user can be superseded by whoever knows its id.
 fn superseded_at(item: &Feedback, superseding: &Superseding) -> Option<Timestamp> {
     let by = superseding.get(&item.id)?;
-    let allowed = by.iter().filter(|by| by.id != item.id && (item.user.is_none() || item.user == by.user));
+    let allowed = by.iter().filter(|by| {
+        by.id != item.id && by.completion_id == item.completion_id && (item.user.is_none() || item.user == by.user)
+    });
     allowed.map(|by| by.received_at.max(item.received_at)).min()
 }
 

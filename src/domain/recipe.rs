@@ -128,7 +128,7 @@ pub struct Options {
     pub rating_min_points: f64,
     /// Smallest difference of two ratings given as a bare value in 0..1.
     pub rating_min_difference: f64,
-    /// Scaled rating at or above which an answer is good.
+    /// Scaled rating at or above which an answer is good, 0.5 to 1; it is bad from one minus this down.
     pub rating_good: f64,
     /// Smallest normalised edit distance of an edit that says something.
     pub edit_min_distance: f64,
@@ -303,7 +303,7 @@ fn read_options(fields: &mut Fields, base: Options) -> Options {
         rating_min_difference: fields
             .optional("rating_min_difference", number(0.0, 1.0))
             .unwrap_or(base.rating_min_difference),
-        rating_good: fields.optional("rating_good", number(0.0, 1.0)).unwrap_or(base.rating_good),
+        rating_good: fields.optional("rating_good", number(0.5, 1.0)).unwrap_or(base.rating_good),
         edit_min_distance: fields.optional("edit_min_distance", number(0.0, 1.0)).unwrap_or(base.edit_min_distance),
         edit_max_distance: fields.optional("edit_max_distance", number(0.0, 1.0)).unwrap_or(base.edit_max_distance),
         regenerate: fields.optional("regenerate", one_of(RegenerateRule::WORDS)).unwrap_or(base.regenerate),

@@ -1,6 +1,7 @@
 //! An export into a folder of the operator's own. The folder appears whole or not at all: everything is written into
 //! a hidden folder beside it, which is renamed at the end and gone if anything goes wrong.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,9 @@ pub enum FolderError {
     #[error("the folder is not empty; --force replaces an earlier export")]
     NotEmpty,
     /// The folder holds something that is not an export.
-    #[error("the folder holds something other than an export, which --force does not replace; remove it yourself")]
+    #[error(
+        "the folder holds something other than an export, or something beside it, which --force does not replace; remove it yourself"
+    )]
     NotAnExport,
     /// The folder cannot be made or looked into.
     #[error("the folder cannot be written: {}", reason(.0))]
@@ -138,10 +141,33 @@ fn check(out: &Path, force: bool) -> Result<(), FolderError> {
     }
 }
 
+/// Tells whether a folder holds an export and nothing beside it: whoever trains inside it leaves a model there.
 fn is_export(folder: &Path) -> bool {
     let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap_or_default();
-    manifest.get("afterword_version").is_some() && manifest.get("export_id").is_some()
+    let is_ours = manifest.get("afterword_version").is_some() && manifest.get("export_id").is_some();
+    let files = manifest.get("files").and_then(serde_json::Value::as_array);
+    let mut named: HashSet<PathBuf> =
+        files.into_iter().flatten().filter_map(|file| Some(folder.join(file.get("path")?.as_str()?))).collect();
+    named.insert(folder.join(MANIFEST));
+    is_ours && holds_only(folder, &named).unwrap_or(false)
+}
+
+fn holds_only(folder: &Path, named: &HashSet<PathBuf>) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let is_known = if entry.file_type()?.is_dir() {
+            // A folder that no file of the export lies in is not the export's, even where it is empty.
+            named.iter().any(|file| file.starts_with(&path)) && holds_only(&path, named)?
+        } else {
+            named.contains(&path)
+        };
+        if !is_known {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Writes into the audit that rows have left the service. The path stays out of it.
@@ -184,6 +210,8 @@ mod tests {
         let empty = folder("empty", None);
         let export = folder("export", Some((MANIFEST, r#"{"afterword_version":"0.1.0","export_id":"x"}"#)));
         let others = folder("others", Some((MANIFEST, "{}")));
+        let trained = folder("trained", Some((MANIFEST, r#"{"afterword_version":"0.1.0","export_id":"x"}"#)));
+        fs::create_dir(trained.join("OUTPUT")).unwrap();
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
 
@@ -196,6 +224,7 @@ mod tests {
         assert!(check(&export, true).is_ok());
         assert!(matches!(check(&others, false), Err(FolderError::NotEmpty)));
         assert!(matches!(check(&others, true), Err(FolderError::NotAnExport)));
+        assert!(matches!(check(&trained, true), Err(FolderError::NotAnExport)), "what was trained there stays");
         assert!(matches!(Place::open(Path::new("/"), true), Err(FolderError::Nameless)));
     }
 
@@ -208,7 +237,8 @@ mod tests {
             let made = place.staging.path().join("export");
             fs::create_dir(&made).unwrap();
             fs::write(made.join("text"), text).unwrap();
-            fs::write(made.join(MANIFEST), r#"{"afterword_version":"0.1.0","export_id":"x"}"#).unwrap();
+            let manifest = r#"{"afterword_version":"0.1.0","export_id":"x","files":[{"path":"text"}]}"#;
+            fs::write(made.join(MANIFEST), manifest).unwrap();
 
             place.publish(&made).unwrap();
             drop(place);

@@ -13,8 +13,8 @@ use super::detached::detached;
 use super::error::ServiceError;
 use super::export_manifest::Manifest;
 use super::export_progress::Progress;
-use super::export_run::{Destination, Production, RunError, run};
-use super::export_scratch::Scratch;
+use super::export_run::{Destination, Production, RunError, blocking, run};
+use super::export_scratch::{Scratch, remove_leftovers};
 use super::exports::parse_recipe;
 use super::ids::{new_id, new_token};
 use crate::blob::Folder;
@@ -146,8 +146,13 @@ async fn attempt(
         recipe: parse_recipe(&export.recipe)?,
         destination: Destination::Service { blob: app.blob.clone(), directory: export.directory.clone() },
     };
-    let name = format!("afterword-export-{}-{}", export.id, held.job.lease_token);
-    let scratch = Scratch::create(&std::env::temp_dir().join(name))?;
+    let (place, prefix) = (std::env::temp_dir(), format!("afterword-export-{}-", export.id));
+    if held.job.n_attempts > 1 {
+        // A process that was killed left the texts of its run behind.
+        let (place, prefix) = (place.clone(), prefix.clone());
+        blocking(move || Ok(remove_leftovers(&place, &prefix)?)).await?;
+    }
+    let scratch = Scratch::create(&place.join(format!("{prefix}{}", held.job.lease_token)))?;
     let outcome = run(app, &production, scratch.path(), progress, stop).await;
     drop(scratch);
     match outcome {

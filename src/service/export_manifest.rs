@@ -64,7 +64,7 @@ pub struct Manifest {
 /// How many of what went in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ManifestFunnel {
-    /// Prompts with a selected answer that has feedback.
+    /// Prompts with a selected answer, and feedback on any of their answers.
     pub n_prompts: u64,
     /// Their answers.
     pub n_completions: u64,

@@ -27,6 +27,17 @@ impl Scratch {
     }
 }
 
+/// Removes the folders below `parent` whose names start with `prefix`: those of runs that could not remove their own.
+pub(super) fn remove_leftovers(parent: &Path, prefix: &str) -> io::Result<()> {
+    for entry in std::fs::read_dir(parent)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(prefix) && entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0)

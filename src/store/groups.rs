@@ -36,7 +36,7 @@ pub async fn snapshot(tx: &mut Tx) -> Result<String, StoreError> {
         .try_get(0)?)
 }
 
-/// Lists every prompt that has a selected answer with feedback, in the order of the hashes: sixteen bytes for each.
+/// Lists every prompt that has a selected answer, and feedback on any of its answers, in the order of the hashes: sixteen bytes for each.
 pub async fn list_prompts(
     tx: &mut Tx,
     project: ProjectId,

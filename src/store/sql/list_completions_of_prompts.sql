@@ -1,8 +1,19 @@
 -- store::groups::list (their answers)
--- Prompt by prompt, as list_feedback_of_completions.sql reads name by name.
+-- Prompt by prompt, as list_feedback_of_completions.sql reads name by name. An alias that is another completion's id is
+-- none (LATE-3), wherever that completion is: it may answer a prompt of another page, or one that is not selected.
 select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
        c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.consent_training,
-       c.aliases, c.received_at,
+       array(
+           select alias
+             from unnest(c.aliases) as alias
+            where not exists (
+                      select
+                        from completions o
+                       where o.project_id = $1
+                         and o.completion_id = alias
+                  )
+       ) as aliases,
+       c.received_at,
        coalesce(
            ($2::text[] is null or c.model = any ($2))
            and ($3::text is null or c.experiment = $3)

@@ -1,8 +1,9 @@
 -- store::groups::list_prompts
 -- Set by set and not row by row: a look for feedback at each completion would have to be cheap whatever the planner
--- knows, and behind row-level security it takes one for ten.
+-- knows, and behind row-level security it takes one for ten. The feedback may be on an answer beside the selected one: a
+-- preference is filed under either of its two answers.
 with selected as (
-    select c.prompt_hash, c.completion_id, c.aliases
+    select distinct c.prompt_hash
       from completions c
      where c.project_id = $1
        and ($2::text[] is null or c.model = any ($2))
@@ -14,15 +15,19 @@ with selected as (
        and ($8::timestamptz is null or c.received_at < $8)
 ),
 named as (
-    select s.prompt_hash, s.completion_id as name
-      from selected s
+    select c.prompt_hash, c.completion_id as name
+      from completions c
+     where c.project_id = $1
      union all
-    select s.prompt_hash, unnest(s.aliases)
-      from selected s
-     where s.aliases is not null
+    select c.prompt_hash, unnest(c.aliases)
+      from completions c
+     where c.project_id = $1
+       and c.aliases is not null
 )
 select distinct n.prompt_hash
   from named n
+  join selected s
+    on s.prompt_hash = n.prompt_hash
   join feedback f
     on f.completion_id = n.name
  where f.project_id = $1

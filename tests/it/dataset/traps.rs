@@ -103,6 +103,16 @@ fn only_the_user_of_an_item_can_supersede_it() {
 }
 
 #[test]
+fn an_item_supersedes_on_its_own_answer_only() {
+    let same_id = [react(1, "u", "a", up()), react(1, "u", "b", up())];
+    let cleared = changed(react(2, "u", "a", copy()), |item| item.supersedes = Some(same_id[0].id));
+
+    let harvest = sft_of(&two(), &[same_id[0].clone(), same_id[1].clone(), cleared], &Options::default());
+
+    assert_eq!(summary(&harvest), "b by thumb_up, 1 retracted");
+}
+
+#[test]
 fn one_user_with_ten_thousand_votes_is_one_voter() {
     let feedback: Vec<_> = (1..=10_000)
         .map(|n| react(n, "u", "a", if n % 2 == 0 { better("b") } else { prefer("b", Outcome::Worse) }))

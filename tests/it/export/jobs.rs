@@ -178,6 +178,22 @@ async fn a_job_from_which_no_worker_comes_back_fails_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_texts_that_a_killed_run_left_on_the_disk_go_with_the_next_attempt() {
+    let fixture = Fixture::with_pairs(1).await;
+    let id = fixture.request(json!({"recipe": "dpo"})).await;
+    claim(&fixture.app, OVER_AT_ONCE).await;
+    let left = std::env::temp_dir().join(format!("afterword-export-{id}-killed"));
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("spill"), "text").unwrap();
+
+    let job = claim(&fixture.app, LONG).await;
+    carry_out(&fixture.app, &job).await;
+
+    assert_eq!(status(&fixture, id).await, ExportStatus::Completed);
+    assert!(!left.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_place_that_cannot_be_written_leaves_the_job_for_later() {
     let fixture = Fixture::with_pairs(5).await;
     let id = fixture.request(json!({"recipe": "dpo"})).await;

@@ -202,6 +202,40 @@ async fn a_repeated_request_gives_the_export_that_the_first_one_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_selected_answer_makes_a_pair_whichever_of_the_two_the_preference_was_sent_for() {
+    let fixture = Fixture::with_pairs(3).await;
+    let worker = Worker::start(fixture.app.clone());
+
+    let mut counts = Vec::new();
+    for model in ["new", "old"] {
+        let id = fixture.request(json!({"recipe": "dpo", "selection": {"models": [model]}})).await;
+        counts.push(manifest(&fixture.until_ended(id).await)["n_examples"].clone());
+    }
+    worker.stop().await;
+
+    assert_eq!(counts, [json!(3), json!(3)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_that_is_another_answers_id_is_none_even_where_that_answer_is_not_selected() {
+    let fixture = Fixture::with_pairs(1).await;
+    let preferred = completion(0, "new")["id"].clone();
+    let mut thief = completion(1, "other");
+    thief["aliases"] = json!([preferred]);
+    let mut rival = preference(1, "better");
+    rival["completion_id"] = thief["id"].clone();
+    rival["against"] = completion(1, "old")["id"].clone();
+    fixture.record(vec![thief, completion(1, "old")], vec![rival]).await;
+    let worker = Worker::start(fixture.app.clone());
+
+    let id = fixture.request(json!({"recipe": "dpo", "selection": {"models": ["other"]}})).await;
+    let manifest: Value = manifest(&fixture.until_ended(id).await);
+    worker.stop().await;
+
+    assert_eq!((&manifest["funnel"]["n_feedback"], &manifest["n_examples"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_selection_and_the_options_of_a_request_reach_the_rows() {
     let fixture = Fixture::with_pairs(10).await;
     let mut refused = completion(10, "new");
