@@ -173,6 +173,8 @@ pub struct Metric {
     pub margin: Option<Margin>,
     /// What the interval says.
     pub status: Status,
+    /// Why the metric is not judged, or counts otherwise than usual; nothing where it is and does not.
+    pub note: Option<&'static str>,
 }
 
 /// Candidate minus control.

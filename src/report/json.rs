@@ -119,6 +119,7 @@ fn metric_json(metric: &Metric, withholds: bool) -> Value {
             "below_floor": margin.below_floor,
         })),
         "status": status.as_str(),
+        "note": metric.note,
     })
 }
 

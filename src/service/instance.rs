@@ -62,6 +62,9 @@ pub async fn open(url: &str, sizes: PoolSizes, exports_dir: &Path, clock: Arc<dy
     if let Err(words) = check_version(&report.version) {
         tracing::warn!(version = report.version, "the database server is {words}");
     }
+    if report.login_is_powerful {
+        tracing::warn!("{}", powerful_login(&report));
+    }
     // Exports hold people's words: nobody else on the machine needs to look around in them.
     DirBuilder::new().recursive(true).mode(0o700).create(exports_dir).map_err(ServiceError::File)?;
     Ok(App::start(store, Blob::local(exports_dir)?, clock))
@@ -108,8 +111,11 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Vec<Finding> {
                 subject: "durability",
                 found: Ok("fsync, synchronous_commit and full_page_writes are on".into()),
             });
-            findings
-                .push(Finding { subject: "role", found: Ok(format!("{}, held by row-level security", report.role)) });
+            let role = format!("{}, held by row-level security", report.role);
+            findings.push(Finding {
+                subject: "role",
+                found: if report.login_is_powerful { Err(powerful_login(&report)) } else { Ok(role) },
+            });
             findings.push(Finding { subject: "clock", found: compare_clocks(&report, clock) });
         }
         Err(error) => {
@@ -122,6 +128,16 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Says what is wrong with a login that owns the tables or is a superuser. The service works all the same: it takes the
+/// role that row-level security holds. But that is then one wall and not two.
+fn powerful_login(report: &ServerReport) -> String {
+    format!(
+        "the login {} is a superuser, bypasses row-level security or owns the tables; the service works as {}, but give it \
+         a login of its own (docs/operations.md)",
+        report.login, report.role
+    )
 }
 
 async fn check_server(url: &str) -> Result<ServerReport, StoreError> {

@@ -139,6 +139,8 @@ impl Store {
             synchronous_commit: row.try_get("synchronous_commit")?,
             full_page_writes: row.try_get("full_page_writes")?,
             role: row.try_get("role")?,
+            login: row.try_get("login")?,
+            login_is_powerful: row.try_get("login_is_powerful")?,
             now: row.try_get("now")?,
         };
         for (setting, value) in [
@@ -186,6 +188,10 @@ pub struct ServerReport {
     pub full_page_writes: String,
     /// Role that the service works as.
     pub role: String,
+    /// Role that the connection logged in as, before it took the service's.
+    pub login: String,
+    /// Whether the login could see past row-level security, if it went back to being itself.
+    pub login_is_powerful: bool,
     /// The present moment by the server's clock.
     pub now: Timestamp,
 }

@@ -51,6 +51,8 @@ pub struct UnitTally {
     pub n_down: i64,
     /// Liked or disliked.
     pub n_rated: i64,
+    /// Copied or accepted, and not regenerated, whatever was said of them.
+    pub n_taken: i64,
     /// Copied.
     pub n_copied: i64,
     /// Regenerated.
@@ -140,6 +142,7 @@ pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec
                 n_up: row.try_get("n_up")?,
                 n_down: row.try_get("n_down")?,
                 n_rated: row.try_get("n_rated")?,
+                n_taken: row.try_get("n_taken")?,
                 n_copied: row.try_get("n_copied")?,
                 n_regenerated: row.try_get("n_regenerated")?,
                 n_continued: row.try_get("n_continued")?,
@@ -166,7 +169,11 @@ pub async fn coverage(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Coverage, S
 
 /// Counts the direct choices between the two sides.
 pub async fn preferences(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Choices, StoreError> {
-    let row = bind_query(sqlx::query(include_str!("sql/preferences.sql")), query).fetch_one(tx.connection()).await?;
+    let row = bind_query(sqlx::query(include_str!("sql/preferences.sql")), query)
+        .bind(query.control_model.map(str::to_owned))
+        .bind(query.candidate_model.map(str::to_owned))
+        .fetch_one(tx.connection())
+        .await?;
     Ok(Choices { n_wins: row.try_get("n_wins")?, n_losses: row.try_get("n_losses")?, n_ties: row.try_get("n_ties")? })
 }
 

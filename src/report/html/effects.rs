@@ -142,7 +142,8 @@ fn table_row(metric: &Metric, unit: Unit) -> Element {
             Element::new("td")
                 .class("whole")
                 .child(figure::sample(words::status_class(metric.status), words::status_shape(metric.status)))
-                .text(words::status_word(metric)),
+                .text(words::status_word(metric))
+                .children(metric.note.map(|note| Element::new("small").text(note))),
         )
 }
 

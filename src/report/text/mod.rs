@@ -130,6 +130,11 @@ fn table(page: &mut Page, comparison: &Comparison) {
         }
         page.line(row.trim_end());
     }
+    for metric in comparison.metrics.iter().filter(|metric| metric.role == Role::MustPass) {
+        if let Some(note) = metric.note {
+            page.wrap("", &format!("{}: {note}", metric.title));
+        }
+    }
     if comparison.metrics.iter().any(|metric| metric.role == Role::MustPass) {
         page.wrap("", "Intervals hold at every look: to look every day costs nothing.");
     }

@@ -1,7 +1,7 @@
 //! From tallies to the finished comparison. Pure: what was read, the question and a moment in, plain data out.
 
 use super::checks::{self, Ratings, Shortfall};
-use super::metrics::{Measured, RULES};
+use super::metrics::{BY_BEHAVIOUR, Measured, RULES};
 use super::outlook::{Fall, MAX_DAYS, Need, Traffic, earliest, longest};
 use super::question::{Question, SideName};
 use super::sample::{Sample, UnitCounts};
@@ -30,6 +30,12 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
     let mut measured: Vec<Measured> = RULES.iter().map(|rule| Measured::of(rule, &sample, question)).collect();
     let verified = verify(question, evidence, &sample, &measured);
     let ratings_are_silent = silence_ratings(&mut measured, verified.ratings);
+    if ratings_are_silent {
+        // Good and bad turns hold ratings, too: without this, louder critics alone would bring a KEEP.
+        for (measured, rule) in measured.iter_mut().zip(&BY_BEHAVIOUR) {
+            *measured = Measured::of(rule, &sample, question);
+        }
+    }
     let n_must_pass = measured.iter().filter(|measured| measured.bounds.is_some()).count();
     let traffic = traffic(question, evidence, &sample, n_must_pass);
     let needs: Vec<Need> =

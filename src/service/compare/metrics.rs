@@ -51,6 +51,8 @@ pub(super) struct Rule {
     pub(super) per: u32,
     /// What a reader counts, in the plural.
     pub(super) many: &'static str,
+    /// What a reader must know of the metric, where that is not the usual.
+    note: Option<&'static str>,
     pub(super) count: fn(&UnitTally) -> i64,
 }
 
@@ -66,6 +68,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 100,
         many: "good turns",
+        note: None,
         count: |tally| tally.n_good,
     },
     Rule {
@@ -78,6 +81,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 100,
         many: "bad turns",
+        note: None,
         count: |tally| tally.n_bad,
     },
     Rule {
@@ -90,6 +94,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: true,
         per: 1000,
         many: "thumbs up",
+        note: None,
         count: |tally| tally.n_up,
     },
     Rule {
@@ -102,6 +107,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: true,
         per: 1000,
         many: "thumbs down",
+        note: None,
         count: |tally| tally.n_down,
     },
     Rule {
@@ -114,6 +120,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 100,
         many: "copied turns",
+        note: None,
         count: |tally| tally.n_copied,
     },
     Rule {
@@ -126,6 +133,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 100,
         many: "regenerated turns",
+        note: None,
         count: |tally| tally.n_regenerated,
     },
     Rule {
@@ -138,6 +146,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 100,
         many: "turns carried on from",
+        note: Some("Shown, not judged: more of it is neither good nor bad."),
         count: |tally| tally.n_continued,
     },
     Rule {
@@ -150,7 +159,39 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 1000,
         many: "rated turns",
+        note: Some("Shown, not judged: more of it is neither good nor bad."),
         count: |tally| tally.n_rated,
+    },
+];
+
+/// Good and bad turns by what people did alone: they take the place of the first two of [`RULES`] where ratings cannot be
+/// compared, because a louder audience adds to the bad turns, and a quieter one takes from the good.
+pub(super) static BY_BEHAVIOUR: [Rule; 2] = [
+    Rule {
+        name: "good_turn",
+        title: "Good turns",
+        definition: "Copied or accepted, and not regenerated.",
+        standing: Standing::Primary,
+        direction: Direction::HigherIsBetter,
+        margin: Some(0.05),
+        is_explicit: false,
+        per: 100,
+        many: "good turns",
+        note: Some("By behaviour alone: ratings are not comparable between the two."),
+        count: |tally| tally.n_taken,
+    },
+    Rule {
+        name: "bad_turn",
+        title: "Bad turns",
+        definition: "Regenerated.",
+        standing: Standing::Primary,
+        direction: Direction::LowerIsBetter,
+        margin: Some(0.10),
+        is_explicit: false,
+        per: 100,
+        many: "bad turns",
+        note: Some("By behaviour alone: ratings are not comparable between the two."),
+        count: |tally| tally.n_regenerated,
     },
 ];
 
@@ -206,6 +247,7 @@ impl Measured {
             },
             margin,
             status: numbers.as_ref().map_or(Status::Undecided, |numbers| status(rule, &numbers.bounds, decides)),
+            note: rule.note,
         };
         Self {
             rule,
@@ -222,6 +264,7 @@ impl Measured {
         if let Some(bounds) = &mut self.bounds {
             (bounds.estimate, bounds.low, bounds.high, bounds.difference) = (None, None, None, None);
             self.metric.status = Status::Undecided;
+            self.metric.note = Some("Not judged: ratings are not comparable between the two.");
         }
     }
 

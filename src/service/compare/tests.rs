@@ -46,6 +46,7 @@ fn side(is_candidate: bool, n_users: usize, rates: Rates) -> Vec<UnitTally> {
                 n_up: up,
                 n_down: down,
                 n_rated: up + down,
+                n_taken: share(rates.good, user),
                 n_copied: share(rates.good, user),
                 n_regenerated: share(rates.bad, user),
                 n_continued: 50,
@@ -248,6 +249,22 @@ fn louder_critics_alone_never_keep_the_control() {
     assert_eq!(check(&comparison, "response_rate").status, CheckStatus::Warn);
     assert_eq!(metric(&comparison, "thumb_down").status, Status::Undecided);
     assert!(metric(&comparison, "thumb_down").difference.interval.unwrap().low > 0.002);
+    assert_eq!(comparison.verdict.code, VerdictCode::CannotTell, "{}", comparison.verdict.sentence);
+}
+
+#[test]
+fn bad_turns_that_are_only_louder_critics_never_keep_the_control() {
+    let mut candidate = side(true, 8000, Rates { down: 30, ..USUAL });
+    // What the critics add stands among the bad turns, too; nobody regenerates more.
+    for user in &mut candidate {
+        user.n_bad += 2;
+    }
+    let comparison = told(&randomised(&[]), &evidence(side(false, 8000, USUAL), candidate, 28));
+
+    let bad_turn = metric(&comparison, "bad_turn");
+    assert_eq!(check(&comparison, "response_rate").status, CheckStatus::Warn);
+    assert_eq!((bad_turn.status, bad_turn.difference.estimate), (Status::NonInferior, Some(0.0)));
+    assert!(bad_turn.note.is_some_and(|note| note.starts_with("By behaviour alone")));
     assert_eq!(comparison.verdict.code, VerdictCode::CannotTell, "{}", comparison.verdict.sentence);
 }
 

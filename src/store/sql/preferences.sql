@@ -1,16 +1,20 @@
 -- store::tallies::preferences
 -- Direct choices between an answer of the control and one of the candidate, told from the candidate's side. The latest
--- of a user for a pair is the one that counts. Parameters as in coverage.sql.
+-- of a user for a pair is the one that counts. Parameters as in coverage.sql, and the models that were declared for the
+-- variants, or null, as $9 and $10: answers that were shown side by side belong to no variant, but to a model.
 with selected as (
     select c.completion_id,
            c.prompt_hash,
            c.user_id,
            array_append(coalesce(c.aliases, '{}'), c.completion_id) as names,
-           case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side
+           case when $2::text is null then (c.model <> $3)::integer
+                when c.variant is null then (c.model <> $9::text)::integer
+                else (c.variant <> $3)::integer end as side
       from completions c
      where c.project_id = $1
        and (case when $2::text is null then c.model in ($3, $4)
-                 else c.experiment = $2 and c.variant in ($3, $4) end)
+                 else (c.experiment = $2 and c.variant in ($3, $4))
+                   or (c.variant is null and $9::text <> $10::text and c.model in ($9, $10)) end)
        and ($5::text[] is null or c.task = any ($5))
        and ($6::text[] is null or c.language = any ($6))
        and ($7::timestamptz is null or c.received_at >= $7)

@@ -111,6 +111,7 @@ select s.side::smallint                                                         
        count(*) filter (where t.up)                                                        as n_up,
        count(*) filter (where t.down)                                                      as n_down,
        count(*) filter (where t.up or t.down)                                              as n_rated,
+       count(*) filter (where t.took and not t.regenerated)                                as n_taken,
        count(*) filter (where t.copied)                                                    as n_copied,
        count(*) filter (where t.regenerated)                                               as n_regenerated,
        count(*) filter (where t.continued)                                                 as n_continued,

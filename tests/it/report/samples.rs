@@ -126,6 +126,7 @@ fn metric(row: &Row, n_turns: (u64, u64), n_users: (u64, u64)) -> Metric {
             below_floor: relative * row.rates.0 < 0.2,
         }),
         status: row.status,
+        note: None,
     }
 }
 
