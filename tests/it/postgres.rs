@@ -155,7 +155,7 @@ async fn a_cluster_in_use_is_not_removed_and_one_that_is_not_is() {
     cluster.stop().await.unwrap();
     Cluster::remove(dir.path()).await.unwrap();
 
-    assert!(matches!(refused, Err(PostgresError::Busy { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(PostgresError::InUse { .. })), "{refused:?}");
     assert!(!dir.path().join("postgres").exists());
 }
 
