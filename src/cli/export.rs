@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub struct Args {
     /// A shipped recipe (`afterword recipe list`) or the path of a recipe file.
     #[arg(long, value_name = "NAME|FILE")]
     recipe: String,
-    /// The folder to write; it must be absent or empty.
+    /// The folder to write; it must be absent or empty, and be named without `..`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Replace an earlier export in the folder.
@@ -123,6 +123,10 @@ impl Args {
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     // What makes no sense is said before a database is started for it.
     let recipe = args.recipe().map_err(UsageError)?;
+    if args.out.components().any(|part| part == Component::ParentDir) {
+        let words = "--out: name the folder without `..`, by an absolute path or one below the present directory";
+        return Err(UsageError(words.to_owned()).into());
+    }
     connect::with(config, async |connected: &Connected| {
         let project = connected.project(args.project.as_deref()).await?;
         export(&connected.app, project.id, &recipe, &args).await

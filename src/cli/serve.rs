@@ -84,7 +84,8 @@ async fn serve(
     });
     tokio::select! {
         _ = stopping => (),
-        () = signals.next() => tracing::warn!("stopped without waiting for requests and jobs under way"),
+        // Supervisors send SIGTERM to the process and to its group; only a person who presses Ctrl-C again is in a hurry.
+        () = signals.interrupt() => tracing::warn!("stopped without waiting for requests and jobs under way"),
         () = tokio::time::sleep(notice + config.http.drain + STOP_MARGIN) => {
             tracing::warn!("requests or jobs did not end in time");
         }
@@ -143,5 +144,10 @@ impl Signals {
             _ = self.terminate.recv() => (),
             _ = self.interrupt.recv() => (),
         }
+    }
+
+    /// Waits for Ctrl-C alone.
+    pub(super) async fn interrupt(&mut self) {
+        self.interrupt.recv().await;
     }
 }

@@ -50,14 +50,22 @@ pub(crate) async fn edge(
         if incoming.has_ended() { response } else { response.map_body(|_, body| incoming.held_by(body)) };
     add_headers(response.headers_mut(), request_id);
     let route = response.request().match_pattern().unwrap_or_default();
-    tracing::info!(
-        request.id = %request_id,
-        http.method = known(&method),
-        http.route = route,
-        http.status = response.status().as_u16(),
-        duration_ms = started.elapsed().as_secs_f64() * 1e3,
-        "answered a request"
-    );
+    let (method, status) = (known(&method), response.status().as_u16());
+    // Microseconds are as fine as anybody reads.
+    let duration_ms = started.elapsed().as_micros() as f64 / 1e3;
+    if matches!(route.as_str(), "/livez" | "/readyz") && status == 200 {
+        // Health checks come every few seconds and would be most of the log.
+        tracing::debug!(request.id = %request_id, http.method = method, http.route = route, duration_ms, "is healthy");
+    } else {
+        tracing::info!(
+            request.id = %request_id,
+            http.method = method,
+            http.route = route,
+            http.status = status,
+            duration_ms,
+            "answered a request"
+        );
+    }
     Ok(response)
 }
 

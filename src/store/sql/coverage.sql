@@ -6,7 +6,18 @@ with selected as (
     select c.completion_id,
            case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side,
            least(coalesce(c.created_at, c.received_at), c.received_at) as made_at,
-           array_append(coalesce(c.aliases, '{}'), c.completion_id) as names
+           array_append(case when c.aliases is null then '{}' else array(
+               -- An id of its own outranks another completion's alias of the same text (LATE-3).
+               select alias
+                 from unnest(c.aliases) as alias
+                where not exists (
+                          select
+                            from completions o
+                           where o.project_id = c.project_id
+                             and o.completion_id = alias
+                          offset 0
+                      )
+           ) end, c.completion_id) as names
       from completions c
      where c.project_id = $1
        and (case when $2::text is null then c.model in ($3, $4)

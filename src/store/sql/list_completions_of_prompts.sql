@@ -11,6 +11,7 @@ select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is
                         from completions o
                        where o.project_id = $1
                          and o.completion_id = alias
+                      offset 0
                   )
        ) as aliases,
        c.received_at,

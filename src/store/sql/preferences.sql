@@ -6,7 +6,18 @@ with selected as (
     select c.completion_id,
            c.prompt_hash,
            c.user_id,
-           array_append(coalesce(c.aliases, '{}'), c.completion_id) as names,
+           array_append(case when c.aliases is null then '{}' else array(
+               -- An id of its own outranks another completion's alias of the same text (LATE-3).
+               select alias
+                 from unnest(c.aliases) as alias
+                where not exists (
+                          select
+                            from completions o
+                           where o.project_id = c.project_id
+                             and o.completion_id = alias
+                          offset 0
+                      )
+           ) end, c.completion_id) as names,
            case when $2::text is null then (c.model <> $3)::integer
                 when c.variant is null then (c.model <> $9::text)::integer
                 else (c.variant <> $3)::integer end as side

@@ -6,7 +6,18 @@
 with recursive selected as (
     select c.completion_id,
            c.parent_completion_id,
-           array_append(coalesce(c.aliases, '{}'), c.completion_id) as names,
+           array_append(case when c.aliases is null then '{}' else array(
+               -- An id of its own outranks another completion's alias of the same text (LATE-3).
+               select alias
+                 from unnest(c.aliases) as alias
+                where not exists (
+                          select
+                            from completions o
+                           where o.project_id = c.project_id
+                             and o.completion_id = alias
+                          offset 0
+                      )
+           ) end, c.completion_id) as names,
            case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side,
            -- Where both variants have one model, or a variant has none, no answer is the other side's.
            $10::text <> $11::text

@@ -146,6 +146,20 @@ async fn feedback_finds_its_completion_by_id_and_by_alias_and_before_it_arrives(
 }
 
 #[tokio::test]
+async fn an_alias_that_is_another_completions_id_brings_it_no_feedback() {
+    let seeded = Seeded::new().await;
+    let alias_of_another = json!({ "user": "u", "aliases": ["a"] });
+    seeded
+        .completions(&[completion("a", "old", json!({ "user": "u" })), completion("b", "old", alias_of_another)])
+        .await;
+    seeded.feedback(&[up(1, "a", &json!({}))]).await;
+
+    let tally = seeded.only().await;
+
+    assert_eq!((tally.n_turns, tally.n_up), (2, 1));
+}
+
+#[tokio::test]
 async fn what_nobody_vouches_for_neither_counts_nor_replaces_what_counts() {
     let seeded = Seeded::new().await;
     seeded.completions(&[completion("a", "old", json!({ "user": "u" }))]).await;
