@@ -31,6 +31,11 @@ pub(super) struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
+    /// Tells whether somebody chose between the two, rather than judged each by itself.
+    pub(super) fn is_of_the_two(&self) -> bool {
+        matches!(self.signal, Signal::Preference | Signal::Regenerate)
+    }
+
     /// Returns since when each voter has had a part in a row that rests on a standing: not before a side first stood,
     /// for only then can it be told that the votes belong to one row.
     pub(super) fn involved(&self, standing: &Timeline<Choice>) -> impl Iterator<Item = (Voter<'a>, Timestamp)> {

@@ -44,7 +44,7 @@ pub const WON_AND_LOST: &str = "won_and_lost";
 pub const NEGATIVE_LABEL: &str = "negative_label";
 /// Nothing says that the answer is worth imitating.
 pub const NOT_ENDORSED: &str = "not_endorsed";
-/// The selection lets none of its answers through.
+/// The selection does not let through the answers that the feedback is on.
 pub const NOT_SELECTED: &str = "not_selected";
 /// Consent to training is absent or refused.
 pub const CONSENT_MISSING: &str = "consent_missing";
@@ -98,7 +98,7 @@ pub const REASONS: &[(&str, &str)] = &[
     (WON_AND_LOST, "The answer won one comparison and lost another."),
     (NEGATIVE_LABEL, "The answer's label is negative."),
     (NOT_ENDORSED, "No evidence says that the answer is worth imitating."),
-    (NOT_SELECTED, "The recipe's selection lets none of the answers through."),
+    (NOT_SELECTED, "The recipe's selection does not let through the answers that the feedback is on."),
     (CONSENT_MISSING, "Consent to training is not recorded, or was refused, for one of the answers."),
     (FINISH_REASON_MISSING, "Why the model stopped is not recorded; only answers that ended by themselves enter."),
     (FINISH_REASON_NOT_STOP, "The model was cut off or filtered; only answers that ended by themselves enter."),

@@ -71,7 +71,10 @@ pub(super) fn standing(group: &Group, (left, right): Pair, evidence: &[Evidence]
 fn add_pair(harvest: &mut Harvest, group: &Group, pair: Pair, evidence: &[Evidence], options: &Options) {
     let standing = standing(group, pair, evidence);
     let first = standing.first(Choice::is_side);
-    let texts = first.map(|_| texts(group, pair, options));
+    // A selection is of the answers that feedback is tied to. A choice between two is tied to both by one of them; a thumb
+    // or a rating only to its own.
+    let n_needed = if evidence.iter().any(Evidence::is_of_the_two) { 1 } else { 2 };
+    let texts = first.map(|_| texts(group, pair, n_needed, options));
     match (standing.last(), first, texts) {
         (Some(Choice::Side(side)), Some(first), Some(Ok(texts))) => {
             let row = Row { group, pair, side: *side, first };
@@ -104,10 +107,10 @@ struct Texts {
 }
 
 /// Checks what a recipe asks of both answers, and takes their texts.
-fn texts(group: &Group, (left, right): Pair, options: &Options) -> Result<Texts, Reason> {
+fn texts(group: &Group, (left, right): Pair, n_selected_needed: u8, options: &Options) -> Result<Texts, Reason> {
     let (left, right) = (group.completions[left], group.completions[right]);
     // Answers beside a selected one are read for this: its rival may be of another model or another time.
-    if !left.selected && !right.selected {
+    if u8::from(left.selected) + u8::from(right.selected) < n_selected_needed {
         return Err(NOT_SELECTED);
     }
     text::check(left, options)?;

@@ -6,7 +6,7 @@ use afterword::domain::principal::Trust;
 use afterword::domain::recipe::{Consent, Options, Policy, SystemPrompt, TrustFilter};
 
 use super::fixtures::{
-    Case, answer, better, changed, check, message, options, pairs_of, react, says, summary, two, with,
+    Case, answer, better, changed, check, down, message, options, pairs_of, react, says, summary, two, up, with,
 };
 
 #[test]
@@ -78,6 +78,17 @@ fn what_a_pair_needs_of_its_answers_is_counted_under_its_own_reason() {
         ("too long", two(), prefer_a(), options(|options| options.max_chars = 50), "1 too_long"),
         ("just fits", two(), prefer_a(), options(|options| options.max_chars = 111), pair),
         ("one character too many", two(), prefer_a(), options(|options| options.max_chars = 110), "1 too_long"),
+    ];
+    check(cases, pairs_of);
+}
+
+#[test]
+fn answers_that_were_judged_each_by_itself_must_both_be_selected() {
+    let answers = |is_selected: bool| vec![answer("a"), with(answer("b"), |b| b.selected = is_selected)];
+    let thumbs = || vec![react(1, "u", "a", up()), react(2, "u", "b", down())];
+    let cases: Vec<Case> = vec![
+        ("both selected", answers(true), thumbs(), Options::default(), "a>b by thumb_up_down"),
+        ("one selected", answers(false), thumbs(), Options::default(), "1 not_selected"),
     ];
     check(cases, pairs_of);
 }
