@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod detached;
 mod ingest;
 mod isolation;
 mod jobs;
