@@ -97,9 +97,8 @@ impl Judged {
         self.preference < 1.5
     }
 
-    /// Returns the id of the judged model's answer. Every judgement was made on its own, by a judge who saw the answers
-    /// of one model and the baseline: each row has a user and a pair of completions of its own, so that no two judgements
-    /// are taken for those of one person.
+    /// Returns the id of the judged model's answer. One judge for a prompt saw the answers of both models beside the
+    /// baseline's; a row is one judgement and has a pair of completions of its own.
     fn id(&self) -> String {
         format!("{}-{}", self.model, self.prompt_id)
     }
@@ -116,7 +115,7 @@ impl Judged {
                 "prompt": [{"role": "user", "content": self.prompt}],
                 "response": {"role": "assistant", "content": text},
                 "finish_reason": "stop",
-                "user": format!("judge-{}", self.id()),
+                "user": format!("judge-{}", self.prompt_id),
                 "consent": {"training": true},
             })
         };
@@ -133,7 +132,7 @@ impl Judged {
                 "id": feedback_id(&self.id(), signal),
                 "completion_id": self.id(),
                 "signal": signal,
-                "user": format!("judge-{}", self.id()),
+                "user": format!("judge-{}", self.prompt_id),
             });
             item.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
             item
