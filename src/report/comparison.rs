@@ -161,6 +161,8 @@ pub struct Metric {
     pub definition: &'static str,
     /// Whether it can block a switch.
     pub role: Role,
+    /// Whether more or less of it is better at all; where not, `higher_is_better` means nothing.
+    pub is_judged: bool,
     /// Which way it improves.
     pub higher_is_better: bool,
     /// The control's rate.

@@ -101,6 +101,7 @@ fn metric_json(metric: &Metric, withholds: bool) -> Value {
         "title": metric.title,
         "definition": metric.definition,
         "role": metric.role.as_str(),
+        "is_judged": metric.is_judged,
         "higher_is_better": metric.higher_is_better,
         "control": rate_json(&metric.control, withholds),
         "candidate": rate_json(&metric.candidate, withholds),

@@ -106,6 +106,10 @@ fn key(comparison: &Comparison) -> Element {
     if forest::is_any_mirrored(&comparison.metrics) {
         reading.push_str("Better is always to the right; where lower is better the row is mirrored. ");
     }
+    if comparison.metrics.iter().any(|metric| !metric.is_judged) {
+        reading
+            .push_str("What is shown without a judgement has more to the right, which is neither better nor worse. ");
+    }
     reading.push_str("Points are percentage points; n counts turns of control / candidate.");
     Element::new("div").child(key).child(Element::new("p").class("reading").text(reading))
 }

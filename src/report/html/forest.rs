@@ -41,8 +41,10 @@ fn panels(metrics: &[Metric]) -> Vec<Panel<'_>> {
     if !scaled.is_empty() {
         panels.push(Panel { metrics: scaled, is_scaled: true });
     }
+    let (judged, unjudged): (Vec<&Metric>, Vec<&Metric>) = shown.into_iter().partition(|metric| metric.is_judged);
     panels.extend(by_magnitude(must_pass));
-    panels.extend(by_magnitude(shown));
+    panels.extend(by_magnitude(judged));
+    panels.extend(by_magnitude(unjudged));
     panels
 }
 
@@ -79,9 +81,20 @@ impl Panel<'_> {
         )
     }
 
+    fn is_judged(&self) -> bool {
+        self.metrics.iter().all(|metric| metric.is_judged)
+    }
+
+    /// Returns what the two ends of the axis mean.
+    fn ways(&self) -> (&'static str, &'static str) {
+        if self.is_judged() { ("← worse", "better →") } else { ("← less", "more →") }
+    }
+
     fn heading(&self) -> &'static str {
         if self.is_scaled {
             "In units of each limit"
+        } else if !self.is_judged() {
+            "Shown, not judged, in points"
         } else if self.metrics.iter().all(|metric| metric.role == Role::Secondary) {
             "Shown only, in points"
         } else {
@@ -166,8 +179,9 @@ impl Pen {
             }
             below += 16.0;
         }
-        self.put(svg::text("muted", (left, below), Anchor::Start, "← worse"));
-        self.put(svg::text("muted", (right, below), Anchor::End, "better →"));
+        let (left_word, right_word) = panel.ways();
+        self.put(svg::text("muted", (left, below), Anchor::Start, left_word));
+        self.put(svg::text("muted", (right, below), Anchor::End, right_word));
     }
 
     /// Draws the lines that intervals are read against.

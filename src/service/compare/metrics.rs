@@ -237,6 +237,7 @@ impl Measured {
             title: rule.title,
             definition: rule.definition,
             role,
+            is_judged: rule.standing != Standing::Unjudged,
             higher_is_better: rule.direction == Direction::HigherIsBetter,
             control: rate(&column.control, numbers.as_ref().and_then(|numbers| numbers.around_a)),
             candidate: rate(&column.candidate, numbers.as_ref().and_then(|numbers| numbers.around_b)),

@@ -63,6 +63,17 @@ fn a_page_holds_no_script_but_its_data_and_asks_nobody_for_anything() {
 }
 
 #[test]
+fn what_nobody_judges_is_drawn_between_less_and_more() {
+    let mut comparison = samples::switch();
+    let judged = to_html(&comparison);
+    comparison.metrics.iter_mut().for_each(|metric| metric.is_judged = true);
+    let all_judged = to_html(&comparison);
+
+    assert!(judged.contains("← less") && judged.contains("Shown, not judged"), "the panel says better and worse");
+    assert!(!all_judged.contains("← less") && all_judged.contains("← worse"));
+}
+
+#[test]
 fn names_and_texts_that_look_like_markup_stay_text() {
     let html = to_html(&samples::hostile());
     let page = Page::read(&html).expect("a well-formed page");

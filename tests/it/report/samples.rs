@@ -112,6 +112,8 @@ fn metric(row: &Row, n_turns: (u64, u64), n_users: (u64, u64)) -> Metric {
         title: row.title,
         definition: row.definition,
         role: if row.margin.is_some() { Role::MustPass } else { Role::Secondary },
+        // Whether people carry on or rate is shown, and nobody calls more of it better.
+        is_judged: !matches!(row.name, "continuation" | "rated"),
         higher_is_better: row.higher_is_better,
         control: rate(row.rates.0, n_turns.0, n_users.0),
         candidate: rate(row.rates.1, n_turns.1, n_users.1),
