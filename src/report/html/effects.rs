@@ -147,7 +147,7 @@ fn table_row(metric: &Metric, unit: Unit) -> Element {
                 .class("whole")
                 .child(figure::sample(words::status_class(metric.status), words::status_shape(metric.status)))
                 .text(words::status_word(metric))
-                .children(metric.note.map(|note| Element::new("small").text(note))),
+                .children(metric.note.map(|note| Element::new("small").class("note").text(note))),
         )
 }
 

@@ -146,7 +146,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 100,
         many: "turns carried on from",
-        note: Some("Shown, not judged: more of it is neither good nor bad."),
+        note: Some("Not judged: more of it is neither good nor bad."),
         count: |tally| tally.n_continued,
     },
     Rule {
@@ -159,7 +159,7 @@ pub(super) static RULES: [Rule; 8] = [
         is_explicit: false,
         per: 1000,
         many: "rated turns",
-        note: Some("Shown, not judged: more of it is neither good nor bad."),
+        note: Some("Not judged: more of it is neither good nor bad."),
         count: |tally| tally.n_rated,
     },
 ];
