@@ -115,7 +115,6 @@ impl Endorsement {
 
 /// The answer's matches at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::struct_field_names, reason = "counts are called n_foos")]
 struct Matches {
     n_won: u32,
     n_lost: u32,

@@ -78,7 +78,6 @@ pub(super) struct Support {
 }
 
 #[derive(Default)]
-#[expect(clippy::struct_field_names, reason = "counts are called n_foos")]
 struct Counts {
     n_left: u32,
     n_right: u32,

@@ -3,6 +3,7 @@
 //! This module computes no number that decides anything and does no I/O: what it is given is what it draws (ST-1).
 
 pub mod comparison;
+pub mod count;
 pub mod html;
 pub mod json;
 mod markup;

@@ -44,7 +44,6 @@ struct Judged {
 
 /// What the public leaderboard says of a model's rows.
 #[derive(Debug, Deserialize, PartialEq)]
-#[expect(clippy::struct_field_names, reason = "the leaderboard's own names")]
 struct Published {
     n_wins: f64,
     n_wins_base: f64,

@@ -40,7 +40,6 @@ pub(super) enum PlayError {
 
 /// What became of items that were sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "counts are named n_ everywhere")]
 pub(super) struct Verdicts {
     /// Stored now.
     pub(super) n_accepted: u64,

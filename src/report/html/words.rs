@@ -7,27 +7,10 @@ use crate::report::comparison::{Metric, Rate, Role, Status};
 use crate::report::svg::Shape;
 use crate::stats::{Direction, Interval};
 
+pub(super) use crate::report::count::{counted, thousands as count};
+
 /// What stands where there is no number.
 pub(super) const DASH: &str = "–";
-
-/// Writes a count with commas between thousands.
-pub(super) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// Writes a count with its noun, such as `1 turn` and `2 turns`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(n))
-}
 
 /// Writes a proportion as a percentage.
 pub(super) fn percent(proportion: f64, n_decimals: usize) -> String {
@@ -196,11 +179,6 @@ pub(super) fn missing_words(metric: &Metric) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counts_are_grouped_by_thousands() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-    }
 
     #[test]
     fn nothing_is_written_as_minus_nothing() {

@@ -122,16 +122,3 @@ pub(super) fn signed(number: f64) -> String {
     let told = format!("{number:+.2}");
     if told == "-0.00" || told == "+0.00" { "0.00".to_owned() } else { told.replace('-', "−") }
 }
-
-/// Writes a count with its thousands set apart.
-pub(super) fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut told = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            told.push(',');
-        }
-        told.push(digit);
-    }
-    told
-}

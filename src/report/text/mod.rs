@@ -7,10 +7,11 @@ mod forest;
 mod layout;
 
 use super::comparison::{Check, CheckStatus, Comparison, Metric, Preference, Role, Side};
+use super::count::{counted, thousands};
 use super::json::mode_word;
 use crate::stats::Interval;
 use crate::stats::verdict::VerdictCode;
-use layout::{Page, Paint, pad, pad_left, signed, thousands};
+use layout::{Page, Paint, pad, pad_left, signed};
 
 /// Narrowest and widest page.
 const WIDTHS: std::ops::RangeInclusive<usize> = 60..=120;
@@ -88,10 +89,6 @@ fn subject(page: &mut Page, comparison: &Comparison) {
 fn side_line(side: &Side, unit: &str) -> String {
     let model = side.model.as_ref().map_or_else(String::new, |model| format!(" ({model})"));
     format!("{}{model}, {}, {}", side.name, counted(side.n_users, unit), counted(side.n_turns, "turn"))
-}
-
-fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// Writes rates and differences; candidate minus control, in turns per hundred or per thousand.

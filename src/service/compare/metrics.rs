@@ -56,34 +56,38 @@ pub(super) struct Rule {
     pub(super) count: fn(&UnitTally) -> i64,
 }
 
+const GOOD_TURN: Rule = Rule {
+    name: "good_turn",
+    title: "Good turns",
+    definition: "Copied, accepted or rated up, and neither regenerated nor rated down.",
+    standing: Standing::Primary,
+    direction: Direction::HigherIsBetter,
+    margin: Some(0.05),
+    is_explicit: false,
+    per: 100,
+    many: "good turns",
+    note: None,
+    count: |tally| tally.n_good,
+};
+
+const BAD_TURN: Rule = Rule {
+    name: "bad_turn",
+    title: "Bad turns",
+    definition: "Regenerated or rated down.",
+    standing: Standing::Primary,
+    direction: Direction::LowerIsBetter,
+    margin: Some(0.10),
+    is_explicit: false,
+    per: 100,
+    many: "bad turns",
+    note: None,
+    count: |tally| tally.n_bad,
+};
+
 /// Every metric, must-pass ones first.
 pub(super) static RULES: [Rule; 8] = [
-    Rule {
-        name: "good_turn",
-        title: "Good turns",
-        definition: "Copied, accepted or rated up, and neither regenerated nor rated down.",
-        standing: Standing::Primary,
-        direction: Direction::HigherIsBetter,
-        margin: Some(0.05),
-        is_explicit: false,
-        per: 100,
-        many: "good turns",
-        note: None,
-        count: |tally| tally.n_good,
-    },
-    Rule {
-        name: "bad_turn",
-        title: "Bad turns",
-        definition: "Regenerated or rated down.",
-        standing: Standing::Primary,
-        direction: Direction::LowerIsBetter,
-        margin: Some(0.10),
-        is_explicit: false,
-        per: 100,
-        many: "bad turns",
-        note: None,
-        count: |tally| tally.n_bad,
-    },
+    GOOD_TURN,
+    BAD_TURN,
     Rule {
         name: "thumb_up",
         title: "Thumbs up",
@@ -168,32 +172,15 @@ pub(super) static RULES: [Rule; 8] = [
 /// compared, because a louder audience adds to the bad turns, and a quieter one takes from the good.
 pub(super) static BY_BEHAVIOUR: [Rule; 2] = [
     Rule {
-        name: "good_turn",
-        title: "Good turns",
         definition: "Copied or accepted, and not regenerated.",
-        standing: Standing::Primary,
-        direction: Direction::HigherIsBetter,
-        margin: Some(0.05),
-        is_explicit: false,
-        per: 100,
-        many: "good turns",
-        note: Some("By behaviour alone: ratings are not comparable between the two."),
+        note: BY_BEHAVIOUR_ALONE,
         count: |tally| tally.n_taken,
+        ..GOOD_TURN
     },
-    Rule {
-        name: "bad_turn",
-        title: "Bad turns",
-        definition: "Regenerated.",
-        standing: Standing::Primary,
-        direction: Direction::LowerIsBetter,
-        margin: Some(0.10),
-        is_explicit: false,
-        per: 100,
-        many: "bad turns",
-        note: Some("By behaviour alone: ratings are not comparable between the two."),
-        count: |tally| tally.n_regenerated,
-    },
+    Rule { definition: "Regenerated.", note: BY_BEHAVIOUR_ALONE, count: |tally| tally.n_regenerated, ..BAD_TURN },
 ];
+
+const BY_BEHAVIOUR_ALONE: Option<&str> = Some("By behaviour alone: ratings are not comparable between the two.");
 
 /// Returns the default margin of a metric.
 pub(super) fn default_margin(name: &str) -> Option<f64> {

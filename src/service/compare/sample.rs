@@ -10,7 +10,6 @@ use crate::store::tallies::UnitTally;
 
 /// Units per side, and those that met both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::struct_field_names, reason = "counts are named n_ everywhere")]
 pub(super) struct UnitCounts {
     pub(super) n_control: u64,
     pub(super) n_candidate: u64,

@@ -364,15 +364,7 @@ pub(super) fn p_value(p: f64) -> String {
 
 /// Writes a whole number with its thousands set apart.
 pub(super) fn thousands(number: f64) -> String {
-    let digits = format!("{:.0}", number.abs().ceil());
-    let mut told = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            told.push(',');
-        }
-        told.push(digit);
-    }
-    told
+    crate::report::count::thousands(number.abs().ceil() as u64)
 }
 
 /// Writes a number of days in the unit that people would use.

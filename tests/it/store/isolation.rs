@@ -1,6 +1,7 @@
 //! TEN-1: row-level security as the second wall. Every statement here leaves its `where` out on purpose.
 
 use afterword::domain::ids::ProjectId;
+use afterword::domain::principal::Principal;
 use afterword::service::ingest;
 use sqlx::error::DatabaseError;
 use sqlx::{Connection, PgConnection};
@@ -25,13 +26,19 @@ async fn seen_with(connection: &mut PgConnection, reach: &[ProjectId]) -> Vec<St
     ids
 }
 
-#[tokio::test]
-async fn a_statement_without_a_where_sees_only_the_projects_of_its_transaction() {
-    let database = TestDatabase::new().await;
-    let app = app_on(&database);
+/// Creates two projects with a completion each: `a` in ours, `b` in theirs.
+async fn two_projects(database: &TestDatabase) -> (Principal, Principal) {
+    let app = app_on(database);
     let (ours, theirs) = (caller_in(&app, "ours").await, caller_in(&app, "theirs").await);
     ingest::record_completions(&app, &ours, completions(&[small_completion("a")])).await.unwrap();
     ingest::record_completions(&app, &theirs, completions(&[small_completion("b")])).await.unwrap();
+    (ours, theirs)
+}
+
+#[tokio::test]
+async fn a_statement_without_a_where_sees_only_the_projects_of_its_transaction() {
+    let database = TestDatabase::new().await;
+    let (ours, theirs) = two_projects(&database).await;
     let mut connection = service_connection(&database).await;
 
     assert_eq!(seen_with(&mut connection, &[ours.project_id]).await, ["a"]);
@@ -43,10 +50,7 @@ async fn a_statement_without_a_where_sees_only_the_projects_of_its_transaction()
 #[tokio::test]
 async fn the_reach_of_a_transaction_ends_with_it() {
     let database = TestDatabase::new().await;
-    let app = app_on(&database);
-    let (ours, theirs) = (caller_in(&app, "ours").await, caller_in(&app, "theirs").await);
-    ingest::record_completions(&app, &ours, completions(&[small_completion("a")])).await.unwrap();
-    ingest::record_completions(&app, &theirs, completions(&[small_completion("b")])).await.unwrap();
+    let (ours, theirs) = two_projects(&database).await;
     let mut connection = service_connection(&database).await;
 
     // Prepared statements are reused on the connection, so that a plan made for one project serves the other.
