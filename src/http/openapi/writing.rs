@@ -8,6 +8,7 @@ use super::words::{
 };
 use crate::domain::batch::MAX_ITEMS;
 use crate::domain::completion_wire::{MAX_ATTEMPT, MAX_COST_USD, MAX_DURATION_MS, MAX_TAGS, ROLES};
+use crate::domain::credential::MAX_TOKEN_BYTES;
 use crate::domain::feedback::{Outcome, ShownFirst, Signal, Thumb};
 use crate::domain::feedback_wire::{
     ACCEPT_METHODS, COPY_METHODS, MAX_AGE_MS, MAX_COMMENT_BYTES, MAX_EDIT_BYTES, MAX_REASONS, MAX_SCORE, MAX_WEIGHT,
@@ -310,7 +311,7 @@ pub(super) fn feedback_body() -> Value {
         optional("v", integer(1, 1)),
         optional(
             "token",
-            described(text(16 << 10), "A feedback token or publishable key, where no header carries one."),
+            described(text(MAX_TOKEN_BYTES), "A feedback token or publishable key, where no header carries one."),
         ),
         optional("sent_at", timestamp()),
         optional("sdk", short_text()),

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::super::auth::{Caller, MayIngest};
+use super::super::auth::Sender;
 use super::super::body::{Body, Media};
 use super::super::error::Problem;
 use super::super::openapi::names as doc;
@@ -13,20 +13,17 @@ use crate::service::ingest;
 
 /// Records one reaction or many.
 #[utoipa::path(post, path = "/v1/feedback", tag = "Writing", operation_id = "create_feedback",
-    security(("credential" = ["ingest", "admin"])),
+    security(("credential" = ["feedback", "ingest", "admin"])),
     request_body(content((doc::FeedbackBody = "application/json"), (doc::FeedbackBody = "text/plain"))),
     responses(
         (status = 200, description = "Every item is stored", body = doc::Receipt),
         (status = 207, description = "Some are; `rejected` lists the others", body = doc::Receipt),
     ),
 )]
-pub(crate) async fn create(
-    caller: Caller<MayIngest>,
-    body: Body,
-    services: web::Data<Services>,
-) -> Result<HttpResponse, Problem> {
-    let items = receipt::to_parsed(batch::feedback(body.read_json(Media::JsonOrText).await?)?);
-    let receipt =
-        services.run(|app| async move { ingest::record_feedback(&app, &caller.principal, items).await }).await?;
+pub(crate) async fn create(sender: Sender, body: Body, services: web::Data<Services>) -> Result<HttpResponse, Problem> {
+    let json = body.read_json(Media::JsonOrText).await?;
+    let principal = sender.principal(&json).await?;
+    let items = receipt::to_parsed(batch::feedback(json, principal.grant.as_deref())?);
+    let receipt = services.run(|app| async move { ingest::record_feedback(&app, &principal, items).await }).await?;
     receipt::render(receipt)
 }
