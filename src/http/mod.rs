@@ -6,11 +6,13 @@
 mod auth;
 mod body;
 mod decode;
+mod docs;
 mod edge;
 mod error;
 mod health;
 mod incoming;
 mod negotiate;
+mod openapi;
 mod pages;
 mod problem;
 mod query;
