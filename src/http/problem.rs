@@ -110,6 +110,8 @@ kinds! {
         "name a shipped recipe (`afterword recipe list` shows them) or send one inline";
     INTERNAL_ERROR = "internal_error" 500 "Something broke in the service",
         "it is not your fault; the service's log has the cause under the id in `instance`";
+    BUSY = "busy" 503 "Too many requests at once",
+        "nothing was stored; send the request again a little later, or to another instance", retryable;
     OVERLOADED = "overloaded" 503 "Too much is waiting to be written",
         "nothing was stored; send the request again a little later", retryable;
     DATABASE_UNAVAILABLE = "database_unavailable" 503 "The database is not available",
