@@ -49,6 +49,11 @@ replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/dat
 bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)
 	$(CARGO) bench --locked --bench throughput
 
+.PHONY: bench-ingest
+bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY=singles|batches|completions
+	AFTERWORD_BENCH_ROUNDS=$(or $(ROUNDS),3) AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) \
+		$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench ingest
+
 .PHONY: check
 check: ## Type-check everything, the fastest answer
 	$(CARGO) check --locked --all-targets

@@ -22,6 +22,8 @@ pub mod export_stats;
 pub mod exports;
 pub mod ids;
 pub mod ingest;
+mod ingest_meter;
+mod ingest_queue;
 mod ingest_writer;
 pub mod instance;
 pub mod keys;
@@ -56,7 +58,7 @@ pub struct App {
 impl App {
     /// Puts the parts together and starts the ingest writers, which run until the last clone of the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
-        let ingest = ingest::IngestQueue::start(&store);
+        let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         Self { store, blob, clock, ingest, keys: authenticate::KeyCache::default(), new_job: Arc::default() }
     }
 }
