@@ -10,6 +10,7 @@ use actix_web::{App as Routes, HttpServer, web};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::admission::admit;
 use super::edge::edge;
 use super::routes;
 use super::services::{HttpSettings, Services};
@@ -45,6 +46,8 @@ impl Server {
         let routes = move || {
             Routes::new()
                 .app_data(services.clone())
+                // The last one is the outermost.
+                .wrap(from_fn(admit))
                 .wrap(from_fn(edge))
                 .configure(routes::configure)
                 .default_service(web::to(routes::absent))
