@@ -30,6 +30,7 @@ pub mod keys;
 pub mod lookups;
 pub mod readiness;
 pub mod recipes;
+pub mod vitals;
 
 use std::sync::Arc;
 

@@ -133,6 +133,7 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
             .iter()
             .zip(items)
             .map(|(feedback, said)| FeedbackRow {
+                granted_conversation_id: None,
                 project_id,
                 feedback,
                 trust: if said.is_trusted { Trust::Verified } else { Trust::Unverified },
