@@ -13,7 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::NewFeedback;
 use crate::domain::fields::FieldError;
-use crate::domain::principal::{Principal, Trust};
+use crate::domain::principal::Principal;
 use crate::store::{Store, StoreError};
 
 /// Two writers: while one waits for its commit, the other collects.
@@ -99,8 +99,15 @@ impl IngestQueue {
         let n_items = items.len() as u32;
         let room = Arc::clone(&self.room).try_acquire_many_owned(n_items).map_err(|_| ServiceError::Overloaded)?;
         let (reply, answer) = oneshot::channel();
-        let work =
-            Work { project_id: principal.project_id, trust: Trust::Verified, received_at, items, reply, _room: room };
+        let work = Work {
+            project_id: principal.project_id,
+            trust: principal.trust,
+            grant: principal.grant.clone(),
+            received_at,
+            items,
+            reply,
+            _room: room,
+        };
         self.works.try_send(work).map_err(|_| ServiceError::Overloaded)?;
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
             Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
@@ -119,7 +126,7 @@ pub async fn record_completions(
     record(app, principal, parsed, Items::Completions).await
 }
 
-/// Records feedback; no completion is looked up (LATE-1).
+/// Records feedback, which was held to the principal's grant when it was parsed; no completion is looked up (LATE-1).
 pub async fn record_feedback(
     app: &App,
     principal: &Principal,
