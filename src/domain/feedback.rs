@@ -292,6 +292,23 @@ impl NewFeedback {
     pub fn from_json(value: Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
         super::feedback_wire::parse(value, pointer)
     }
+
+    /// Returns about how much memory the item takes.
+    pub fn n_bytes(&self) -> usize {
+        let texts = [self.session_id.as_deref(), self.user.as_ref().map(UserId::as_str), self.sdk.as_deref()];
+        let own = match &self.reaction {
+            Reaction::Thumb { reasons, comment, .. } => {
+                reasons.iter().map(|reason| size_of::<String>() + reason.len()).sum::<usize>()
+                    + comment.as_ref().map_or(0, String::len)
+            }
+            Reaction::Edit { text, .. } | Reaction::Comment { text } => text.len(),
+            _ => 0,
+        };
+        size_of::<Self>()
+            + self.completion_id.as_str().len()
+            + texts.iter().flatten().map(|text| text.len()).sum::<usize>()
+            + own
+    }
 }
 
 /// A reaction as it is read back; its completion id is the completion's own, aliases resolved.
