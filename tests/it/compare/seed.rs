@@ -9,7 +9,7 @@ use afterword::domain::completion::NewCompletion;
 use afterword::domain::experiment::Experiment;
 use afterword::domain::feedback::NewFeedback;
 use afterword::domain::json::Json;
-use afterword::domain::principal::{Principal, Role};
+use afterword::domain::principal::{CredentialId, Principal, Role};
 use afterword::report::comparison::Comparison;
 use afterword::service::error::ServiceError;
 use afterword::service::ingest::{Parsed, record_completions, record_feedback};
@@ -30,7 +30,7 @@ impl Seeded {
         let database = TestDatabase::new().await;
         let app = App::start(database.store().clone(), Blob::memory(), Arc::new(SystemClock));
         let project_id = bootstrap::ensure(&app, "demo", None).await.unwrap();
-        let principal = Principal { project_id, key_id: "testkey000000000".to_owned(), role: Role::Analyst };
+        let principal = Principal::of_backend(project_id, CredentialId::operator(), Role::Analyst);
         Self { app, principal, database }
     }
 
