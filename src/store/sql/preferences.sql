@@ -38,7 +38,10 @@ named as (
 -- As in tallies.sql.
 heard as materialized (
     select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.effective_at,
-           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
+           f.received_at, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
+           case when f.session_id is not null then f.seq end as seq,
+           case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
+                else 's:' || f.session_id end as session
       from named n
      cross join lateral (
                select *
@@ -50,8 +53,12 @@ heard as materialized (
                offset 0
            ) f
 ),
-choices as (
-    select distinct on (least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author)
+last_words as (
+    select distinct on (least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
+                        h.session)
+           least(h.completion_id, b.completion_id)    as one,
+           greatest(h.completion_id, b.completion_id) as other,
+           h.author, h.effective_at, h.feedback_id, h.received_at,
            case
                when h.outcome = 'tie' or h.outcome = 'both_bad' then 'tie'
                when (h.outcome = 'better') = (h.side = 1) then 'win'
@@ -69,8 +76,13 @@ choices as (
                   and g.supersedes = h.feedback_id
                   and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
-              h.effective_at desc, h.session_id collate "C" desc nulls last, h.seq desc nulls last, h.feedback_id desc
+     order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author, h.session,
+              h.seq desc, h.effective_at desc, h.feedback_id desc, h.received_at desc
+),
+choices as (
+    select distinct on (w.one, w.other, w.author) w.choice
+      from last_words w
+     order by w.one, w.other, w.author, w.effective_at desc, w.feedback_id desc, w.received_at desc
 )
 select count(*) filter (where choice = 'win')  as n_wins,
        count(*) filter (where choice = 'loss') as n_losses,

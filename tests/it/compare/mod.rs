@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod order;
 mod seed;
 mod simulator;
 mod tallies;

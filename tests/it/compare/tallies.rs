@@ -20,7 +20,7 @@ impl Seeded {
         }
     }
 
-    async fn list(&self, unit: Unit) -> Vec<UnitTally> {
+    pub(super) async fn list(&self, unit: Unit) -> Vec<UnitTally> {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
         tallies::prepare(&mut tx).await.unwrap();
@@ -34,7 +34,7 @@ impl Seeded {
         tallies::coverage(&mut tx, &self.query(&selection)).await.unwrap()
     }
 
-    async fn choices(&self) -> Choices {
+    pub(super) async fn choices(&self) -> Choices {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
         tallies::prepare(&mut tx).await.unwrap();
