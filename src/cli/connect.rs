@@ -10,7 +10,7 @@ use super::UsageError;
 use crate::config::{Config, environment};
 use crate::domain::clock::SystemClock;
 use crate::domain::ids::ProjectId;
-use crate::domain::principal::{Principal, Role};
+use crate::domain::principal::{CredentialId, Principal, Role};
 use crate::postgres::{Cluster, SERVICE, Settings};
 use crate::service::instance::{self, Migrated, PoolSizes};
 use crate::service::{App, ServiceError, bootstrap};
@@ -181,7 +181,7 @@ pub struct Project {
 impl Project {
     /// Returns the person at the command line, who may do everything in the project.
     pub fn operator(&self) -> Principal {
-        Principal { project_id: self.id, key_id: "operator".to_owned(), role: Role::Admin }
+        Principal::of_backend(self.id, CredentialId::operator(), Role::Admin)
     }
 }
 

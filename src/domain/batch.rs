@@ -6,6 +6,7 @@ use super::clock::Timestamp;
 use super::completion::NewCompletion;
 use super::feedback::NewFeedback;
 use super::fields::{FieldCode, FieldError, Fields, id, integer, short_text, timestamp, uuid};
+use super::grant::Grant;
 use super::ids::CompletionId;
 use super::json::Json;
 
@@ -54,21 +55,23 @@ pub fn completions(body: Json) -> Result<Vec<Item<NewCompletion>>, BatchError> {
 
 /// Parses `POST /v1/feedback`: one reaction, or the envelope
 /// `{"v": 1, "token": …, "sent_at": …, "sdk": …, "feedback": […]}`, whose `sent_at` and `sdk` are every item's.
-pub fn feedback(body: Json) -> Result<Vec<Item<NewFeedback>>, BatchError> {
+///
+/// Where the caller has a grant, every item is held to it.
+pub fn feedback(body: Json, grant: Option<&Grant>) -> Result<Vec<Item<NewFeedback>>, BatchError> {
     let Some(values) = body.get("feedback") else {
-        return Ok(vec![reaction(body, "")]);
+        return Ok(vec![reaction(body, "", grant)]);
     };
     check_length(values, "/feedback")?;
     let mut envelope = Fields::open(body, "")?;
     envelope.optional("v", integer(1, 1));
-    // Whoever sends a secret key in the header needs no token; it is a credential and is never kept.
+    // A credential, which whoever authenticates has read before; it is never kept.
     envelope.take("token");
     let sent_at: Option<Timestamp> = envelope.optional("sent_at", timestamp);
     let sdk = envelope.optional("sdk", short_text);
     let values = take_list(&mut envelope, "feedback");
     envelope.finish()?;
     let items = values.into_iter().enumerate().map(|(index, value)| {
-        let mut item = reaction(value, &format!("/feedback/{index}"));
+        let mut item = reaction(value, &format!("/feedback/{index}"), grant);
         if let Ok(reaction) = &mut item.outcome {
             reaction.sent_at = sent_at;
             reaction.sdk.clone_from(&sdk);
@@ -76,6 +79,11 @@ pub fn feedback(body: Json) -> Result<Vec<Item<NewFeedback>>, BatchError> {
         item
     });
     Ok(items.collect())
+}
+
+/// Returns the credential that stands in an envelope, for a request that has none in its head.
+pub fn token(body: &Json) -> Option<&Json> {
+    body.get("feedback").and_then(|_| body.get("token")).filter(|token| **token != Json::Null)
 }
 
 fn check_length(values: &Json, pointer: &str) -> Result<(), BatchError> {
@@ -103,9 +111,13 @@ fn completion(value: Json, pointer: &str) -> Item<NewCompletion> {
     Item { id, outcome: NewCompletion::from_json(value, pointer) }
 }
 
-fn reaction(value: Json, pointer: &str) -> Item<NewFeedback> {
+fn reaction(value: Json, pointer: &str, grant: Option<&Grant>) -> Item<NewFeedback> {
     let id = value.get("id").and_then(|given| uuid(given).ok()).map(|id| id.to_string());
-    Item { id, outcome: NewFeedback::from_json(value, pointer) }
+    let outcome = NewFeedback::from_json(value, pointer).and_then(|item| match grant {
+        Some(grant) => grant.bind(item, pointer),
+        None => Ok(item),
+    });
+    Item { id, outcome }
 }
 
 #[cfg(test)]
@@ -123,10 +135,10 @@ mod tests {
 
     #[test]
     fn an_envelope_holds_one_to_five_hundred_items() {
-        assert_eq!(feedback(thumbs(MAX_ITEMS)).unwrap().len(), MAX_ITEMS);
-        assert_eq!(feedback(thumbs(MAX_ITEMS + 1)), Err(BatchError::TooManyItems));
+        assert_eq!(feedback(thumbs(MAX_ITEMS), None).unwrap().len(), MAX_ITEMS);
+        assert_eq!(feedback(thumbs(MAX_ITEMS + 1), None), Err(BatchError::TooManyItems));
         assert_eq!(completions(json(r#"{"completions":[]}"#)).unwrap_err(), empty("/completions"));
-        assert_eq!(feedback(thumbs(0)).unwrap_err(), empty("/feedback"));
+        assert_eq!(feedback(thumbs(0), None).unwrap_err(), empty("/feedback"));
     }
 
     fn empty(pointer: &str) -> BatchError {
@@ -141,7 +153,7 @@ mod tests {
         members.push(("sdk".to_owned(), json("\"js/1.0.0\"")));
         members.push(("v".to_owned(), json("1")));
 
-        let items = feedback(envelope).unwrap();
+        let items = feedback(envelope, None).unwrap();
 
         for item in items {
             let reaction = item.outcome.unwrap();
@@ -159,7 +171,7 @@ mod tests {
             (r#"{"feedback":[{}],"sent_at":"yesterday"}"#, "/sent_at", FieldCode::Malformed),
             (r#"{"feedback":[{}],"more":1}"#, "", FieldCode::UnknownField),
         ] {
-            let Err(BatchError::Invalid(errors)) = feedback(json(text)) else { panic!("{text}") };
+            let Err(BatchError::Invalid(errors)) = feedback(json(text), None) else { panic!("{text}") };
             assert_eq!((errors[0].pointer.as_str(), errors[0].code), (pointer, code), "{text}");
         }
     }
@@ -179,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_single_object_is_a_batch_of_one_whose_pointers_begin_at_the_body() {
-        let items = feedback(json(r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#)).unwrap();
+        let items = feedback(json(r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#), None).unwrap();
 
         let errors = items[0].outcome.as_ref().unwrap_err();
 

@@ -45,11 +45,17 @@ pub enum FieldCode {
     UnsafePath,
     /// A recipe name that is not shipped with the product.
     UnknownRecipe,
+    /// A user other than the one that the token speaks for.
+    SubjectMismatch,
+    /// A completion that the token does not name.
+    CompletionNotGranted,
+    /// A signal that the token does not name.
+    SignalNotGranted,
 }
 
 impl FieldCode {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Required,
         Self::UnknownField,
         Self::WrongType,
@@ -65,6 +71,9 @@ impl FieldCode {
         Self::MultipleChoices,
         Self::UnsafePath,
         Self::UnknownRecipe,
+        Self::SubjectMismatch,
+        Self::CompletionNotGranted,
+        Self::SignalNotGranted,
     ];
 
     /// Returns the code as it stands on the wire.
@@ -85,6 +94,9 @@ impl FieldCode {
             Self::MultipleChoices => "multiple_choices",
             Self::UnsafePath => "unsafe_path",
             Self::UnknownRecipe => "unknown_recipe",
+            Self::SubjectMismatch => "subject_mismatch",
+            Self::CompletionNotGranted => "completion_not_granted",
+            Self::SignalNotGranted => "signal_not_granted",
         }
     }
 }

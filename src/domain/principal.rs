@@ -1,10 +1,17 @@
 //! Who calls, what they may do, and the form of a secret key.
 
-use super::ids::ProjectId;
+use std::fmt;
+use std::sync::Arc;
 
-/// What a secret key may do; a route names the roles that it admits.
+use super::grant::Grant;
+use super::ids::ProjectId;
+use super::origin::Origin;
+
+/// What a caller may do; a route names the roles that it admits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
+    /// Writes feedback and nothing else: publishable keys and feedback tokens.
+    Feedback,
     /// Writes completions and feedback.
     Ingest,
     /// Reads numbers, but no text.
@@ -16,13 +23,14 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role with its word on the wire.
+    /// The roles that a secret key can have, each with its word on the wire.
     pub const WORDS: &'static [(&'static str, Self)] =
         &[("ingest", Self::Ingest), ("viewer", Self::Viewer), ("analyst", Self::Analyst), ("admin", Self::Admin)];
 
     /// Returns the role's word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Feedback => "feedback",
             Self::Ingest => "ingest",
             Self::Viewer => "viewer",
             Self::Analyst => "analyst",
@@ -30,12 +38,17 @@ impl Role {
         }
     }
 
-    /// Finds the role of a word.
+    /// Finds the role of a secret key by its word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, role)| *role)
     }
 
-    /// Tells whether completions and feedback may be written.
+    /// Tells whether feedback may be written.
+    pub fn may_send_feedback(self) -> bool {
+        matches!(self, Self::Feedback | Self::Ingest | Self::Admin)
+    }
+
+    /// Tells whether completions may be written and tokens minted.
     pub fn may_ingest(self) -> bool {
         matches!(self, Self::Ingest | Self::Admin)
     }
@@ -49,6 +62,59 @@ impl Role {
     pub fn may_analyse(self) -> bool {
         matches!(self, Self::Analyst | Self::Admin)
     }
+
+    /// Tells whether projects, keys and the audit may be seen and changed.
+    pub fn may_administer(self) -> bool {
+        self == Self::Admin
+    }
+}
+
+/// What kind of thing vouches for a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// A person at the command line of the instance.
+    Operator,
+    /// A secret key.
+    SecretKey,
+    /// A publishable key.
+    PublishableKey,
+    /// The signing key of a feedback token.
+    SigningKey,
+}
+
+/// The public name of what vouches for a caller; never a secret, never a token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CredentialId {
+    kind: CredentialKind,
+    id: Arc<str>,
+}
+
+impl CredentialId {
+    /// Names a key by its public id.
+    pub fn new(kind: CredentialKind, id: &str) -> Self {
+        Self { kind, id: id.into() }
+    }
+
+    /// Names the person at the command line.
+    pub fn operator() -> Self {
+        Self::new(CredentialKind::Operator, "operator")
+    }
+
+    /// Returns what kind of credential it is.
+    pub fn kind(&self) -> CredentialKind {
+        self.kind
+    }
+
+    /// Returns the id that the audit names.
+    pub fn as_str(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
 }
 
 /// An authenticated caller: its project comes from the credential, never from the request.
@@ -56,10 +122,33 @@ impl Role {
 pub struct Principal {
     /// The project of every row that the caller can touch.
     pub project_id: ProjectId,
-    /// The public part of the key that vouches for the caller.
-    pub key_id: String,
+    /// What vouches for the caller.
+    pub credential: CredentialId,
     /// What the caller may do.
     pub role: Role,
+    /// How much what it writes can be trusted.
+    pub trust: Trust,
+    /// What a feedback token limits it to; nothing for keys.
+    pub grant: Option<Arc<Grant>>,
+    /// The web origins that it may come from; none for secret keys, which never come from a page.
+    pub origins: Arc<[Origin]>,
+}
+
+impl Principal {
+    /// Describes a caller whom a secret vouches for: a backend, or the person at the command line.
+    pub fn of_backend(project_id: ProjectId, credential: CredentialId, role: Role) -> Self {
+        Self { project_id, credential, role, trust: Trust::Verified, grant: None, origins: Arc::from([]) }
+    }
+
+    /// Tells whether the caller may come from a page of this origin.
+    pub fn admits(&self, origin: &Origin) -> bool {
+        self.origins.contains(origin)
+    }
+
+    /// Tells whether the caller may be a browser: whoever opens the page can read what it shows.
+    pub fn may_be_browser(&self) -> bool {
+        self.role == Role::Feedback
+    }
 }
 
 /// How much a stored reaction can be trusted.

@@ -1,6 +1,7 @@
 //! Who calls. A handler says in its arguments which roles it admits, and the project comes from here only (TEN-1).
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
@@ -9,8 +10,11 @@ use futures_util::future::LocalBoxFuture;
 use super::error::Problem;
 use super::problem;
 use super::services::Services;
-use crate::domain::principal::{Principal, Role, SecretKey};
-use crate::service::authenticate::authenticate;
+use crate::domain::batch;
+use crate::domain::json::Json;
+use crate::domain::origin::Origin;
+use crate::domain::principal::{Principal, Role};
+use crate::service::authenticate::{Presented, authenticate, report_secret_in_browser};
 
 /// Which roles a handler admits.
 pub(crate) trait Admission: 'static {
@@ -19,13 +23,30 @@ pub(crate) trait Admission: 'static {
 
     /// Tells whether a role is admitted.
     fn admits(role: Role) -> bool;
+
+    /// Refuses a role that is not admitted.
+    fn check(role: Role) -> Result<(), Problem> {
+        if Self::admits(role) { Ok(()) } else { Err(Problem::new(problem::ROLE_INSUFFICIENT).detail(Self::NEEDS)) }
+    }
 }
 
-/// Admits those who write completions and feedback.
+/// Admits those who write feedback.
+pub(crate) struct MaySendFeedback;
+
+impl Admission for MaySendFeedback {
+    const NEEDS: &'static str =
+        "writing feedback needs a feedback token, a publishable key, or a key of role ingest or admin";
+
+    fn admits(role: Role) -> bool {
+        role.may_send_feedback()
+    }
+}
+
+/// Admits those who write completions and mint feedback tokens.
 pub(crate) struct MayIngest;
 
 impl Admission for MayIngest {
-    const NEEDS: &'static str = "writing completions and feedback needs a key of role ingest or admin";
+    const NEEDS: &'static str = "writing completions and minting tokens needs a key of role ingest or admin";
 
     fn admits(role: Role) -> bool {
         role.may_ingest()
@@ -57,7 +78,7 @@ impl Admission for MayAnalyse {
 /// An authenticated caller whose role was admitted.
 pub(crate) struct Caller<A> {
     /// Who it is.
-    pub(crate) principal: Principal,
+    pub(crate) principal: Arc<Principal>,
     admission: PhantomData<A>,
 }
 
@@ -66,24 +87,115 @@ impl<A: Admission> FromRequest for Caller<A> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let key = presented_key(request);
-        let services = request.app_data::<web::Data<Services>>().cloned();
+        let shown = Shown::by(request);
         Box::pin(async move {
-            let (key, services) = (key?, services.ok_or_else(|| Problem::new(problem::INTERNAL_ERROR))?);
-            let principal = services.run(|app| async move { authenticate(&app, &key).await }).await?;
-            if A::admits(principal.role) {
-                Ok(Self { principal, admission: PhantomData })
-            } else {
-                Err(Problem::new(problem::ROLE_INSUFFICIENT).detail(A::NEEDS))
-            }
+            let shown = shown?;
+            let presented = shown.in_head.as_ref().ok_or_else(|| Problem::new(problem::CREDENTIAL_MISSING))?;
+            let principal = shown.identify::<A>(presented).await?;
+            Ok(Self { principal, admission: PhantomData })
         })
     }
 }
 
-/// Reads the secret key out of the one `Authorization` header.
-fn presented_key(request: &HttpRequest) -> Result<SecretKey, Problem> {
+/// Whoever sends feedback: known from the head of the request, or else from the token in its body.
+pub(crate) struct Sender {
+    shown: Shown,
+    known: Option<Arc<Principal>>,
+}
+
+impl FromRequest for Sender {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let shown = Shown::by(request);
+        Box::pin(async move {
+            let shown = shown?;
+            let known = match &shown.in_head {
+                Some(presented) => Some(shown.identify::<MaySendFeedback>(presented).await?),
+                None => None,
+            };
+            Ok(Self { shown, known })
+        })
+    }
+}
+
+impl Sender {
+    /// Returns who it is, reading the token in the body where the head has no credential.
+    pub(crate) async fn principal(self, body: &Json) -> Result<Arc<Principal>, Problem> {
+        if let Some(principal) = self.known {
+            return Ok(principal);
+        }
+        let token = batch::token(body).ok_or_else(|| Problem::new(problem::CREDENTIAL_MISSING))?;
+        let presented = token.as_str().and_then(Presented::parse);
+        let presented = presented.ok_or_else(|| Problem::new(problem::CREDENTIAL_INVALID))?;
+        if let Presented::Secret(_) = presented {
+            // What stands in a body is written by a page, and a backend has the header.
+            return Err(self.shown.refuse_secret(&presented));
+        }
+        self.shown.identify::<MaySendFeedback>(&presented).await
+    }
+}
+
+/// What the head of a request shows of its sender.
+struct Shown {
+    services: web::Data<Services>,
+    in_head: Option<Presented>,
+    origin: SentOrigin,
+}
+
+/// The `Origin` header.
+enum SentOrigin {
+    /// No page sent the request, or one of before 2020.
+    Absent,
+    /// A page of this origin did.
+    Page(Origin),
+    /// `null`, or nothing that a browser sends.
+    Nameless,
+}
+
+impl Shown {
+    fn by(request: &HttpRequest) -> Result<Self, Problem> {
+        let services = request.app_data::<web::Data<Services>>().cloned();
+        Ok(Self {
+            services: services.ok_or_else(|| Problem::new(problem::INTERNAL_ERROR))?,
+            in_head: in_head(request)?,
+            origin: sent_origin(request),
+        })
+    }
+
+    /// Finds out who presents a credential, and holds whoever may be a browser to its origins.
+    async fn identify<A: Admission>(&self, presented: &Presented) -> Result<Arc<Principal>, Problem> {
+        if matches!(presented, Presented::Secret(_)) && !matches!(self.origin, SentOrigin::Absent) {
+            return Err(self.refuse_secret(presented));
+        }
+        let principal = authenticate(self.services.app(), presented).await?;
+        let origin_ok = match &self.origin {
+            SentOrigin::Absent => true,
+            SentOrigin::Page(origin) => principal.admits(origin),
+            SentOrigin::Nameless => false,
+        };
+        if !origin_ok {
+            return Err(Problem::new(problem::ORIGIN_NOT_ALLOWED));
+        }
+        A::check(principal.role).map(|()| principal)
+    }
+
+    /// Refuses a secret key that came out of a browser; whether it is a real one is not said.
+    fn refuse_secret(&self, presented: &Presented) -> Problem {
+        if let Presented::Secret(key) = presented {
+            tracing::warn!(key.id = key.id(), "a secret key came out of a browser");
+            let origin = if let SentOrigin::Page(origin) = &self.origin { Some(origin.clone()) } else { None };
+            report_secret_in_browser(self.services.app(), key, origin);
+        }
+        Problem::new(problem::SECRET_KEY_IN_BROWSER)
+    }
+}
+
+/// Reads the credential out of the one `Authorization` header, where there is one.
+fn in_head(request: &HttpRequest) -> Result<Option<Presented>, Problem> {
     let mut given = request.headers().get_all(header::AUTHORIZATION);
-    let Some(value) = given.next() else { return Err(Problem::new(problem::CREDENTIAL_MISSING)) };
+    let Some(value) = given.next() else { return Ok(None) };
     let invalid = || Problem::new(problem::CREDENTIAL_INVALID);
     if given.next().is_some() {
         return Err(invalid());
@@ -92,11 +204,17 @@ fn presented_key(request: &HttpRequest) -> Result<SecretKey, Problem> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(invalid());
     }
-    let key = SecretKey::parse(credential.trim()).ok_or_else(invalid)?;
-    if request.headers().contains_key(header::ORIGIN) {
-        // The form is public; whether the key is a real one is not said.
-        tracing::warn!(key.id = key.id(), "a secret key came with an Origin header, so from a browser");
-        return Err(Problem::new(problem::SECRET_KEY_IN_BROWSER));
+    Presented::parse(credential.trim()).map(Some).ok_or_else(invalid)
+}
+
+fn sent_origin(request: &HttpRequest) -> SentOrigin {
+    let mut given = request.headers().get_all(header::ORIGIN);
+    match (given.next(), given.next()) {
+        (None, _) => SentOrigin::Absent,
+        (Some(value), None) => {
+            let parsed = value.to_str().ok().and_then(|text| Origin::parse(text).ok());
+            parsed.map_or(SentOrigin::Nameless, SentOrigin::Page)
+        }
+        (Some(_), Some(_)) => SentOrigin::Nameless,
     }
-    Ok(key)
 }

@@ -51,14 +51,16 @@ kinds! {
     IDEMPOTENCY_KEY_MALFORMED = "idempotency_key_malformed" 400 "The idempotency key is malformed",
         "Idempotency-Key must be 1 to 255 visible ASCII characters, in double quotes or bare";
     CREDENTIAL_MISSING = "credential_missing" 401 "No credential",
-        "send a secret key as `Authorization: Bearer aw_sec_…`; `afterword key create` makes one";
+        "send a key as `Authorization: Bearer …`; `afterword key create` makes one";
     CREDENTIAL_INVALID = "credential_invalid" 401 "The credential is not valid",
-        "the key is unknown, wrong, expired or revoked";
+        "the key or token is unknown, wrong, expired or revoked";
     ROLE_INSUFFICIENT = "role_insufficient" 403 "The key's role is not enough",
         "use a key whose role admits this request";
     SECRET_KEY_IN_BROWSER = "secret_key_in_browser" 403 "A secret key came from a browser",
         "a request with an Origin header must not carry a secret key: whoever opens the page can read it; revoke the \
          key and call from your backend";
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed" 403 "The page's origin is not allowed",
+        "an administrator adds the origin to a publishable key of the project";
     NOT_FOUND = "not_found" 404 "Not found", "there is nothing under this address";
     METHOD_NOT_ALLOWED = "method_not_allowed" 405 "The method is not allowed here",
         "the methods of this address are in the Allow header";
@@ -108,6 +110,12 @@ kinds! {
         "a path is relative and its parts are 1 to 64 characters from a-z, 0-9, `_` and `-`";
     UNKNOWN_RECIPE = "unknown_recipe" 422 "There is no such recipe",
         "name a shipped recipe (`afterword recipe list` shows them) or send one inline";
+    SUBJECT_MISMATCH = "subject_mismatch" 422 "The token speaks for another user",
+        "leave `user` out, or send the token of that user";
+    COMPLETION_NOT_GRANTED = "completion_not_granted" 422 "The token does not name the completion",
+        "send a token that names every completion of the item";
+    SIGNAL_NOT_GRANTED = "signal_not_granted" 422 "The token does not name the signal",
+        "send a token that names the signal";
     INTERNAL_ERROR = "internal_error" 500 "Something broke in the service",
         "it is not your fault; the service's log has the cause under the id in `instance`";
     OVERLOADED = "overloaded" 503 "Too much is waiting to be written",

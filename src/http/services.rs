@@ -95,6 +95,11 @@ impl Services {
         detached_on(&self.runtime, unit(self.app.clone())).await
     }
 
+    /// Returns the app, for what holds no transaction.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
     pub(crate) fn settings(&self) -> &HttpSettings {
         &self.settings
     }

@@ -2,90 +2,224 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::runtime::Handle;
 
-use super::detached::detached;
 use super::error::ServiceError;
+use super::lookups::Lookups;
 use super::{App, ids};
 use crate::domain::clock::Timestamp;
-use crate::domain::principal::{Principal, SecretKey};
+use crate::domain::credential::{KeyId, PublishableKey};
+use crate::domain::origin::Origin;
+use crate::domain::principal::{CredentialId, CredentialKind, Principal, Role, SecretKey, Trust};
+use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
 use crate::store::keys::{self, StoredKey};
+use crate::store::publishable_keys::{self, StoredPublishableKey};
 use crate::store::{Access, Store};
 
-/// How long a looked-up key is believed; a revocation reaches every request within it.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
+pub use crate::domain::credential::Presented;
+
 /// How seldom the time of last use is written.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
-const MAX_CACHED_KEYS: usize = 10_000;
+/// How seldom one secret key in a browser is reported.
+const REPORT_EVERY: Duration = Duration::from_mins(1);
+const MAX_REPORTED: usize = 1_000;
 
-/// Keys that were looked up a moment ago.
-#[derive(Debug, Clone, Default)]
-pub struct KeyCache(Arc<Mutex<HashMap<String, (StoredKey, Timestamp)>>>);
+/// Credentials that were looked up a moment ago.
+#[derive(Debug)]
+pub struct Credentials {
+    secrets: Lookups<SecretHolder>,
+    publishable: Lookups<PublishableHolder>,
+    origins: Lookups<()>,
+    reported: Mutex<HashMap<String, Instant>>,
+}
 
-impl KeyCache {
-    fn get(&self, key_id: &str, now: Timestamp) -> Option<StoredKey> {
-        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (key, looked_up_at) = cache.get(key_id)?;
-        let age = now.signed_duration_since(*looked_up_at).to_std().unwrap_or(BELIEVED_FOR);
-        (age < BELIEVED_FOR).then(|| key.clone())
+/// Whoever holds a secret key.
+#[derive(Debug)]
+struct SecretHolder {
+    key: StoredKey,
+    principal: Arc<Principal>,
+}
+
+/// Whoever holds a publishable key.
+#[derive(Debug)]
+struct PublishableHolder {
+    key: StoredPublishableKey,
+    principal: Arc<Principal>,
+}
+
+impl Credentials {
+    /// Knows nobody yet; look-ups run on `runtime`.
+    pub fn new(runtime: &Handle) -> Self {
+        Self {
+            secrets: Lookups::new(runtime.clone()),
+            publishable: Lookups::new(runtime.clone()),
+            origins: Lookups::new(runtime.clone()),
+            reported: Mutex::default(),
+        }
     }
 
-    fn put(&self, key: StoredKey, now: Timestamp) {
-        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.len() >= MAX_CACHED_KEYS {
-            cache.clear();
+    /// Forgets a key of whichever kind, so that this process sees its revocation at once.
+    pub(super) fn forget(&self, key_id: &str) {
+        self.secrets.forget(key_id);
+        self.publishable.forget(key_id);
+    }
+
+    /// Tells whether a report of this key is due, and notes that it is made.
+    fn must_report(&self, key_id: &str, now: Instant) -> bool {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        reported.retain(|_, at| now.saturating_duration_since(*at) < REPORT_EVERY);
+        if reported.contains_key(key_id) || reported.len() >= MAX_REPORTED {
+            return false;
         }
-        cache.insert(key.key_id.clone(), (key, now));
+        reported.insert(key_id.to_owned(), now).is_none()
     }
 }
 
-/// Finds out who presents a secret key.
-pub async fn authenticate(app: &App, presented: &SecretKey) -> Result<Principal, ServiceError> {
-    let now = app.clock.now();
-    let stored = match app.keys.get(presented.id(), now) {
-        Some(stored) => Some(stored),
-        None => look_up(app, presented.id(), now).await?,
-    };
+/// Finds out who presents a credential. It holds no transaction: a caller that goes away cuts nothing.
+pub async fn authenticate(app: &App, presented: &Presented) -> Result<Arc<Principal>, ServiceError> {
+    match presented {
+        Presented::Secret(key) => secret(app, key).await,
+        Presented::Publishable(key) => publishable(app, key).await,
+        Presented::Token(_) => Err(ServiceError::Unauthenticated),
+    }
+}
+
+/// Tells whether any live publishable key of the instance names an origin: what a preflight, which has no credential,
+/// is answered from.
+pub async fn known_origin(app: &App, origin: &Origin) -> Result<bool, ServiceError> {
+    let found = app.credentials.origins.get(origin.as_str(), || {
+        let (store, origin, now) = (app.store.clone(), origin.clone(), app.clock.now());
+        async move {
+            let mut tx = store.begin(Pool::Reading, "known_origin", Access::Origin(&origin)).await?;
+            let is_known = publishable_keys::is_origin_known(&mut tx, &origin, now).await?;
+            tx.commit().await?;
+            Ok(is_known.then_some(()))
+        }
+    });
+    Ok(found.await?.is_some())
+}
+
+async fn secret(app: &App, presented: &SecretKey) -> Result<Arc<Principal>, ServiceError> {
+    let found = app.credentials.secrets.get(presented.id(), || {
+        let (store, key_id, now) = (app.store.clone(), presented.id().to_owned(), app.clock.now());
+        async move { find_secret(&store, &key_id, now).await }
+    });
+    let found = found.await?;
     let presented_hash = Sha256::digest(presented.secret().as_bytes());
     // An unknown key is compared as well, so that it takes the same path as a wrong one.
-    let stored_hash = stored.as_ref().map_or(&[0_u8; 32][..], |key| &key.secret_hash[..]);
+    let stored_hash = found.as_ref().map_or(&[0_u8; 32][..], |holder| &holder.key.secret_hash[..]);
     let matches: bool = presented_hash[..].ct_eq(stored_hash).into();
-    match stored {
-        Some(key) if matches && is_live(&key, now) => {
-            Ok(Principal { project_id: key.project_id, key_id: key.key_id, role: key.role })
+    match found {
+        Some(holder) if matches && is_live(holder.key.revoked_at, holder.key.expires_at, app.clock.now()) => {
+            Ok(Arc::clone(&holder.principal))
         }
         _ => Err(ServiceError::Unauthenticated),
     }
 }
 
-fn is_live(key: &StoredKey, now: Timestamp) -> bool {
-    key.revoked_at.is_none_or(|revoked_at| now < revoked_at) && key.expires_at.is_none_or(|expires_at| now < expires_at)
-}
-
-async fn look_up(app: &App, key_id: &str, now: Timestamp) -> Result<Option<StoredKey>, ServiceError> {
-    let (store, key_id) = (app.store.clone(), key_id.to_owned());
-    let stored = detached(async move { find_and_touch(&store, &key_id, now).await }).await?;
-    if let Some(key) = &stored {
-        app.keys.put(key.clone(), now);
-    }
-    Ok(stored)
-}
-
-async fn find_and_touch(store: &Store, key_id: &str, now: Timestamp) -> Result<Option<StoredKey>, ServiceError> {
+async fn find_secret(store: &Store, key_id: &str, now: Timestamp) -> Result<Option<SecretHolder>, ServiceError> {
     let mut tx = store.begin(Pool::Reading, "authenticate", Access::Key(key_id)).await?;
-    let stored = keys::find(&mut tx, key_id).await?;
-    if let Some(key) = &stored {
-        let stale = key.last_used_at.is_none_or(|at| (now - at).to_std().is_ok_and(|age| age >= TOUCH_EVERY));
-        if stale && is_live(key, now) {
-            keys::touch(&mut tx, key_id, now).await?;
-        }
+    let found = keys::find(&mut tx, key_id).await?;
+    if let Some(key) = &found
+        && is_live(key.revoked_at, key.expires_at, now)
+        && is_touch_due(key.last_used_at, now)
+    {
+        keys::touch(&mut tx, key_id, now).await?;
     }
     tx.commit().await?;
-    Ok(stored)
+    Ok(found.map(|key| {
+        let credential = CredentialId::new(CredentialKind::SecretKey, &key.key_id);
+        let principal = Arc::new(Principal::of_backend(key.project_id, credential, key.role));
+        SecretHolder { key, principal }
+    }))
+}
+
+async fn publishable(app: &App, presented: &PublishableKey) -> Result<Arc<Principal>, ServiceError> {
+    let found = app.credentials.publishable.get(presented.id().as_str(), || {
+        let (store, key_id, now) = (app.store.clone(), presented.id().clone(), app.clock.now());
+        async move { find_publishable(&store, &key_id, now).await }
+    });
+    match found.await? {
+        Some(holder) if is_live(holder.key.revoked_at, holder.key.expires_at, app.clock.now()) => {
+            Ok(Arc::clone(&holder.principal))
+        }
+        _ => Err(ServiceError::Unauthenticated),
+    }
+}
+
+async fn find_publishable(
+    store: &Store,
+    key_id: &KeyId,
+    now: Timestamp,
+) -> Result<Option<PublishableHolder>, ServiceError> {
+    let mut tx = store.begin(Pool::Reading, "authenticate", Access::Key(key_id.as_str())).await?;
+    let found = publishable_keys::find(&mut tx, key_id).await?;
+    if let Some(key) = &found
+        && is_live(key.revoked_at, key.expires_at, now)
+        && is_touch_due(key.last_used_at, now)
+    {
+        publishable_keys::touch(&mut tx, key_id, now).await?;
+    }
+    tx.commit().await?;
+    Ok(found.map(|key| {
+        let principal = Arc::new(Principal {
+            project_id: key.project_id,
+            credential: CredentialId::new(CredentialKind::PublishableKey, key.key_id.as_str()),
+            role: Role::Feedback,
+            trust: Trust::Unverified,
+            grant: None,
+            origins: key.origins.iter().cloned().collect(),
+        });
+        PublishableHolder { key, principal }
+    }))
+}
+
+pub(super) fn is_live(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    revoked_at.is_none_or(|at| now < at) && expires_at.is_none_or(|at| now < at)
+}
+
+pub(super) fn is_touch_due(last_used_at: Option<Timestamp>, now: Timestamp) -> bool {
+    last_used_at.is_none_or(|at| (now - at).to_std().is_ok_and(|age| age >= TOUCH_EVERY))
+}
+
+/// Writes into the audit that a secret key came out of a browser, if it is a real one: whoever guesses reports nothing.
+///
+/// Nobody waits for it, so that the answer does not tell whether the key was real.
+pub fn report_secret_in_browser(app: &App, presented: &SecretKey, origin: Option<Origin>) {
+    if !app.credentials.must_report(presented.id(), Instant::now()) {
+        return;
+    }
+    let (app, presented) = (app.clone(), presented.clone());
+    let runtime = app.runtime.clone();
+    super::detached::spawn_on(&runtime, async move {
+        if let Ok(principal) = secret(&app, &presented).await
+            && let Err(error) = write_report(&app, &principal, origin.as_ref()).await
+        {
+            tracing::warn!(error = %error, "a report of a secret key in a browser was not written");
+        }
+    });
+}
+
+async fn write_report(app: &App, principal: &Principal, origin: Option<&Origin>) -> Result<(), ServiceError> {
+    let project_id = principal.project_id;
+    let mut tx = app.store.begin(Pool::Reading, "key.report", Access::Projects(&[project_id])).await?;
+    let entry = AuditEntry {
+        project_id,
+        audit_id: ids::new_id(),
+        at: app.clock.now(),
+        actor: principal.credential.as_str(),
+        action: "key.used_in_browser",
+        subject: principal.credential.as_str(),
+        // An origin is made of letters, digits and a few signs, none of which JSON escapes.
+        details: origin.map_or_else(|| "{}".to_owned(), |origin| format!("{{\"origin\":\"{origin}\"}}")),
+    };
+    audit::insert(&mut tx, &entry).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Hashes the secret part of a key for storage.

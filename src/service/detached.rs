@@ -29,3 +29,11 @@ pub async fn detached_on<T: Send + 'static>(
 pub fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
     tokio::spawn(task)
 }
+
+/// Starts a task of the service's on another runtime than the caller's, for callers that may go away with theirs.
+pub fn spawn_on<T: Send + 'static>(
+    runtime: &tokio::runtime::Handle,
+    task: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    runtime.spawn(task)
+}

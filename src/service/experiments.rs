@@ -27,7 +27,8 @@ pub async fn declare(
             .map_err(|_| ServiceError::Internal("an experiment does not serialise"))?;
         let mut tx = app.store.begin(Pool::Reading, "experiment.declare", Access::Projects(&[project_id])).await?;
         let is_new =
-            experiments::insert(&mut tx, project_id, &experiment, &declaration, &principal.key_id, now).await?;
+            experiments::insert(&mut tx, project_id, &experiment, &declaration, principal.credential.as_str(), now)
+                .await?;
         let (held, declared_at) = experiments::find(&mut tx, project_id, &experiment.key)
             .await?
             .ok_or(ServiceError::Internal("a declared experiment is gone"))?;
@@ -36,7 +37,7 @@ pub async fn declare(
                 project_id,
                 audit_id: new_id(),
                 at: now,
-                actor: &principal.key_id,
+                actor: principal.credential.as_str(),
                 action: "experiment.declared",
                 subject: &experiment.key,
                 details: "{}".to_owned(),

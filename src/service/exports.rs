@@ -74,7 +74,7 @@ async fn insert(
         directory: request.directory.as_deref(),
         idempotency_key: idempotency.map(|given| given.key.as_str()),
         request_hash: idempotency.map_or(&[], |given| &given.request_hash),
-        created_by: &principal.key_id,
+        created_by: principal.credential.as_str(),
         created_at: now,
     };
     let mut tx = app.store.begin(Pool::Reading, "export.request", Access::Projects(&[project_id])).await?;
@@ -91,7 +91,7 @@ async fn insert(
         project_id,
         audit_id: new_id(),
         at: now,
-        actor: &principal.key_id,
+        actor: principal.credential.as_str(),
         action: "export.requested",
         subject: &id.to_string(),
         details: format!("{{\"format\":\"{}\"}}", request.recipe.format.as_str()),
@@ -145,7 +145,7 @@ pub async fn revoke(app: &App, principal: &Principal, id: ExportId) -> Result<()
                 project_id,
                 audit_id: new_id(),
                 at: now,
-                actor: &principal.key_id,
+                actor: principal.credential.as_str(),
                 action: "export.revoked",
                 subject: &id.to_string(),
                 details: "{}".to_owned(),

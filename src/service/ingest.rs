@@ -14,7 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::NewFeedback;
 use crate::domain::fields::FieldError;
-use crate::domain::principal::{Principal, Trust};
+use crate::domain::principal::Principal;
 use crate::store::{Store, StoreError};
 
 pub use super::ingest_meter::{Distribution, Histogram, IngestMeter, VerdictCount};
@@ -151,8 +151,15 @@ impl IngestQueue {
             return Ok(vec![Verdict::Accepted; items.len()]);
         }
         let (reply, answer) = oneshot::channel();
-        let (project_id, trust) = (principal.project_id, Trust::Verified);
-        queue.push(Work { project_id, trust, received_at, items, reply, room });
+        queue.push(Work {
+            project_id: principal.project_id,
+            trust: principal.trust,
+            grant: principal.grant.clone(),
+            received_at,
+            items,
+            reply,
+            room,
+        });
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
             Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
             Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),
@@ -170,7 +177,7 @@ pub async fn record_completions(
     record(app, principal, parsed, "completions", Items::Completions).await
 }
 
-/// Records feedback; no completion is looked up (LATE-1).
+/// Records feedback, which was held to the principal's grant when it was parsed; no completion is looked up (LATE-1).
 pub async fn record_feedback(
     app: &App,
     principal: &Principal,

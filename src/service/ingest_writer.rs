@@ -15,8 +15,9 @@ use super::ingest_queue::{Queue, Room};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::{NewFeedback, effective_at};
+use crate::domain::grant::Grant;
 use crate::domain::hash::ContentHash;
-use crate::domain::ids::ProjectId;
+use crate::domain::ids::{ConversationId, ProjectId};
 use crate::domain::principal::Trust;
 use crate::store::completions::{self, CompletionRow};
 use crate::store::connection::{Pool, Tx};
@@ -62,6 +63,7 @@ impl Items {
 pub(super) struct Work {
     pub(super) project_id: ProjectId,
     pub(super) trust: Trust,
+    pub(super) grant: Option<Arc<Grant>>,
     pub(super) received_at: Timestamp,
     pub(super) items: Items,
     pub(super) reply: oneshot::Sender<Answer>,
@@ -132,6 +134,8 @@ async fn next_batch(queue: &Queue<Work>, max_requests: usize) -> Option<Vec<Work
 
 fn items_of(work: &Work) -> Vec<Item<'_>> {
     let (project_id, received_at, trust) = (work.project_id, work.received_at, work.trust);
+    let granted_conversation_id =
+        work.grant.as_ref().and_then(|grant| grant.conversation()).map(ConversationId::as_str);
     match &work.items {
         Items::Completions(items) => items
             .iter()
@@ -141,7 +145,14 @@ fn items_of(work: &Work) -> Vec<Item<'_>> {
             .iter()
             .map(|feedback| {
                 let effective_at = effective_at(feedback, received_at);
-                Item::Feedback(FeedbackRow { project_id, feedback, trust, effective_at, received_at })
+                Item::Feedback(FeedbackRow {
+                    project_id,
+                    feedback,
+                    trust,
+                    granted_conversation_id,
+                    effective_at,
+                    received_at,
+                })
             })
             .collect(),
     }

@@ -68,6 +68,7 @@ pub async fn revoke(app: &App, key_id: &str) -> Result<(), ServiceError> {
         let mut tx = app.store.begin(Pool::Reading, "key.revoke", Access::Projects(&[project_id])).await?;
         record(&mut tx, project_id, now, "key.revoked", &key_id, "{}".to_owned()).await?;
         tx.commit().await?;
+        app.credentials.forget(&key_id);
         Ok(())
     })
     .await

@@ -27,6 +27,7 @@ mod ingest_queue;
 mod ingest_writer;
 pub mod instance;
 pub mod keys;
+pub mod lookups;
 pub mod readiness;
 pub mod recipes;
 
@@ -49,17 +50,23 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The way to the ingest writers.
     pub ingest: ingest::IngestQueue,
-    /// Keys that were looked up a moment ago.
-    pub keys: authenticate::KeyCache,
+    /// Credentials that were looked up a moment ago.
+    pub credentials: Arc<authenticate::Credentials>,
     /// Wakes a worker of this process when a job is queued; others find it when they look.
     pub new_job: Arc<tokio::sync::Notify>,
+    /// Where the service's own tasks run, whoever asked for them.
+    pub runtime: tokio::runtime::Handle,
 }
 
 impl App {
-    /// Puts the parts together and starts the ingest writers, which run until the last clone of the app is gone.
+    /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         Self { store, blob, clock, ingest, keys: authenticate::KeyCache::default(), new_job: Arc::default() }
+        let ingest = ingest::IngestQueue::start(&store);
+        let runtime = tokio::runtime::Handle::current();
+        let credentials = Arc::new(authenticate::Credentials::new(&runtime));
+        Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime }
     }
 }
 

@@ -9,6 +9,7 @@ use super::error::StoreError;
 use super::migrations::{SchemaVersion, read_version};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
+use crate::domain::origin::Origin;
 
 /// How many connections each kind of work may hold, so that an export cannot starve ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +43,10 @@ pub struct Store {
 pub enum Access<'a> {
     /// Rows of these projects.
     Projects(&'a [ProjectId]),
-    /// The one key with this id.
+    /// The one key with this id, of whichever kind.
     Key(&'a str),
+    /// The publishable keys that name this origin.
+    Origin(&'a Origin),
     /// Projects and keys of the whole instance, for the person at its command line.
     Operator,
     /// Jobs of every project, for a worker that looks for one.
@@ -117,7 +120,8 @@ impl Store {
             Pool::Reading => &self.reading,
             Pool::Jobs => &self.jobs,
         };
-        // One message, one round trip. The values are UUIDs and key ids of ours, so that nothing can be injected.
+        // One message, one round trip. The values are UUIDs, ids of keys and origins, so that nothing can be
+        // injected.
         let statement = format!("/* {name} */ {begin}; {}", reach(access));
         Ok(Tx(pool.begin_with(AssertSqlSafe(statement)).await?))
     }
@@ -206,6 +210,11 @@ fn reach(access: Access<'_>) -> String {
             // Only the form of a key id may reach the statement.
             let safe: String = key_id.chars().filter(char::is_ascii_alphanumeric).collect();
             format!("set local app.key_id = '{safe}'")
+        }
+        Access::Origin(origin) => {
+            // An origin has no character that could end the literal.
+            let safe: String = origin.as_str().chars().filter(|c| !matches!(c, '\'' | '\\')).collect();
+            format!("set local app.origin = '{safe}'")
         }
         Access::Operator => "set local app.scope = 'operator'".to_owned(),
         Access::Worker => "set local app.scope = 'worker'".to_owned(),

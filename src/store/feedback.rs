@@ -23,6 +23,8 @@ pub struct FeedbackRow<'a> {
     pub feedback: &'a NewFeedback,
     /// How much it can be trusted.
     pub trust: Trust,
+    /// Conversation that a token limits it to.
+    pub granted_conversation_id: Option<&'a str>,
     /// Time used for ordering.
     pub effective_at: Timestamp,
     /// Our time of arrival.
@@ -76,6 +78,7 @@ pub async fn insert(tx: &mut Tx, rows: &[FeedbackRow<'_>]) -> Result<Vec<Feedbac
         .bind(column(&own, |own| own.method))
         .bind(column(&own, |own| own.contains_code))
         .bind(column(&own, |own| own.visible_ms))
+        .bind(column(rows, |row| row.granted_conversation_id))
         .fetch_all(tx.connection())
         .await?;
     inserted.iter().map(key_of).collect()

@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod keys;
 pub mod migrations;
 pub mod projects;
+pub mod publishable_keys;
 pub mod reading;
 pub mod tallies;
 

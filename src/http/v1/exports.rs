@@ -1,6 +1,7 @@
 //! `/v1/exports`: training sets, asked for, followed and withdrawn.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -128,7 +129,7 @@ pub(crate) async fn show(
 ) -> Result<HttpResponse, Problem> {
     let id = export_id(&id)?;
     let media_type = negotiate::choose(&request, &["application/json", EVENT_STREAM])?;
-    let export = find(&services, caller.principal.clone(), id).await?;
+    let export = find(&services, Arc::clone(&caller.principal), id).await?;
     if media_type == EVENT_STREAM {
         let events = follow(services, caller.principal, export);
         return Ok(HttpResponse::Ok().content_type(EVENT_STREAM).streaming(events));
@@ -152,7 +153,7 @@ pub(super) fn export_id(text: &str) -> Result<ExportId, Problem> {
     Uuid::try_parse(text).map(ExportId).map_err(|_| Problem::new(problem::NOT_FOUND))
 }
 
-async fn find(services: &Services, principal: Principal, id: ExportId) -> Result<Export, Problem> {
+async fn find(services: &Services, principal: Arc<Principal>, id: ExportId) -> Result<Export, Problem> {
     Ok(services.run(|app| async move { exports::show(&app, &principal, id).await }).await?)
 }
 
@@ -207,7 +208,7 @@ fn page_wanted(pairs: &[(String, String)]) -> Result<(Option<ExportId>, i64), Pr
 /// What a stream of events knows between two of them.
 struct Following {
     services: web::Data<Services>,
-    principal: Principal,
+    principal: Arc<Principal>,
     export: Export,
     is_new: bool,
 }
@@ -215,7 +216,7 @@ struct Following {
 /// Tells an export's state whenever it has changed, until it has ended, the server stops or something fails.
 fn follow(
     services: web::Data<Services>,
-    principal: Principal,
+    principal: Arc<Principal>,
     export: Export,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let following = Following { services, principal, export, is_new: true };
@@ -242,7 +243,7 @@ impl Following {
             }
             tokio::time::sleep(every).await;
             waited += every;
-            let export = find(&self.services, self.principal.clone(), self.export.id).await?;
+            let export = find(&self.services, Arc::clone(&self.principal), self.export.id).await?;
             self.is_new = export != self.export;
             self.export = export;
         }

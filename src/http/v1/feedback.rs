@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::super::auth::{Caller, MayIngest};
+use super::super::auth::Sender;
 use super::super::body::{Body, Media};
 use super::super::error::Problem;
 use super::super::services::Services;
@@ -11,13 +11,10 @@ use crate::domain::batch;
 use crate::service::ingest;
 
 /// Records one reaction or many.
-pub(crate) async fn create(
-    caller: Caller<MayIngest>,
-    body: Body,
-    services: web::Data<Services>,
-) -> Result<HttpResponse, Problem> {
-    let items = receipt::to_parsed(batch::feedback(body.read_json(Media::JsonOrText).await?)?);
-    let receipt =
-        services.run(|app| async move { ingest::record_feedback(&app, &caller.principal, items).await }).await?;
+pub(crate) async fn create(sender: Sender, body: Body, services: web::Data<Services>) -> Result<HttpResponse, Problem> {
+    let json = body.read_json(Media::JsonOrText).await?;
+    let principal = sender.principal(&json).await?;
+    let items = receipt::to_parsed(batch::feedback(json, principal.grant.as_deref())?);
+    let receipt = services.run(|app| async move { ingest::record_feedback(&app, &principal, items).await }).await?;
     receipt::render(receipt)
 }

@@ -16,7 +16,7 @@ use afterword::domain::completion::NewCompletion;
 use afterword::domain::feedback::NewFeedback;
 use afterword::domain::ids::ProjectId;
 use afterword::domain::json::Json;
-use afterword::domain::principal::{Principal, Role};
+use afterword::domain::principal::{CredentialId, CredentialKind, Principal, Role};
 use afterword::service::ingest::Parsed;
 use afterword::service::{App, bootstrap};
 use sqlx::{Connection, PgConnection};
@@ -31,7 +31,7 @@ fn app_on(database: &TestDatabase) -> App {
 /// Creates a project and returns a caller that may do everything in it.
 async fn caller_in(app: &App, project: &str) -> Principal {
     let project_id = bootstrap::ensure(app, project, None).await.expect("the project is created");
-    Principal { project_id, key_id: "testtesttesttest".to_owned(), role: Role::Admin }
+    Principal::of_backend(project_id, CredentialId::new(CredentialKind::SecretKey, "testtesttesttest"), Role::Admin)
 }
 
 /// Reads completions as the HTTP layer would.
