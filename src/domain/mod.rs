@@ -23,3 +23,4 @@ pub mod origin;
 pub mod principal;
 pub mod recipe;
 pub mod selection;
+pub mod trust;
