@@ -54,6 +54,7 @@ components! {
         FeedbackBody = writing::feedback_body();
         Receipt = writing::receipt();
         Unit = reading::unit();
+        Trust = reading::trust();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();
         ExperimentBody = reading::experiment_body();

@@ -9,9 +9,8 @@ use super::words::{
 };
 use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
-use crate::domain::recipe::{
-    Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt, TrustFilter,
-};
+use crate::domain::recipe::{Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt};
+use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
 
 fn alpha() -> Value {
@@ -31,6 +30,11 @@ pub(super) fn error_rate() -> Value {
 /// What is randomised.
 pub(super) fn unit() -> Value {
     one_of(Unit::WORDS)
+}
+
+/// Whose feedback counts.
+pub(super) fn trust() -> Value {
+    one_of(TrustFilter::WORDS)
 }
 
 fn experiment_members() -> Vec<Member> {
@@ -81,6 +85,7 @@ fn selection() -> Value {
         optional("variants", words()),
         optional("tasks", words()),
         optional("languages", words()),
+        optional("trust", trust()),
         optional("from", timestamp()),
         optional("to", described(timestamp(), "Later than `from`.")),
     ])
@@ -89,7 +94,7 @@ fn selection() -> Value {
 fn options() -> Value {
     let share = || number(0.0, 0.5);
     closed(vec![
-        optional("trust", one_of(TrustFilter::WORDS)),
+        optional("trust", described(trust(), "Not another one than the selection's.")),
         optional("min_votes", integer(1, 1000)),
         optional("min_agreement", number(0.5, 1.0)),
         optional("pair_scope", one_of(PairScope::WORDS)),
