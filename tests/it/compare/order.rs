@@ -137,9 +137,7 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
                 granted_conversation_id: None,
                 project_id,
                 feedback,
-                granted_conversation_id: None,
                 trust: if said.is_trusted { Trust::Verified } else { Trust::Unverified },
-                granted_conversation_id: None,
                 effective_at: minute(said.happened),
                 received_at: minute(10 + said.arrived),
             })
