@@ -9,9 +9,8 @@ use super::words::{
 };
 use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
-use crate::domain::recipe::{
-    Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt, TrustFilter,
-};
+use crate::domain::recipe::{Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt};
+use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
 
 fn alpha() -> Value {

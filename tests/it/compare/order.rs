@@ -136,7 +136,6 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
             .map(|(feedback, said)| FeedbackRow {
                 project_id,
                 feedback,
-                granted_conversation_id: None,
                 trust: if said.is_trusted { Trust::Verified } else { Trust::Unverified },
                 granted_conversation_id: None,
                 effective_at: minute(said.happened),
