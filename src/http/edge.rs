@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use uuid::Uuid;
@@ -52,8 +52,13 @@ pub(crate) async fn edge(
     add_headers(response.headers_mut(), request_id);
     let pattern = response.request().match_pattern();
     let (method, status, took) = (known(&method), response.status().as_u16(), started.elapsed());
-    if let Some(services) = response.request().app_data::<web::Data<Services>>() {
+    let services = response.request().app_data::<web::Data<Services>>().cloned();
+    if let Some(services) = &services {
         services.meter().observe(pattern.as_deref(), method, status, took);
+        if services.is_draining() {
+            // A client that keeps its connection would send its next request into one that is about to be closed.
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
     }
     let route = pattern.unwrap_or_default();
     // Microseconds are as fine as anybody reads.
