@@ -12,6 +12,7 @@ AFTERWORD_SHARED ?= $(abspath ../shared)
 PYTHON ?= python3
 VENV := .venv
 TRAINERS_VENV := .venv-trainers
+PEERS_VENV := .venv-peers
 AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
 CARGO := cargo
 export AFTERWORD_SHARED AFTERWORD_PYTHON
@@ -48,6 +49,10 @@ replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/dat
 .PHONY: bench
 bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)
 	$(CARGO) bench --locked --bench throughput
+
+.PHONY: bench-peers
+bench-peers: $(PEERS_VENV)/.installed ## Beside Arize Phoenix and MLflow from PyPI (1 GB): ARGS="--write docs/peers.md"
+	$(PEERS_VENV)/bin/python benches/peers/run.py $(ARGS)
 
 .PHONY: check
 check: ## Type-check everything, the fastest answer
@@ -96,7 +101,7 @@ trainers: ## Train two steps on exports with the stock trainers: DIR="dpo-export
 .PHONY: clean
 clean: ## Remove what was built; recorded feedback and exports stay
 	$(CARGO) clean
-	rm -rf $(VENV) $(TRAINERS_VENV)
+	rm -rf $(VENV) $(TRAINERS_VENV) $(PEERS_VENV)
 
 .PHONY: tools
 tools:
@@ -117,4 +122,9 @@ $(VENV)/.installed: tests/requirements.txt
 $(TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311.txt
 	$(PYTHON) -m venv --clear $(TRAINERS_VENV)
 	$(TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(PEERS_VENV)/.installed: benches/peers/requirements.txt
+	$(PYTHON) -m venv --clear $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
