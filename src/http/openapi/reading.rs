@@ -9,9 +9,8 @@ use super::words::{
 };
 use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
-use crate::domain::recipe::{
-    Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt, TrustFilter,
-};
+use crate::domain::recipe::{Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt};
+use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
 
 fn alpha() -> Value {
@@ -31,6 +30,16 @@ pub(super) fn error_rate() -> Value {
 /// What is randomised.
 pub(super) fn unit() -> Value {
     one_of(Unit::WORDS)
+}
+
+/// Whose feedback counts.
+pub(super) fn trust() -> Value {
+    one_of(TrustFilter::WORDS)
+}
+
+/// Whose feedback was counted, and why.
+pub(super) fn trust_rule() -> Value {
+    object(vec![required("filter", trust()), required("reason", words_of(["asked", "tokens_used", "no_tokens"]))])
 }
 
 fn experiment_members() -> Vec<Member> {
@@ -83,13 +92,13 @@ fn selection() -> Value {
         optional("languages", words()),
         optional("from", timestamp()),
         optional("to", described(timestamp(), "Later than `from`.")),
+        optional("trust", described(trust(), "Where it is absent, the project decides.")),
     ])
 }
 
 fn options() -> Value {
     let share = || number(0.0, 0.5);
     closed(vec![
-        optional("trust", one_of(TrustFilter::WORDS)),
         optional("min_votes", integer(1, 1000)),
         optional("min_agreement", number(0.5, 1.0)),
         optional("pair_scope", one_of(PairScope::WORDS)),
@@ -200,6 +209,8 @@ pub(super) fn comparison() -> Value {
         required("metrics", all(&metric())),
         required("checks", all(&check)),
         optional("preference", json!({ "type": "object" })),
+        required("trust", named("TrustRule")),
+        required("n_unverified", total()),
         required("computed_at", moment()),
     ])
 }
