@@ -14,6 +14,7 @@ pub mod groups;
 pub mod jobs;
 pub mod keys;
 pub mod migrations;
+pub mod pages;
 pub mod projects;
 pub mod publishable_keys;
 pub mod reading;

@@ -12,6 +12,7 @@ mod exports;
 mod feedback;
 mod health;
 mod openapi;
+mod reading;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
