@@ -31,6 +31,8 @@ pub struct Config {
     pub exports_dir: PathBuf,
     /// The HTTP server.
     pub http: Http,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
     /// The log.
     pub log: Log,
     /// What is made at start.
@@ -87,6 +89,15 @@ pub struct Log {
     pub format: LogFormat,
     /// A level, or directives.
     pub level: String,
+}
+
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsReaders {
+    /// Whoever is on this machine.
+    Loopback,
+    /// Whoever reaches the service.
+    Everybody,
 }
 
 /// Whom the log is written for.
@@ -152,6 +163,7 @@ struct Raw {
     postgres: RawPostgres,
     exports: RawExports,
     http: RawHttp,
+    metrics: RawMetrics,
     log: RawLog,
     init: RawInit,
 }
@@ -191,6 +203,11 @@ struct RawHttp {
 }
 
 #[derive(Deserialize)]
+struct RawMetrics {
+    readers: String,
+}
+
+#[derive(Deserialize)]
 struct RawLog {
     format: String,
     level: String,
@@ -215,6 +232,7 @@ impl Raw {
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
             exports_dir,
             http: self.http.parse()?,
+            metrics_readers: self.metrics.parse()?,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,
@@ -266,6 +284,16 @@ impl RawHttp {
             drain_notice: Duration::from_secs(self.drain_notice_seconds.min(3600)),
             drain: seconds("http.drain_seconds", self.drain_seconds)?,
         })
+    }
+}
+
+impl RawMetrics {
+    fn parse(&self) -> Result<MetricsReaders, ConfigError> {
+        match self.readers.as_str() {
+            "loopback" => Ok(MetricsReaders::Loopback),
+            "everybody" => Ok(MetricsReaders::Everybody),
+            _ => Err(ConfigError::Invalid { key: "metrics.readers", expected: "`loopback` or `everybody`" }),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{ServiceConfig, delete, get, post, resource};
 
-use super::{docs, health, openapi, pages, v1};
+use super::{docs, health, metrics, openapi, pages, v1};
 
 macro_rules! addresses {
     ($($pattern:literal { $($method:ident => $($handler:ident)::+),+ $(,)? })+) => {
@@ -38,6 +38,7 @@ addresses! {
     // Operators and people look.
     "/livez" { get => health::live }
     "/readyz" { get => health::ready }
+    "/metrics" { get => metrics::show }
     "/openapi.json" { get => openapi::show }
     "/docs" { get => docs::index }
     "/docs/{file}" { get => docs::file }

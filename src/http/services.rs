@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::door::Door;
+use super::metrics::RequestMeter;
+use crate::config::MetricsReaders;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
 
@@ -29,6 +31,8 @@ pub struct HttpSettings {
     pub max_bytes_of_all_bodies: usize,
     /// How often the progress of an export is looked up for a client that follows it.
     pub progress_every: Duration,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
 }
 
 impl Default for HttpSettings {
@@ -42,6 +46,7 @@ impl Default for HttpSettings {
             max_requests_at_once: 4096,
             max_bytes_of_all_bodies: 32 << 20,
             progress_every: Duration::from_millis(500),
+            metrics_readers: MetricsReaders::Loopback,
         }
     }
 }
@@ -83,13 +88,14 @@ pub(crate) struct Services {
     runtime: Handle,
     settings: HttpSettings,
     door: Door,
+    meter: RequestMeter,
     draining: Arc<AtomicBool>,
 }
 
 impl Services {
     pub(crate) fn new(app: App, runtime: Handle, settings: HttpSettings, draining: Arc<AtomicBool>) -> Self {
         let door = Door::new(&settings);
-        Self { app, runtime, settings, door, draining }
+        Self { app, runtime, settings, door, meter: RequestMeter::new(), draining }
     }
 
     /// Runs a use case to its end on the service's runtime, whether or not the client still waits.
@@ -116,6 +122,11 @@ impl Services {
     /// Returns what guards the way in.
     pub(crate) fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// Returns what counts the answers.
+    pub(crate) fn meter(&self) -> &RequestMeter {
+        &self.meter
     }
 
     /// Tells whether the server has been asked to stop.

@@ -31,6 +31,7 @@ pub mod lookups;
 pub mod pages;
 pub mod readiness;
 pub mod recipes;
+pub mod vitals;
 
 use std::sync::Arc;
 

@@ -77,7 +77,7 @@ def _mend_experiment(body):
 
 def _mend_export(body):
     _later(body.get("selection") or {}, "from", "to")
-    for name in ("edit_min_distance", "edit_max_distance"):
+    for name in ("edit_min_distance", "edit_max_distance", "trust"):
         (body.get("options") or {}).pop(name, None)
 
 

@@ -63,6 +63,7 @@ components! {
         CompletionsPage = pages::completions();
         FeedbackPage = pages::feedback();
         Unit = reading::unit();
+        Trust = reading::trust();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();
         ExperimentBody = reading::experiment_body();

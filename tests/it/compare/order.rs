@@ -134,10 +134,10 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
             .iter()
             .zip(items)
             .map(|(feedback, said)| FeedbackRow {
+                granted_conversation_id: None,
                 project_id,
                 feedback,
                 trust: if said.is_trusted { Trust::Verified } else { Trust::Unverified },
-                granted_conversation_id: None,
                 effective_at: minute(said.happened),
                 received_at: minute(10 + said.arrived),
             })

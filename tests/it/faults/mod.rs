@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod canary;
+mod canary_bodies;
 mod dirty_connection;
 mod journal;
 mod kill;

@@ -11,6 +11,7 @@ mod experiments;
 mod exports;
 mod feedback;
 mod health;
+mod metrics;
 mod openapi;
 mod reading;
 
