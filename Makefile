@@ -38,6 +38,16 @@ test: tools-of-tests venv ## Run every check, as CI does
 cargo-test: venv
 	$(CARGO) test --locked
 
+.PHONY: schemathesis
+schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on
+	@# A filter that matches no test is no success.
+	$(CARGO) test --locked --test it routes::openapi::the_running -- --nocapture \
+		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+
+.PHONY: openapi
+openapi: tools ## Write docs/openapi.json anew, after an address or a bound has changed
+	AFTERWORD_WRITE_OPENAPI=1 $(CARGO) test --locked --test it routes::openapi::the_committed
+
 .PHONY: replay
 replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
 	@# A filter that matches no test is no success.

@@ -97,6 +97,11 @@ impl Server {
         self.address
     }
 
+    /// Lists every address that is registered, with each of its methods in upper case.
+    pub fn addresses(&self) -> Vec<(String, &'static str)> {
+        routes::ADDRESSES.iter().map(|(method, pattern)| (method.to_ascii_uppercase(), *pattern)).collect()
+    }
+
     /// Makes `/readyz` fail from now on, so that no new clients are sent here; everything else goes on.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);

@@ -151,8 +151,16 @@ impl IngestQueue {
             return Ok(vec![Verdict::Accepted; items.len()]);
         }
         let (reply, answer) = oneshot::channel();
-        let (project_id, trust, grant) = (principal.project_id, principal.trust, principal.grant.clone());
-        queue.push(Work { project_id, trust, grant, received_at, items, reply, room });
+        let work = Work {
+            project_id: principal.project_id,
+            trust: principal.trust,
+            grant: principal.grant.clone(),
+            received_at,
+            items,
+            reply,
+            room,
+        };
+        queue.push(work);
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
             Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
             Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),

@@ -59,7 +59,8 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of the app is gone.
+    /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of
+    /// the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         let runtime = tokio::runtime::Handle::current();

@@ -7,8 +7,9 @@ use afterword::domain::clock::Timestamp;
 use afterword::domain::feedback::{Feedback, NewFeedback, Reaction, Thumb};
 use afterword::domain::json::Json;
 use afterword::domain::principal::Trust;
-use afterword::domain::recipe::{Format, Options, Recipe, TrustFilter};
+use afterword::domain::recipe::{Format, Options, Recipe};
 use afterword::domain::selection::Selection;
+use afterword::domain::trust::TrustFilter;
 use afterword::store::Access;
 use afterword::store::connection::Pool;
 use afterword::store::feedback::{self, FeedbackRow};
@@ -135,8 +136,8 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
             .map(|(feedback, said)| FeedbackRow {
                 project_id,
                 feedback,
-                granted_conversation_id: None,
                 trust: if said.is_trusted { Trust::Verified } else { Trust::Unverified },
+                granted_conversation_id: None,
                 effective_at: minute(said.happened),
                 received_at: minute(10 + said.arrived),
             })

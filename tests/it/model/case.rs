@@ -7,8 +7,8 @@ use afterword::domain::clock::{Clock as _, SystemClock, Timestamp};
 use afterword::domain::experiment::Unit;
 use afterword::domain::feedback::Feedback;
 use afterword::domain::ids::ProjectId;
-use afterword::domain::recipe::TrustFilter;
 use afterword::domain::selection::Selection;
+use afterword::domain::trust::TrustFilter;
 use afterword::store::groups;
 use afterword::store::tallies::{self, TallyQuery};
 use chrono::{SecondsFormat, SubsecRound as _, TimeDelta};
@@ -344,6 +344,7 @@ impl Case<'_> {
             candidate: "new",
             control_model: None,
             candidate_model: None,
+            trust: TrustFilter::Verified,
             selection: &everything,
         };
         let mut tx = store.begin_snapshot("model", project).await.map_err(fail)?;
