@@ -62,8 +62,6 @@ impl App {
     /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
-        Self { store, blob, clock, ingest, keys: authenticate::KeyCache::default(), new_job: Arc::default() }
-        let ingest = ingest::IngestQueue::start(&store);
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
         Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime }
