@@ -116,7 +116,7 @@ impl Services {
         detached_on(&self.runtime, unit(self.app.clone())).await
     }
 
-    /// Returns the app, for what holds no transaction.
+    /// Returns the app, for what holds no transaction: it may be dropped wherever it waits, and needs no task of its own.
     pub(crate) fn app(&self) -> &App {
         &self.app
     }
