@@ -126,6 +126,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
             ..BodyLimits::default()
         },
         max_requests_at_once: http.max_requests_at_once,
+        max_connections_per_address: http.max_connections_per_address,
         max_bytes_of_all_bodies: http.max_bytes_of_all_bodies,
         ..HttpSettings::default()
     }

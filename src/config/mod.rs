@@ -68,6 +68,8 @@ pub struct Http {
     pub max_requests_at_once: usize,
     /// How much memory all bodies may take together, in bytes.
     pub max_bytes_of_all_bodies: usize,
+    /// How many connections one address may hold; any number for 0.
+    pub max_connections_per_address: usize,
     /// How long a head may take.
     pub head_deadline: Duration,
     /// How long a body may take.
@@ -194,6 +196,7 @@ struct RawHttp {
     max_decoded_body_bytes: usize,
     max_requests_at_once: usize,
     max_bytes_of_all_bodies: usize,
+    max_connections_per_address: usize,
     head_deadline_seconds: u64,
     body_deadline_seconds: u64,
     min_body_bytes_per_second: usize,
@@ -277,6 +280,7 @@ impl RawHttp {
             max_decoded_body_bytes: self.max_decoded_body_bytes,
             max_requests_at_once: self.max_requests_at_once,
             max_bytes_of_all_bodies: self.max_bytes_of_all_bodies,
+            max_connections_per_address: self.max_connections_per_address,
             head_deadline: seconds("http.head_deadline_seconds", self.head_deadline_seconds)?,
             body_deadline: seconds("http.body_deadline_seconds", self.body_deadline_seconds)?,
             min_body_bytes_per_second: self.min_body_bytes_per_second,

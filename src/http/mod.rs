@@ -7,6 +7,8 @@ mod admission;
 mod auth;
 mod body;
 mod budget;
+mod connection;
+mod crowd;
 mod decode;
 mod docs;
 mod door;

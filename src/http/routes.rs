@@ -24,9 +24,10 @@ macro_rules! addresses {
 }
 
 addresses! {
-    // Backends write.
-    "/v1/completions" { post => v1::completions::create }
-    "/v1/feedback" { post => v1::feedback::create }
+    // Backends and browsers write, people read.
+    "/v1/completions" { post => v1::completions::create, get => v1::completion_pages::list }
+    "/v1/completions/{id}" { get => v1::completion_pages::show }
+    "/v1/feedback" { post => v1::feedback::create, get => v1::feedback_pages::list }
     // Analysts plan, compare and export.
     "/v1/comparisons" { get => v1::comparisons::show }
     "/v1/experiments" { post => v1::experiments::create, get => v1::experiments::list }

@@ -21,6 +21,10 @@ pub struct HttpSettings {
     pub keep_alive: Duration,
     /// How long a client may take to send a request's head.
     pub head_deadline: Duration,
+    /// How long a client may take to read on before its connection is given up.
+    pub stall_deadline: Duration,
+    /// How many connections one address may hold; any number for 0.
+    pub max_connections_per_address: usize,
     /// How long requests may take to end once the server is asked to stop.
     pub shutdown_deadline: Duration,
     /// Bounds of a request's body.
@@ -41,6 +45,8 @@ impl Default for HttpSettings {
             n_workers: 2,
             keep_alive: Duration::from_secs(75),
             head_deadline: Duration::from_secs(5),
+            stall_deadline: Duration::from_secs(30),
+            max_connections_per_address: 4096,
             shutdown_deadline: Duration::from_secs(25),
             body: BodyLimits::default(),
             max_requests_at_once: 4096,
@@ -110,7 +116,7 @@ impl Services {
         detached_on(&self.runtime, unit(self.app.clone())).await
     }
 
-    /// Returns the app, for what holds no transaction.
+    /// Returns the app, for what holds no transaction: it may be dropped wherever it waits, and needs no task of its own.
     pub(crate) fn app(&self) -> &App {
         &self.app
     }

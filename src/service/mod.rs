@@ -28,6 +28,7 @@ mod ingest_writer;
 pub mod instance;
 pub mod keys;
 pub mod lookups;
+pub mod pages;
 pub mod readiness;
 pub mod recipes;
 pub mod vitals;

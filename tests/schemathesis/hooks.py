@@ -113,6 +113,9 @@ def map_case(_context, case):
     if case.operation.path == "/v1/comparisons":
         case.query = dict(case.query or {})
         _mend_comparison(case.query)
+    if case.operation.path in ("/v1/completions", "/v1/feedback") and case.operation.method.upper() == "GET":
+        case.query = dict(case.query or {})
+        _later(case.query, "from", "to")
     if case.operation.path == "/v1/exports" and case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"k-{next(_number)}"
     return case

@@ -1,6 +1,7 @@
 //! The OpenAPI document: addresses from the handlers' own annotations, schemas from the bounds that the parsers apply.
 //! It describes requests and reads none.
 
+mod pages;
 mod reading;
 mod words;
 mod writing;
@@ -53,6 +54,14 @@ components! {
         CompletionsBody = writing::completions_body();
         FeedbackBody = writing::feedback_body();
         Receipt = writing::receipt();
+        TrustFilter = reading::trust();
+        CompletionCursor = words::short_text();
+        FeedbackCursor = json!({ "type": "string",
+            "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[.][A-Za-z0-9_-]{1,64}$" });
+        ListLimit = words::integer(1, crate::domain::listing::MAX_PAGE);
+        CompletionItem = pages::completion();
+        CompletionsPage = pages::completions();
+        FeedbackPage = pages::feedback();
         Unit = reading::unit();
         Trust = reading::trust();
         ErrorRate = reading::error_rate();
@@ -79,6 +88,8 @@ components! {
         Problem = reading::problem();
         ProblemCode = reading::problem_code();
         Fault = reading::fault();
+        FeedbackItem = pages::feedback_item();
+        TrustRule = reading::trust_rule();
     }
 }
 
@@ -136,6 +147,7 @@ fn tags() -> Value {
     let tag = |name: &str, description: &str| json!({ "name": name, "description": description });
     json!([
         tag("Writing", "What models answered, and how people reacted"),
+        tag("Reading", "What is stored"),
         tag("Comparing", "Whether another model does as well"),
         tag("Exporting", "Training sets"),
         tag("Operators", "Whether the service is well"),

@@ -337,6 +337,17 @@ impl Case<'_> {
             agree!(counting, self.truth.counting(*answer), "what counts of {}", id_of(*answer));
         }
 
+        let page = self.front.get("/v1/completions?limit=200", &self.key).await?;
+        let shown: BTreeMap<String, BTreeSet<Uuid>> = page["completions"]
+            .as_array()
+            .ok_or("no page of completions")?
+            .iter()
+            .map(|item| (item["id"].as_str().unwrap_or_default().to_owned(), shown_to_count(item)))
+            .collect();
+        let expected: BTreeMap<String, BTreeSet<Uuid>> =
+            self.truth.completions.keys().map(|answer| (id_of(*answer), self.truth.counting(*answer))).collect();
+        agree!(shown, expected, "the page of completions");
+
         let query = TallyQuery {
             project_id: project,
             experiment: None,
@@ -364,6 +375,12 @@ impl Case<'_> {
         agree!([choices.n_wins, choices.n_losses, choices.n_ties], self.truth.choices(), "the direct choices");
         Ok(())
     }
+}
+
+/// Reads which feedback of a completion is shown as what counts.
+fn shown_to_count(completion: &Value) -> BTreeSet<Uuid> {
+    let items = completion["feedback"].as_array().into_iter().flatten();
+    items.filter(|item| item["standing"] == "counts").filter_map(|item| item["id"].as_str()?.parse().ok()).collect()
 }
 
 /// The item as it is sent at a moment; its age grows while it waits.

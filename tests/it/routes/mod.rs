@@ -13,6 +13,7 @@ mod feedback;
 mod health;
 mod metrics;
 mod openapi;
+mod reading;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
