@@ -23,3 +23,5 @@ pub mod origin;
 pub mod principal;
 pub mod recipe;
 pub mod selection;
+pub mod signing;
+pub mod token;

@@ -8,9 +8,17 @@ use super::{health, pages, v1};
 /// Registers the routes.
 pub(crate) fn configure(routes: &mut ServiceConfig) {
     routes
-        // Backends write.
+        // Backends and browsers write.
         .service(resource("/v1/completions").route(post().to(v1::completions::create)))
         .service(resource("/v1/feedback").route(post().to(v1::feedback::create)))
+        .service(resource("/v1/feedback-tokens").route(post().to(v1::feedback_tokens::create)))
+        .service(resource("/v1/feedback-tokens/revoke").route(post().to(v1::feedback_tokens::revoke)))
+        // Administrators see to keys.
+        .service(resource("/v1/keys").route(post().to(v1::keys::create)).route(get().to(v1::keys::list)))
+        .service(resource("/v1/keys/{id}").route(delete().to(v1::keys::delete)))
+        .service(resource("/v1/projects").route(get().to(v1::projects::list)))
+        .service(resource("/v1/projects/{id}").route(get().to(v1::projects::show)))
+        .service(resource("/v1/audit").route(get().to(v1::audit::list)))
         // Analysts plan, compare and export.
         .service(resource("/v1/comparisons").route(get().to(v1::comparisons::show)))
         .service(

@@ -17,6 +17,7 @@ pub mod migrations;
 pub mod projects;
 pub mod publishable_keys;
 pub mod reading;
+pub mod signing_keys;
 pub mod tallies;
 
 pub use connection::{Access, PoolSizes, Store, Tx};
