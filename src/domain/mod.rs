@@ -25,4 +25,6 @@ pub mod principal;
 mod query;
 pub mod recipe;
 pub mod selection;
+pub mod signing;
+pub mod token;
 pub mod trust;

@@ -19,6 +19,7 @@ pub mod pages;
 pub mod projects;
 pub mod publishable_keys;
 pub mod reading;
+pub mod signing_keys;
 pub mod tallies;
 
 pub use composite::Inserted;

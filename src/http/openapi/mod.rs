@@ -1,6 +1,7 @@
 //! The OpenAPI document: addresses from the handlers' own annotations, schemas from the bounds that the parsers apply.
 //! It describes requests and reads none.
 
+mod keys;
 mod pages;
 mod reading;
 mod words;
@@ -45,7 +46,7 @@ macro_rules! components {
 components! {
     named {
         ShortText = words::short_text();
-        ExportId = words::uuid();
+        ResourceId = words::uuid();
         Moment = words::timestamp();
         PageLimit = words::integer(1, crate::service::exports::MAX_PAGE);
         Side = json!({ "type": "string", "minLength": 7, "maxLength": 262, "pattern": "^model:", "format": "utf8" });
@@ -62,8 +63,18 @@ components! {
         CompletionItem = pages::completion();
         CompletionsPage = pages::completions();
         FeedbackPage = pages::feedback();
+        KeyId = keys::key_id();
+        KeyBody = keys::key_body();
+        NewKey = keys::new_key();
+        KeysPage = keys::keys();
+        FeedbackTokenBody = keys::token_body();
+        FeedbackToken = keys::token();
+        RevokedTokensBody = keys::revoked_body();
+        RevokedTokens = keys::revoked();
+        Project = keys::project();
+        ProjectsPage = keys::projects();
+        AuditPage = keys::audit();
         Unit = reading::unit();
-        Trust = reading::trust();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();
         ExperimentBody = reading::experiment_body();
@@ -150,6 +161,7 @@ fn tags() -> Value {
         tag("Reading", "What is stored"),
         tag("Comparing", "Whether another model does as well"),
         tag("Exporting", "Training sets"),
+        tag("Keys", "Credentials, the project that they belong to, and its audit"),
         tag("Operators", "Whether the service is well"),
         tag("People", "Pages"),
     ])
