@@ -11,6 +11,7 @@ mod experiments;
 mod exports;
 mod feedback;
 mod health;
+mod matrix;
 mod metrics;
 mod openapi;
 mod reading;
