@@ -38,6 +38,16 @@ test: tools-of-tests venv ## Run every check, as CI does
 cargo-test: venv
 	$(CARGO) test --locked
 
+.PHONY: schemathesis
+schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on
+	@# A filter that matches no test is no success.
+	$(CARGO) test --locked --test it routes::openapi::the_running -- --nocapture \
+		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+
+.PHONY: openapi
+openapi: tools ## Write docs/openapi.json anew, after an address or a bound has changed
+	AFTERWORD_WRITE_OPENAPI=1 $(CARGO) test --locked --test it routes::openapi::the_committed
+
 .PHONY: replay
 replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
 	@# A filter that matches no test is no success.
@@ -48,6 +58,11 @@ replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/dat
 .PHONY: bench
 bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)
 	$(CARGO) bench --locked --bench throughput
+
+.PHONY: bench-ingest
+bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY=singles|batches|completions
+	AFTERWORD_BENCH_ROUNDS=$(or $(ROUNDS),3) AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) \
+		$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench ingest
 
 .PHONY: check
 check: ## Type-check everything, the fastest answer

@@ -124,6 +124,8 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
             min_bytes_per_s: http.min_body_bytes_per_second,
             ..BodyLimits::default()
         },
+        max_requests_at_once: http.max_requests_at_once,
+        max_bytes_of_all_bodies: http.max_bytes_of_all_bodies,
         ..HttpSettings::default()
     }
 }

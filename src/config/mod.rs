@@ -62,6 +62,10 @@ pub struct Http {
     pub max_body_bytes: usize,
     /// The largest body after decompression, in bytes.
     pub max_decoded_body_bytes: usize,
+    /// How many requests may be under way at once.
+    pub max_requests_at_once: usize,
+    /// How much memory all bodies may take together, in bytes.
+    pub max_bytes_of_all_bodies: usize,
     /// How long a head may take.
     pub head_deadline: Duration,
     /// How long a body may take.
@@ -176,6 +180,8 @@ struct RawHttp {
     n_workers: usize,
     max_body_bytes: usize,
     max_decoded_body_bytes: usize,
+    max_requests_at_once: usize,
+    max_bytes_of_all_bodies: usize,
     head_deadline_seconds: u64,
     body_deadline_seconds: u64,
     min_body_bytes_per_second: usize,
@@ -239,10 +245,20 @@ impl RawHttp {
             let expected = "at least http.max_body_bytes and at most 256 MiB";
             return Err(ConfigError::Invalid { key: "http.max_decoded_body_bytes", expected });
         }
+        if !(1..=1_000_000).contains(&self.max_requests_at_once) {
+            return Err(ConfigError::Invalid { key: "http.max_requests_at_once", expected: "1 to 1000000" });
+        }
+        // A zstd body takes its size twice while it is decoded.
+        if self.max_bytes_of_all_bodies < 2 * self.max_decoded_body_bytes || self.max_bytes_of_all_bodies > 4096 * MIB {
+            let expected = "at least twice http.max_decoded_body_bytes and at most 4 GiB";
+            return Err(ConfigError::Invalid { key: "http.max_bytes_of_all_bodies", expected });
+        }
         Ok(Http {
             n_workers: if self.n_workers == 0 { processors } else { self.n_workers.min(1024) },
             max_body_bytes: self.max_body_bytes,
             max_decoded_body_bytes: self.max_decoded_body_bytes,
+            max_requests_at_once: self.max_requests_at_once,
+            max_bytes_of_all_bodies: self.max_bytes_of_all_bodies,
             head_deadline: seconds("http.head_deadline_seconds", self.head_deadline_seconds)?,
             body_deadline: seconds("http.body_deadline_seconds", self.body_deadline_seconds)?,
             min_body_bytes_per_second: self.min_body_bytes_per_second,

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
 use crate::domain::feedback::{Feedback, Reaction, Signal};
 use crate::domain::ids::{CompletionId, FeedbackId, UserId};
-use crate::domain::recipe::Options;
+use crate::domain::trust::TrustFilter;
 
 /// Who votes: a user, or a reaction without a user, which counts by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,15 +50,24 @@ pub(super) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(completions: &'a [Completion], feedback: &'a [Feedback], options: &Options) -> Self {
+    /// Looks at all answers to one prompt.
+    pub(super) fn new(completions: &'a [Completion], feedback: &'a [Feedback], trust: TrustFilter) -> Self {
         let mut completions: Vec<&Completion> = completions.iter().collect();
         completions.sort_by(|left, right| left.id.cmp(&right.id));
-        let places: HashMap<&CompletionId, usize> =
-            completions.iter().enumerate().map(|(place, completion)| (&completion.id, place)).collect();
+        let places = completions.iter().enumerate().map(|(place, completion)| (&completion.id, place)).collect();
+        Self { completions, ..Self::of_places(&places, feedback, trust) }
+    }
+
+    /// Looks at one answer without knowing more of it than its id.
+    pub(super) fn of_one(id: &'a CompletionId, feedback: &'a [Feedback], trust: TrustFilter) -> Self {
+        Self::of_places(&HashMap::from([(id, 0)]), feedback, trust)
+    }
+
+    fn of_places(places: &HashMap<&CompletionId, usize>, feedback: &'a [Feedback], trust: TrustFilter) -> Self {
         let mut left_out = Exclusions::default();
         let mut items: Vec<&Feedback> = Vec::with_capacity(feedback.len());
         for item in feedback {
-            if !item.trust.passes(options.trust) {
+            if !item.trust.passes(trust) {
                 left_out.add(UNTRUSTED);
             } else if !places.contains_key(&item.completion_id) {
                 left_out.add(UNKNOWN_COMPLETION);
@@ -70,7 +79,7 @@ impl<'a> Group<'a> {
 
         let mut by_chain: BTreeMap<(Signal, Target, Voter), Vec<usize>> = BTreeMap::new();
         for (nth, item) in items.iter().enumerate() {
-            match places.get(&item.completion_id).and_then(|place| target(item, *place, &places)) {
+            match places.get(&item.completion_id).and_then(|place| target(item, *place, places)) {
                 Some(target) => {
                     let voter = item.user.as_ref().map_or(Voter::Nobody(item.id), Voter::User);
                     by_chain.entry((item.reaction.signal(), target, voter)).or_default().push(nth);
@@ -93,7 +102,7 @@ impl<'a> Group<'a> {
             }
             chains.entry((signal, target)).or_default().push(Chain { voter, items: timeline });
         }
-        Self { completions, items, left_out, chains }
+        Self { completions: Vec::new(), items, left_out, chains }
     }
 
     /// Returns what the voters have said about a target with a signal, by voter.
@@ -155,25 +164,110 @@ fn superseded_at(item: &Feedback, superseding: &Superseding) -> Option<Timestamp
 }
 
 /// Follows which of a voter's items is the latest, given when each was superseded.
-///
-/// Later means later by `(effective_at, session_id, seq, id)`: the place in a session decides between items of one
-/// moment, and the id where nothing else does, so that any order of delivery ends in one state.
 fn latest(items: &[&Feedback], members: &[usize], removals: &[Option<Timestamp>]) -> Timeline<Option<usize>> {
-    let order = |nth: usize| {
-        let item = items[nth];
-        (item.effective_at, item.session_id.as_deref(), item.seq, item.id, nth)
-    };
     let arrivals = members.iter().map(|&nth| (items[nth].received_at, false, nth));
     let removals = members.iter().zip(removals).filter_map(|(&nth, removal)| Some(((*removal)?, true, nth)));
     let mut changes: Vec<(Timestamp, bool, usize)> = arrivals.chain(removals).collect();
     changes.sort_unstable();
-    let mut alive = BTreeMap::new();
+    let mut standing = Said::default();
     Timeline::from_changes(changes.into_iter().map(|(at, is_removal, nth)| {
-        if is_removal {
-            alive.remove(&order(nth));
-        } else {
-            alive.insert(order(nth), nth);
-        }
-        (at, alive.last_key_value().map(|(_, nth)| *nth))
+        standing.change(items[nth], nth, is_removal);
+        (at, standing.last())
     }))
+}
+
+/// When an item was said: by time, then by id; the arrival and the place decide between copies under two names.
+type Moment = (Timestamp, FeedbackId, Timestamp, usize);
+
+/// What a voter has said and not superseded.
+///
+/// Within a session its own numbers say what came last, whatever its clock did meanwhile; so each session has one last
+/// word. Between sessions, and items that have no place in one, the latest moment decides. Comparing any two items by
+/// number or else by moment would be no order: it can run in a circle.
+#[derive(Default)]
+struct Said<'a> {
+    sessions: HashMap<&'a str, BTreeSet<(i64, Moment)>>,
+    last_words: BTreeSet<Moment>,
+}
+
+impl<'a> Said<'a> {
+    fn change(&mut self, item: &'a Feedback, nth: usize, is_removal: bool) {
+        let moment = (item.effective_at, item.id, item.received_at, nth);
+        let (Some(session), Some(seq)) = (&item.session_id, item.seq) else {
+            if is_removal {
+                self.last_words.remove(&moment);
+            } else {
+                self.last_words.insert(moment);
+            }
+            return;
+        };
+        let of_session = self.sessions.entry(session).or_default();
+        if let Some((_, last)) = of_session.last() {
+            self.last_words.remove(last);
+        }
+        if is_removal {
+            of_session.remove(&(seq, moment));
+        } else {
+            of_session.insert((seq, moment));
+        }
+        if let Some((_, last)) = of_session.last() {
+            self.last_words.insert(*last);
+        }
+    }
+
+    fn last(&self) -> Option<usize> {
+        self.last_words.last().map(|(.., nth)| *nth)
+    }
+}
+
+/// What an item of feedback is worth among the others on its completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It is the voter's last word.
+    Counts,
+    /// A later reaction of the same kind by the same user replaces it.
+    Replaced,
+    /// A later item of the same user names it as superseded.
+    Superseded,
+    /// It does not pass the filter of trust.
+    Untrusted,
+}
+
+impl Standing {
+    /// Returns the standing's word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Replaced => REPLACED,
+            Self::Superseded => SUPERSEDED,
+            Self::Untrusted => UNTRUSTED,
+        }
+    }
+}
+
+/// Tells what each item on one completion is worth, in the order in which they are given; that order changes nothing.
+pub fn standings(feedback: &[Feedback], trust: TrustFilter) -> Vec<Standing> {
+    let mut standings = vec![Standing::Untrusted; feedback.len()];
+    let mut order: Vec<usize> = (0..feedback.len()).filter(|&nth| feedback[nth].trust.passes(trust)).collect();
+    order.sort_by_key(|&nth| (feedback[nth].received_at, feedback[nth].id));
+    let items: Vec<&Feedback> = order.iter().map(|&nth| &feedback[nth]).collect();
+    let superseding = superseding(&items);
+    let mut said: BTreeMap<(Signal, Option<&CompletionId>, Voter), Said> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        if superseded_at(item, &superseding).is_some() {
+            standings[order[place]] = Standing::Superseded;
+            continue;
+        }
+        standings[order[place]] = Standing::Replaced;
+        let against = match &item.reaction {
+            Reaction::Preference { against, .. } => Some(against),
+            _ => None,
+        };
+        let voter = item.user.as_ref().map_or(Voter::Nobody(item.id), Voter::User);
+        said.entry((item.reaction.signal(), against, voter)).or_default().change(item, place, false);
+    }
+    for place in said.values().filter_map(Said::last) {
+        standings[order[place]] = Standing::Counts;
+    }
+    standings
 }

@@ -22,5 +22,6 @@ mod regenerate;
 mod text;
 mod timeline;
 
+pub use effective::{Standing, standings};
 pub use harvest::{Funnel, Harvest, harvest};
 pub use plan::{Placement, Plan, PlanKey, Planner};

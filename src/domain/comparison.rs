@@ -3,6 +3,7 @@
 use super::experiment::{DEFAULT_ALPHA, METRIC_NAMES, Unit};
 use super::fields::{FieldCode, FieldError};
 use super::selection::Selection;
+use super::trust::TrustFilter;
 
 /// Which completions make up the two sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +139,8 @@ impl Query<'_> {
         {
             self.fail("to", FieldCode::Contradiction, "must be later than `from`");
         }
-        Selection { tasks: self.all("task"), languages: self.all("language"), from, to, ..Selection::default() }
+        let trust = self.one("trust").and_then(|word| self.word("trust", &word, TrustFilter::WORDS));
+        Selection { tasks: self.all("task"), languages: self.all("language"), from, to, trust, ..Selection::default() }
     }
 
     fn moment(&mut self, name: &str) -> Option<super::clock::Timestamp> {

@@ -150,6 +150,16 @@ impl NewCompletion {
     pub fn from_json(value: Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
         super::completion_wire::parse(value, pointer)
     }
+
+    /// Returns about how much memory the item takes.
+    pub fn n_bytes(&self) -> usize {
+        let messages: usize = self.prompt.iter().map(|message| size_of::<Message>() + message.value.n_bytes()).sum();
+        let objects = [self.tools.as_ref(), self.params.as_ref(), self.tags.as_ref()];
+        let objects: usize = objects.into_iter().flatten().map(Json::n_bytes).sum();
+        let aliases: usize = self.aliases.iter().map(|alias| size_of::<CompletionId>() + alias.as_str().len()).sum();
+        // The short texts, of at most 256 bytes each, are far below what the item itself takes.
+        size_of::<Self>() + messages + self.response.value.n_bytes() + objects + aliases
+    }
 }
 
 /// A completion as it is read back, with what data sets need of it.

@@ -292,6 +292,23 @@ impl NewFeedback {
     pub fn from_json(value: Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
         super::feedback_wire::parse(value, pointer)
     }
+
+    /// Returns about how much memory the item takes.
+    pub fn n_bytes(&self) -> usize {
+        let texts = [self.session_id.as_deref(), self.user.as_ref().map(UserId::as_str), self.sdk.as_deref()];
+        let own = match &self.reaction {
+            Reaction::Thumb { reasons, comment, .. } => {
+                reasons.iter().map(|reason| size_of::<String>() + reason.len()).sum::<usize>()
+                    + comment.as_ref().map_or(0, String::len)
+            }
+            Reaction::Edit { text, .. } | Reaction::Comment { text } => text.len(),
+            _ => 0,
+        };
+        size_of::<Self>()
+            + self.completion_id.as_str().len()
+            + texts.iter().flatten().map(|text| text.len()).sum::<usize>()
+            + own
+    }
 }
 
 /// A reaction as it is read back; its completion id is the completion's own, aliases resolved.
@@ -325,12 +342,75 @@ const BELIEVED_SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 /// Returns the time by which a reaction is ordered.
 ///
 /// It is the client's `occurred_at`, corrected by the offset between `sent_at` and our time of arrival where that is
-/// more than five minutes, and never later than the arrival. Smaller offsets are left alone: they would fold the
-/// network's delay into the order.
+/// more than five minutes; without an `occurred_at` it is the arrival less the age that the client measured; never is
+/// it later than the arrival. Smaller offsets are left alone: they would fold the network's delay into the order.
 pub fn effective_at(feedback: &NewFeedback, received_at: Timestamp) -> Timestamp {
-    let Some(occurred_at) = feedback.occurred_at else { return received_at };
-    let skew = feedback.sent_at.map_or(chrono::TimeDelta::zero(), |sent_at| sent_at - received_at);
-    let corrected = if skew.abs() > BELIEVED_SKEW { occurred_at - skew } else { occurred_at };
+    let claimed = match (feedback.occurred_at, feedback.age_ms) {
+        (Some(occurred_at), _) => {
+            let skew = feedback.sent_at.map_or(chrono::TimeDelta::zero(), |sent_at| sent_at - received_at);
+            if skew.abs() > BELIEVED_SKEW { occurred_at - skew } else { occurred_at }
+        }
+        (None, Some(age_ms)) => received_at - chrono::TimeDelta::milliseconds(age_ms),
+        (None, None) => received_at,
+    };
     // Postgres keeps no time from before 4713 BC, which a clock that is wrong enough would reach.
-    corrected.clamp(Timestamp::UNIX_EPOCH.min(received_at), received_at)
+    claimed.clamp(Timestamp::UNIX_EPOCH.min(received_at), received_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    const RECEIVED: i64 = 1_780_000_000;
+
+    /// A moment so many milliseconds from the arrival.
+    fn moment(ms: i64) -> Timestamp {
+        Timestamp::from_timestamp(RECEIVED, 0).unwrap() + TimeDelta::milliseconds(ms)
+    }
+
+    fn thumb(occurred_at: Option<Timestamp>, age_ms: Option<i64>, sent_at: Option<Timestamp>) -> NewFeedback {
+        let text = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","completion_id":"c","signal":"thumb","value":"up"}"#;
+        let parsed = NewFeedback::from_json(Json::parse(text.as_bytes()).unwrap(), "").unwrap();
+        NewFeedback { occurred_at, age_ms, sent_at, ..parsed }
+    }
+
+    #[test]
+    fn a_clock_is_corrected_only_where_it_is_off_by_more_than_five_minutes() {
+        const MINUTES: i64 = 60_000;
+        let some = |ms| Some(moment(ms));
+        let rows = [
+            ("no times at all", None, None, None, 0),
+            ("the client's time", some(-1_000), None, None, -1_000),
+            ("sent at once by a good clock", some(-1_000), None, some(0), -1_000),
+            ("kept for an hour by a good clock", some(-60 * MINUTES), None, some(-200), -60 * MINUTES),
+            ("five minutes slow", some(-5 * MINUTES - 1_000), None, some(-5 * MINUTES), -5 * MINUTES - 1_000),
+            ("a little slower", some(-5 * MINUTES - 1_000), None, some(-5 * MINUTES - 1), -999),
+            ("five minutes fast", some(5 * MINUTES - 1_000), None, some(5 * MINUTES), 0),
+            ("a little faster", some(5 * MINUTES - 1_000), None, some(5 * MINUTES + 1), -1_001),
+            ("a day fast, and kept for an hour", some(1_380 * MINUTES), None, some(1_440 * MINUTES), -60 * MINUTES),
+            ("a day slow, and kept for an hour", some(-1_500 * MINUTES), None, some(-1_440 * MINUTES), -60 * MINUTES),
+            ("later than it was sent", some(9 * MINUTES), None, some(8 * MINUTES), 0),
+            ("in the future, nothing said of sending", some(9 * MINUTES), None, None, 0),
+            ("an age alone", None, Some(1_500), None, -1_500),
+            ("an age beside a time", some(-1_000), Some(90_000), some(0), -1_000),
+        ];
+        for (name, occurred_at, age_ms, sent_at, expected) in rows {
+            let effective = effective_at(&thumb(occurred_at, age_ms, sent_at), moment(0));
+
+            assert_eq!(effective, moment(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_clock_is_so_wrong_that_its_time_cannot_be_kept() {
+        let first: Timestamp = "0000-01-01T00:00:00Z".parse().unwrap();
+        let last: Timestamp = "9999-12-31T23:59:59.999999Z".parse().unwrap();
+        for (occurred_at, sent_at) in [(first, None), (first, Some(last)), (last, Some(first)), (last, None)] {
+            let effective = effective_at(&thumb(Some(occurred_at), None, sent_at), moment(0));
+
+            assert!((Timestamp::UNIX_EPOCH..=moment(0)).contains(&effective), "{occurred_at} {sent_at:?} {effective}");
+        }
+    }
 }

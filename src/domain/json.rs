@@ -133,6 +133,19 @@ impl Json {
         }
     }
 
+    /// Returns about how much memory the value takes.
+    pub fn n_bytes(&self) -> usize {
+        let inner: usize = match self {
+            Self::String(text) => text.len(),
+            Self::Array(items) => items.iter().map(Self::n_bytes).sum(),
+            Self::Object(entries) => {
+                entries.iter().map(|(key, value)| size_of::<String>() + key.len() + value.n_bytes()).sum()
+            }
+            _ => 0,
+        };
+        size_of::<Self>() + inner
+    }
+
     /// Writes the value as compact JSON.
     pub fn to_text(&self) -> String {
         // A tree of strings, finite numbers and unique string keys always serialises.

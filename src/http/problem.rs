@@ -124,6 +124,8 @@ kinds! {
         "send a token that names the signal";
     INTERNAL_ERROR = "internal_error" 500 "Something broke in the service",
         "it is not your fault; the service's log has the cause under the id in `instance`";
+    BUSY = "busy" 503 "Too many requests at once",
+        "nothing was stored; send the request again a little later, or to another instance", retryable;
     OVERLOADED = "overloaded" 503 "Too much is waiting to be written",
         "nothing was stored; send the request again a little later", retryable;
     DATABASE_UNAVAILABLE = "database_unavailable" 503 "The database is not available",

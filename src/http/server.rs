@@ -10,6 +10,7 @@ use actix_web::{App as Routes, HttpServer, web};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::admission::admit;
 use super::edge::edge;
 use super::routes;
 use super::services::{HttpSettings, Services};
@@ -45,6 +46,8 @@ impl Server {
         let routes = move || {
             Routes::new()
                 .app_data(services.clone())
+                // The last one is the outermost.
+                .wrap(from_fn(admit))
                 .wrap(from_fn(edge))
                 .configure(routes::configure)
                 .default_service(web::to(routes::absent))
@@ -67,6 +70,11 @@ impl Server {
     /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Lists every address that is registered, with each of its methods in upper case.
+    pub fn addresses(&self) -> Vec<(String, &'static str)> {
+        routes::ADDRESSES.iter().map(|(method, pattern)| (method.to_ascii_uppercase(), *pattern)).collect()
     }
 
     /// Makes `/readyz` fail from now on, so that no new clients are sent here; everything else goes on.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::door::Door;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
 
@@ -22,6 +23,10 @@ pub struct HttpSettings {
     pub shutdown_deadline: Duration,
     /// Bounds of a request's body.
     pub body: BodyLimits,
+    /// How many requests may be under way at once.
+    pub max_requests_at_once: usize,
+    /// How much memory the bodies of all requests may take together.
+    pub max_bytes_of_all_bodies: usize,
     /// How often the progress of an export is looked up for a client that follows it.
     pub progress_every: Duration,
 }
@@ -34,6 +39,8 @@ impl Default for HttpSettings {
             head_deadline: Duration::from_secs(5),
             shutdown_deadline: Duration::from_secs(25),
             body: BodyLimits::default(),
+            max_requests_at_once: 4096,
+            max_bytes_of_all_bodies: 32 << 20,
             progress_every: Duration::from_millis(500),
         }
     }
@@ -75,12 +82,14 @@ pub(crate) struct Services {
     app: App,
     runtime: Handle,
     settings: HttpSettings,
+    door: Door,
     draining: Arc<AtomicBool>,
 }
 
 impl Services {
     pub(crate) fn new(app: App, runtime: Handle, settings: HttpSettings, draining: Arc<AtomicBool>) -> Self {
-        Self { app, runtime, settings, draining }
+        let door = Door::new(&settings);
+        Self { app, runtime, settings, door, draining }
     }
 
     /// Runs a use case to its end on the service's runtime, whether or not the client still waits.
@@ -102,6 +111,11 @@ impl Services {
 
     pub(crate) fn settings(&self) -> &HttpSettings {
         &self.settings
+    }
+
+    /// Returns what guards the way in.
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
     }
 
     /// Tells whether the server has been asked to stop.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::App;
 use super::error::ServiceError;
+use super::ingest_queue::Queue;
 use super::ingest_writer::{Items, Work, run_writer};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::NewCompletion;
@@ -16,14 +17,12 @@ use crate::domain::fields::FieldError;
 use crate::domain::principal::Principal;
 use crate::store::{Store, StoreError};
 
-/// Two writers: while one waits for its commit, the other collects.
-const N_WRITERS: usize = 2;
-/// Items that may wait; beyond it callers are told to come back.
-const MAX_WAITING_ITEMS: u32 = 50_000;
+pub use super::ingest_meter::{Distribution, Histogram, IngestMeter, VerdictCount};
+
 /// How long a caller waits for its verdicts. The write goes on without it; a retry is then a duplicate.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// What became of one stored item.
+/// What became of one item that was well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Stored now.
@@ -34,6 +33,18 @@ pub enum Verdict {
     Conflict,
     /// The database refuses the item for what it holds.
     Unstorable,
+}
+
+impl Verdict {
+    /// Returns the verdict's word: for a rejection, its code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Unstorable => "unstorable",
+        }
+    }
 }
 
 /// An item that was not stored, and why.
@@ -72,22 +83,60 @@ pub struct Parsed<T> {
     pub outcome: Result<T, Vec<FieldError>>,
 }
 
+/// How what is recorded gets into the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// What waits shares statements and commits. Two writers: while one waits for its commit, the other collects.
+    Together,
+    /// Every request has a transaction of its own; what group commit is measured against.
+    Alone {
+        /// Transactions at a time.
+        n_writers: usize,
+    },
+    /// Nothing is written and everything is called accepted; what the rest of the service is measured with.
+    Nowhere,
+}
+
 /// The way to the ingest writers.
 #[derive(Debug, Clone)]
 pub struct IngestQueue {
-    works: mpsc::Sender<Work>,
-    room: Arc<Semaphore>,
+    entrance: Arc<Entrance>,
+    meter: Arc<IngestMeter>,
+}
+
+/// Closes the queue when nobody can add to it any more.
+#[derive(Debug)]
+struct Entrance {
+    queue: Arc<Queue<Work>>,
+    is_written: bool,
+}
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
 }
 
 impl IngestQueue {
     /// Starts the writers; they end once every clone of the queue is gone and what waits is written.
-    pub fn start(store: &Store) -> Self {
-        let (works, receiver) = mpsc::channel(4096);
-        let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
-        for _ in 0..N_WRITERS {
-            super::detached::spawn(run_writer(store.clone(), Arc::clone(&receiver)));
+    pub fn start(store: &Store, writing: Writing) -> Self {
+        let meter = Arc::new(IngestMeter::default());
+        let queue = Arc::new(Queue::new(Arc::clone(&meter)));
+        let (n_writers, max_requests) = match writing {
+            Writing::Together => (2, usize::MAX),
+            Writing::Alone { n_writers } => (n_writers, 1),
+            Writing::Nowhere => (0, 0),
+        };
+        for _ in 0..n_writers {
+            let writer = run_writer(store.clone(), Arc::clone(&queue), Arc::clone(&meter), max_requests);
+            super::detached::spawn(writer);
         }
-        Self { works, room: Arc::new(Semaphore::new(MAX_WAITING_ITEMS as usize)) }
+        Self { entrance: Arc::new(Entrance { queue, is_written: writing != Writing::Nowhere }), meter }
+    }
+
+    /// Returns what the ingest path counts of itself.
+    pub fn meter(&self) -> &IngestMeter {
+        &self.meter
     }
 
     async fn write(
@@ -96,8 +145,11 @@ impl IngestQueue {
         received_at: Timestamp,
         items: Items,
     ) -> Result<Vec<Verdict>, ServiceError> {
-        let n_items = items.len() as u32;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(n_items).map_err(|_| ServiceError::Overloaded)?;
+        let queue = &self.entrance.queue;
+        let room = queue.reserve(items.len() as u64, items.n_bytes()).ok_or(ServiceError::Overloaded)?;
+        if !self.entrance.is_written {
+            return Ok(vec![Verdict::Accepted; items.len()]);
+        }
         let (reply, answer) = oneshot::channel();
         let work = Work {
             project_id: principal.project_id,
@@ -106,9 +158,9 @@ impl IngestQueue {
             received_at,
             items,
             reply,
-            _room: room,
+            room,
         };
-        self.works.try_send(work).map_err(|_| ServiceError::Overloaded)?;
+        queue.push(work);
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
             Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
             Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),
@@ -123,7 +175,7 @@ pub async fn record_completions(
     principal: &Principal,
     parsed: Vec<Parsed<NewCompletion>>,
 ) -> Result<Receipt, ServiceError> {
-    record(app, principal, parsed, Items::Completions).await
+    record(app, principal, parsed, "completions", Items::Completions).await
 }
 
 /// Records feedback, which was held to the principal's grant when it was parsed; no completion is looked up (LATE-1).
@@ -132,13 +184,14 @@ pub async fn record_feedback(
     principal: &Principal,
     parsed: Vec<Parsed<NewFeedback>>,
 ) -> Result<Receipt, ServiceError> {
-    record(app, principal, parsed, Items::Feedback).await
+    record(app, principal, parsed, "feedback", Items::Feedback).await
 }
 
 async fn record<T>(
     app: &App,
     principal: &Principal,
     parsed: Vec<Parsed<T>>,
+    table: &'static str,
     to_items: impl FnOnce(Vec<T>) -> Items,
 ) -> Result<Receipt, ServiceError> {
     let mut receipt = Receipt { accepted: 0, duplicate: 0, rejected: Vec::new() };
@@ -152,6 +205,7 @@ async fn record<T>(
             Err(errors) => receipt.rejected.push(invalid(index, item.id, errors)),
         }
     }
+    app.ingest.meter.count(receipt.rejected.iter().map(|rejected| (table, "", rejected.code)));
     if good.is_empty() {
         return Ok(receipt);
     }
@@ -160,24 +214,20 @@ async fn record<T>(
         match verdict {
             Verdict::Accepted => receipt.accepted += 1,
             Verdict::Duplicate => receipt.duplicate += 1,
-            Verdict::Conflict => receipt.rejected.push(Rejected {
-                index,
-                id,
-                code: "conflict",
-                detail: "other content is stored under this id".to_owned(),
-                errors: Vec::new(),
-            }),
-            Verdict::Unstorable => receipt.rejected.push(Rejected {
-                index,
-                id,
-                code: "unstorable",
-                detail: "the database refuses what the item holds".to_owned(),
-                errors: Vec::new(),
-            }),
+            Verdict::Conflict => {
+                receipt.rejected.push(refused(index, id, verdict, "other content is stored under this id"));
+            }
+            Verdict::Unstorable => {
+                receipt.rejected.push(refused(index, id, verdict, "the database refuses what the item holds"));
+            }
         }
     }
     receipt.rejected.sort_by_key(|rejected| rejected.index);
     Ok(receipt)
+}
+
+fn refused(index: usize, id: Option<String>, verdict: Verdict, detail: &str) -> Rejected {
+    Rejected { index, id, code: verdict.as_str(), detail: detail.to_owned(), errors: Vec::new() }
 }
 
 fn invalid(index: usize, id: Option<String>, errors: Vec<FieldError>) -> Rejected {

@@ -4,10 +4,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::ingest::{Answer, Verdict};
+use super::ingest_meter::IngestMeter;
+use super::ingest_queue::{Queue, Room};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::{NewFeedback, effective_at};
@@ -21,8 +25,10 @@ use crate::store::error::Cause;
 use crate::store::feedback::{self, FeedbackRow};
 use crate::store::{Access, Store, StoreError};
 
-/// Enough to make the commit cheap for each item; a request that is larger goes alone.
+/// Enough to make the commit cheap for each item.
 const MAX_BATCH_ITEMS: usize = 4_000;
+/// Memory that a batch's items may take, about: a batch is in memory twice, as items and as it goes to the database.
+const MAX_BATCH_BYTES: u64 = 8 << 20;
 const N_ATTEMPTS: usize = 4;
 
 /// The items of one request.
@@ -41,6 +47,15 @@ impl Items {
             Self::Feedback(items) => items.len(),
         }
     }
+
+    /// Returns about how much memory the items take.
+    pub(super) fn n_bytes(&self) -> u64 {
+        let n_bytes: usize = match self {
+            Self::Completions(items) => items.iter().map(NewCompletion::n_bytes).sum(),
+            Self::Feedback(items) => items.iter().map(NewFeedback::n_bytes).sum(),
+        };
+        n_bytes as u64
+    }
 }
 
 /// A request that waits to be written.
@@ -52,7 +67,7 @@ pub(super) struct Work {
     pub(super) received_at: Timestamp,
     pub(super) items: Items,
     pub(super) reply: oneshot::Sender<Answer>,
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) room: Room,
 }
 
 /// One item of a batch, borrowed from its request.
@@ -69,15 +84,35 @@ impl Item<'_> {
             Self::Feedback(row) => row.project_id,
         }
     }
+
+    /// Returns table and signal, as they are counted.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Completion(_) => ("completions", ""),
+            Self::Feedback(row) => ("feedback", row.feedback.reaction.signal().as_str()),
+        }
+    }
 }
 
-/// Writes batches until the queue is closed and empty.
-pub(super) async fn run_writer(store: Store, works: Arc<Mutex<mpsc::Receiver<Work>>>) {
-    while let Some(batch) = next_batch(&works).await {
+/// Writes batches of up to so many requests until the queue is closed and empty.
+pub(super) async fn run_writer(store: Store, queue: Arc<Queue<Work>>, meter: Arc<IngestMeter>, max_requests: usize) {
+    while let Some(batch) = next_batch(&queue, max_requests).await {
         let items: Vec<Item<'_>> = batch.iter().flat_map(items_of).collect();
+        let began = Instant::now();
         let answer = write(&store, &items).await;
-        if let Err(error) = &answer {
-            tracing::warn!(error = %error, n_items = items.len(), "a batch was not written");
+        meter.batch_items.observe(items.len() as u64);
+        match &answer {
+            Ok(verdicts) => {
+                meter.commit_us.observe(began.elapsed().as_micros() as u64);
+                meter.count(items.iter().zip(verdicts).map(|(item, verdict)| {
+                    let (table, signal) = item.kind();
+                    (table, signal, verdict.as_str())
+                }));
+            }
+            Err(error) => {
+                meter.n_failed_batches.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(error = %error, n_items = items.len(), "a batch was not written");
+            }
         }
         drop(items);
         reply(batch, answer);
@@ -85,16 +120,16 @@ pub(super) async fn run_writer(store: Store, works: Arc<Mutex<mpsc::Receiver<Wor
 }
 
 /// Waits for a request, then takes what else is waiting, without any delay.
-async fn next_batch(works: &Mutex<mpsc::Receiver<Work>>) -> Option<Vec<Work>> {
-    let mut works = works.lock().await;
-    let mut batch = vec![works.recv().await?];
-    let mut n_items = batch[0].items.len();
-    while n_items < MAX_BATCH_ITEMS {
-        let Ok(work) = works.try_recv() else { break };
-        n_items += work.items.len();
-        batch.push(work);
-    }
-    Some(batch)
+async fn next_batch(queue: &Queue<Work>, max_requests: usize) -> Option<Vec<Work>> {
+    let (mut n_requests, mut n_items, mut n_bytes) = (0, 0, 0);
+    queue
+        .take(|work| {
+            n_requests += 1;
+            n_items += work.items.len();
+            n_bytes += work.room.n_bytes();
+            n_requests <= max_requests && n_items <= MAX_BATCH_ITEMS && n_bytes <= MAX_BATCH_BYTES
+        })
+        .await
 }
 
 fn items_of(work: &Work) -> Vec<Item<'_>> {

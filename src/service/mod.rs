@@ -24,6 +24,8 @@ pub mod export_stats;
 pub mod exports;
 pub mod ids;
 pub mod ingest;
+mod ingest_meter;
+mod ingest_queue;
 mod ingest_writer;
 pub mod instance;
 pub mod key_ring;
@@ -63,9 +65,10 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of the app is gone.
+    /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of
+    /// the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
-        let ingest = ingest::IngestQueue::start(&store);
+        let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
         Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime }

@@ -118,6 +118,10 @@ async fn add_feedback(
     for row in &rows {
         let mut item = feedback_from_row(row)?;
         if let Some((index, id)) = names.get(item.completion_id.as_str()) {
+            let granted: Option<&str> = row.try_get("granted_conversation_id")?;
+            let about = groups[*index].completions.iter().find(|completion| completion.id == *id);
+            let conversation = about.and_then(|about| about.conversation_id.as_ref());
+            item.trust = item.trust.within(granted, conversation.map(ConversationId::as_str));
             item.completion_id = id.clone();
             name_by_own_ids(&mut item, names);
             groups[*index].feedback.push(item);

@@ -30,6 +30,16 @@ pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<ProjectId>, StoreErr
     Ok(row.map(|row| row.try_get(0)).transpose()?.map(ProjectId))
 }
 
+/// Returns when a feedback token was first used in a project.
+pub async fn token_used_at(tx: &mut Tx, id: ProjectId) -> Result<Option<Timestamp>, StoreError> {
+    let row =
+        sqlx::query("-- store::projects::token_used_at\nselect token_used_at from projects where project_id = $1")
+            .bind(id.0)
+            .fetch_optional(tx.connection())
+            .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+}
+
 /// Lists every project's name and id, by name.
 pub async fn list(tx: &mut Tx) -> Result<Vec<(String, ProjectId)>, StoreError> {
     let rows = sqlx::query("-- store::projects::list\nselect name, project_id from projects order by name")

@@ -6,6 +6,7 @@ mod dataset;
 mod demo;
 mod export;
 mod faults;
+mod model;
 mod postgres;
 mod replay;
 mod report;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::auth::{Caller, MayAdminister};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{problem, query};
 use crate::domain::clock::Timestamp;
@@ -43,6 +44,14 @@ impl TryFrom<StoredAuditEntry> for EntryItem {
 }
 
 /// Lists a page of entries.
+#[utoipa::path(get, path = "/v1/audit", tag = "Administering", operation_id = "list_audit",
+    security(("credential" = ["admin"])),
+    params(
+        ("cursor" = Option<doc::AuditEntryId>, Query, description = "The `next_cursor` of the page before"),
+        ("limit" = Option<doc::PageLimit>, Query, description = "50 where it is absent"),
+    ),
+    responses((status = 200, description = "A page, the newest entry first", body = doc::AuditPage)),
+)]
 pub(crate) async fn list(
     request: HttpRequest,
     caller: Caller<MayAdminister>,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::super::auth::{Caller, MayIngest};
 use super::super::body::{Body, Media};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::services::Services;
 use crate::domain::clock::Timestamp;
 use crate::domain::fields::{FieldCode, FieldError, Fields, list};
@@ -31,6 +32,14 @@ struct Revoked {
 }
 
 /// Mints a token; the answer is the only time that it is seen.
+#[utoipa::path(post, path = "/v1/feedback-tokens", tag = "Writing", operation_id = "create_feedback_token",
+    security(("credential" = ["ingest", "admin"])),
+    request_body = doc::TokenBody,
+    responses(
+        (status = 201, description = "The token", body = doc::Token),
+        (status = 409, description = "There is no key to sign with: `signing_key_missing`"),
+    ),
+)]
 pub(crate) async fn create(
     caller: Caller<MayIngest>,
     body: Body,
@@ -47,6 +56,14 @@ pub(crate) async fn create(
 }
 
 /// Takes tokens back by their ids, whether or not anybody has seen them yet.
+#[utoipa::path(post, path = "/v1/feedback-tokens/revoke", tag = "Writing", operation_id = "revoke_feedback_tokens",
+    security(("credential" = ["ingest", "admin"])),
+    request_body = doc::RevocationBody,
+    responses(
+        (status = 200, description = "How many were not revoked before", body = doc::Revocation),
+        (status = 409, description = "There are too many: `too_many_revocations`"),
+    ),
+)]
 pub(crate) async fn revoke(
     caller: Caller<MayIngest>,
     body: Body,

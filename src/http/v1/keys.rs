@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::auth::{Caller, MayAdminister};
 use super::super::body::{Body, Media};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::problem;
 use super::super::services::Services;
 use crate::domain::clock::Timestamp;
@@ -58,6 +59,15 @@ struct Page {
 }
 
 /// Makes a key; the answer is the only time that its secret is seen.
+#[utoipa::path(post, path = "/v1/keys", tag = "Administering", operation_id = "create_key",
+    security(("credential" = ["admin"])),
+    request_body = doc::KeyBody,
+    responses(
+        (status = 201, description = "The key, shown this once", body = doc::NewKey,
+            headers(("Location" = String, description = "Its address"))),
+        (status = 409, description = "There are too many: `too_many_keys`"),
+    ),
+)]
 pub(crate) async fn create(
     caller: Caller<MayAdminister>,
     body: Body,
@@ -71,6 +81,10 @@ pub(crate) async fn create(
 }
 
 /// Lists the project's keys, those that are expired or revoked included.
+#[utoipa::path(get, path = "/v1/keys", tag = "Administering", operation_id = "list_keys",
+    security(("credential" = ["admin"])),
+    responses((status = 200, description = "Every key, the oldest first", body = doc::KeysPage)),
+)]
 pub(crate) async fn list(
     caller: Caller<MayAdminister>,
     services: web::Data<Services>,
@@ -81,6 +95,11 @@ pub(crate) async fn list(
 }
 
 /// Revokes a key for good.
+#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Administering", operation_id = "revoke_key",
+    security(("credential" = ["admin"])),
+    params(("id" = doc::KeyId, Path, description = "The key's public id")),
+    responses((status = 204, description = "It is revoked for good")),
+)]
 pub(crate) async fn delete(
     caller: Caller<MayAdminister>,
     id: web::Path<String>,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::auth::{Caller, MayAdminister};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::problem;
 use super::super::services::Services;
 use crate::domain::clock::Timestamp;
@@ -34,6 +35,10 @@ impl From<StoredProject> for ProjectItem {
 }
 
 /// Lists the projects that the caller administers: its own.
+#[utoipa::path(get, path = "/v1/projects", tag = "Administering", operation_id = "list_projects",
+    security(("credential" = ["admin"])),
+    responses((status = 200, description = "The caller's own project", body = doc::ProjectsPage)),
+)]
 pub(crate) async fn list(
     caller: Caller<MayAdminister>,
     services: web::Data<Services>,
@@ -43,6 +48,11 @@ pub(crate) async fn list(
 }
 
 /// Shows the caller's own project; every other one does not exist for it.
+#[utoipa::path(get, path = "/v1/projects/{id}", tag = "Administering", operation_id = "show_project",
+    security(("credential" = ["admin"])),
+    params(("id" = doc::ProjectId, Path, description = "The project's id")),
+    responses((status = 200, description = "The project", body = doc::Project)),
+)]
 pub(crate) async fn show(
     caller: Caller<MayAdminister>,
     id: web::Path<String>,

@@ -1,9 +1,10 @@
 -- store::tallies::preferences
 -- Direct choices between an answer of the control and one of the candidate, told from the candidate's side. The latest
 -- of a user for a pair is the one that counts. Parameters as in coverage.sql, and the models that were declared for the
--- variants, or null, as $9 and $10: answers that were shown side by side belong to no variant, but to a model.
+-- variants, or null, as $9 and $10, whether the unverified count, too, as $11: answers that were shown side by side belong to no variant, but to a model.
 with selected as (
     select c.completion_id,
+           c.conversation_id,
            c.prompt_hash,
            c.user_id,
            array_append(case when c.aliases is null then '{}' else array(
@@ -32,13 +33,16 @@ with selected as (
        and ($8::timestamptz is null or c.received_at < $8)
 ),
 named as (
-    select s.completion_id, s.prompt_hash, s.side, unnest(s.names) as name
+    select s.completion_id, s.conversation_id, s.prompt_hash, s.side, unnest(s.names) as name
       from selected s
 ),
 -- As in tallies.sql.
 heard as materialized (
     select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.effective_at,
-           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
+           f.received_at, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
+           case when f.session_id is not null then f.seq end as seq,
+           case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
+                else 's:' || f.session_id end as session
       from named n
      cross join lateral (
                select *
@@ -46,12 +50,18 @@ heard as materialized (
                 where r.project_id = $1
                   and r.completion_id = n.name
                   and r.signal = 'preference'
-                  and r.trust = 'verified'
+                  and ($11 or (r.trust = 'verified'
+                               and (r.granted_conversation_id is null
+                                    or r.granted_conversation_id = n.conversation_id)))
                offset 0
            ) f
 ),
-choices as (
-    select distinct on (least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author)
+last_words as (
+    select distinct on (least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
+                        h.session)
+           least(h.completion_id, b.completion_id)    as one,
+           greatest(h.completion_id, b.completion_id) as other,
+           h.author, h.effective_at, h.feedback_id, h.received_at,
            case
                when h.outcome = 'tie' or h.outcome = 'both_bad' then 'tie'
                when (h.outcome = 'better') = (h.side = 1) then 'win'
@@ -69,8 +79,13 @@ choices as (
                   and g.supersedes = h.feedback_id
                   and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
-              h.effective_at desc, h.session_id collate "C" desc nulls last, h.seq desc nulls last, h.feedback_id desc
+     order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author, h.session,
+              h.seq desc, h.effective_at desc, h.feedback_id desc, h.received_at desc
+),
+choices as (
+    select distinct on (w.one, w.other, w.author) w.choice
+      from last_words w
+     order by w.one, w.other, w.author, w.effective_at desc, w.feedback_id desc, w.received_at desc
 )
 select count(*) filter (where choice = 'win')  as n_wins,
        count(*) filter (where choice = 'loss') as n_losses,

@@ -2,9 +2,10 @@
 -- One row for each side and unit: its turns, and how many of them had which outcome.
 --   $1 project       $2 experiment key or null   $3 name of the control (variant or model)   $4 of the candidate
 --   $5 'user' or 'conversation'   $6 tasks   $7 languages   $8 from   $9 to
---   $10 model declared for the control or null   $11 for the candidate
+--   $10 model declared for the control or null   $11 for the candidate   $12 whether the unverified count, too
 with recursive selected as (
     select c.completion_id,
+           c.conversation_id,
            c.parent_completion_id,
            array_append(case when c.aliases is null then '{}' else array(
                -- An id of its own outranks another completion's alias of the same text (LATE-3).
@@ -53,21 +54,29 @@ attempts as (
 -- tables that were filled a moment ago.
 heard as materialized (
     select n.completion_id, f.feedback_id, f.supersedes, f.signal, f.thumb, f.comment, f.effective_at,
-           f.session_id, f.seq, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author
-      from (select s.completion_id, unnest(s.names) as name from selected s) n
+           f.received_at, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
+           case when f.session_id is not null then f.seq end as seq,
+           -- An item that has no place in a session stands for itself.
+           case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
+                else 's:' || f.session_id end as session
+      from (select s.completion_id, s.conversation_id, unnest(s.names) as name from selected s) n
      cross join lateral (
                select *
                  from feedback r
                 where r.project_id = $1
                   and r.completion_id = n.name
-                  and r.trust = 'verified'
+                  -- A token for one conversation vouches for no other.
+                  and ($12 or (r.trust = 'verified'
+                               and (r.granted_conversation_id is null
+                                    or r.granted_conversation_id = n.conversation_id)))
                offset 0
            ) f
 ),
--- The latest reaction of a user to a completion is the one that counts; one that was replaced never does.
-reactions as (
-    select distinct on (h.completion_id, h.signal, h.author)
-           h.completion_id, h.signal, h.thumb, h.comment
+-- Of a session that numbers what it sends, the last number is what it came to, whatever its clock did meanwhile; an item
+-- that another one of the same user replaces never counts.
+last_words as (
+    select distinct on (h.completion_id, h.signal, h.author, h.session)
+           h.completion_id, h.signal, h.author, h.thumb, h.comment, h.effective_at, h.feedback_id, h.received_at
       from heard h
      where not exists (
                select
@@ -76,8 +85,15 @@ reactions as (
                   and g.supersedes = h.feedback_id
                   and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by h.completion_id, h.signal, h.author, h.effective_at desc, h.session_id collate "C" desc nulls last,
-              h.seq desc nulls last, h.feedback_id desc
+     order by h.completion_id, h.signal, h.author, h.session, h.seq desc, h.effective_at desc, h.feedback_id desc,
+              h.received_at desc
+),
+-- The latest of them is what the user thinks of the completion, signal by signal (ADR 0007).
+reactions as (
+    select distinct on (w.completion_id, w.signal, w.author)
+           w.completion_id, w.signal, w.thumb, w.comment
+      from last_words w
+     order by w.completion_id, w.signal, w.author, w.effective_at desc, w.feedback_id desc, w.received_at desc
 ),
 outcomes as (
     select r.completion_id,

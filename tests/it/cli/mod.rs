@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod keys;
 mod ordinary_user;
-mod program;
 mod refusals;
 mod serve;
+
+use crate::support::program;

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod order;
 mod seed;
 mod simulator;
 mod tallies;
+mod trust;
 mod verdicts;

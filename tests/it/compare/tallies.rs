@@ -16,25 +16,26 @@ impl Seeded {
             candidate: "new",
             control_model: None,
             candidate_model: None,
+            trust: self.trust,
             selection,
         }
     }
 
-    async fn list(&self, unit: Unit) -> Vec<UnitTally> {
+    pub(super) async fn list(&self, unit: Unit) -> Vec<UnitTally> {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
         tallies::prepare(&mut tx).await.unwrap();
         tallies::list(&mut tx, &self.query(&selection), unit).await.unwrap()
     }
 
-    async fn coverage(&self) -> Coverage {
+    pub(super) async fn coverage(&self) -> Coverage {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
         tallies::prepare(&mut tx).await.unwrap();
         tallies::coverage(&mut tx, &self.query(&selection)).await.unwrap()
     }
 
-    async fn choices(&self) -> Choices {
+    pub(super) async fn choices(&self) -> Choices {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
         tallies::prepare(&mut tx).await.unwrap();

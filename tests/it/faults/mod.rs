@@ -3,5 +3,12 @@
 #![cfg(test)]
 
 mod dirty_connection;
-mod hang_up;
+mod journal;
+mod kill;
+mod load;
+mod plant;
 mod proxy;
+mod reply_cut;
+mod reset;
+mod size;
+mod starting;

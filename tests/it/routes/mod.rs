@@ -11,6 +11,7 @@ mod experiments;
 mod exports;
 mod feedback;
 mod health;
+mod openapi;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
