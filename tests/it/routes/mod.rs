@@ -7,11 +7,15 @@ mod bad_input;
 mod bodies;
 mod comparisons;
 mod completions;
+mod cors;
 mod experiments;
 mod exports;
 mod feedback;
 mod health;
 mod openapi;
+mod pages;
+mod quotas;
+mod smuggling;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
