@@ -7,6 +7,7 @@ mod bad_input;
 mod bodies;
 mod comparisons;
 mod completions;
+mod cors;
 mod experiments;
 mod exports;
 mod feedback;
@@ -14,7 +15,10 @@ mod health;
 mod matrix;
 mod metrics;
 mod openapi;
+mod pages;
+mod quotas;
 mod reading;
+mod smuggling;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
