@@ -1,13 +1,14 @@
-//! Schemas of credentials: keys, feedback tokens, the project that they belong to and its audit.
+//! Schemas of what administrators read and make: keys, tokens, projects, the audit.
 
 use serde_json::{Value, json};
 
 use super::words::{
-    Member, all, closed, described, integer, list, moment, named, nullable, object, one_of, optional, required,
-    short_text, timestamp, total, uuid, words_of,
+    Member, Presence, all, closed, described, integer, list, moment, named, nullable, object, one_of, optional,
+    required, short_text, timestamp, total, uuid, words_of,
 };
 use crate::domain::feedback::Signal;
 use crate::domain::principal::Role;
+use crate::domain::signing::Algorithm;
 use crate::domain::token::{MAX_COMPLETIONS, MAX_LIFE_S};
 
 /// The public id of a key.
@@ -15,9 +16,14 @@ pub(super) fn key_id() -> Value {
     json!({ "type": "string", "pattern": "^[a-z0-9]{16}$" })
 }
 
-/// The id of a token, its `jti`.
+/// The id of a token.
 fn token_id() -> Value {
-    json!({ "type": "string", "pattern": "^[!-~]{1,64}$" })
+    json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$" })
+}
+
+/// An exact origin; the format says the rest: lower case, no usual port, https but for this machine.
+fn origin() -> Value {
+    json!({ "type": "string", "format": "web-origin", "pattern": "^https?://[a-z0-9_.:\\[\\]-]+$" })
 }
 
 /// A public Ed25519 key as PEM or as a JWK.
@@ -27,8 +33,8 @@ fn public_key() -> Value {
         "type": "object",
         "required": ["kty", "crv", "x"],
         "properties": {
-            "kty": { "type": "string", "enum": ["OKP"] },
-            "crv": { "type": "string", "enum": ["Ed25519"] },
+            "kty": words_of(["OKP"]),
+            "crv": words_of(["Ed25519"]),
             "x": { "type": "string", "pattern": "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$" },
         },
         "propertyNames": { "not": { "const": "d" }, "format": "utf8" },
@@ -37,47 +43,52 @@ fn public_key() -> Value {
     json!({ "anyOf": [pem, jwk] })
 }
 
-/// The body of `POST /v1/keys`: a form for each kind.
+/// The body of `POST /v1/keys`.
 pub(super) fn key_body() -> Value {
-    let form = |kind: &'static str, own: Vec<Member>| {
-        let common = vec![
+    let of_kind = |kind: &'static str, own: Vec<Member>| {
+        let mut members = vec![
             required("kind", words_of([kind])),
             required("name", short_text()),
             optional("expires_at", timestamp()),
         ];
-        closed(common.into_iter().chain(own).collect())
+        members.extend(own);
+        closed(members)
     };
-    let origin = json!({ "type": "string", "format": "web-origin", "pattern": "^https?://[a-z0-9_.:\\[\\]-]+$" });
-    let mut origins = list(100, &origin);
+    let mut origins = list(100, &origin());
     origins["minItems"] = json!(1);
-    let origins = described(origins, "Exact origins of pages: https, or http on this machine.");
-    json!({ "oneOf": [
-        form("secret", vec![required("role", one_of(Role::WORDS))]),
-        form("publishable", vec![required("origins", origins)]),
-        form("signing", vec![required("algorithm", words_of(["HS256"]))]),
-        form("signing", vec![required("algorithm", words_of(["EdDSA"])), required("public_key", public_key())]),
-    ], "example": { "kind": "publishable", "name": "shop", "origins": ["https://shop.example"] } })
+    json!({
+        "anyOf": [
+            of_kind("secret", vec![required("role", one_of(Role::WORDS))]),
+            of_kind("publishable", vec![required("origins", origins)]),
+            of_kind("signing", vec![required("algorithm", words_of([Algorithm::Hs256.as_str()]))]),
+            of_kind("signing", vec![
+                required("algorithm", words_of([Algorithm::EdDsa.as_str()])),
+                required("public_key", public_key()),
+            ]),
+        ],
+        "example": { "kind": "publishable", "name": "shop", "origins": ["https://shop.example"] },
+    })
+}
+
+/// A key that was made.
+pub(super) fn new_key() -> Value {
+    let mut schema = object(vec![required("id", key_id()), required("kind", kind())]);
+    for (name, own) in [
+        ("key", described(json!({ "type": "string" }), "Shown this once.")),
+        ("algorithm", one_of(Algorithm::WORDS)),
+        ("issuer", uuid()),
+    ] {
+        schema["properties"][name] = own;
+    }
+    schema
 }
 
 fn kind() -> Value {
     words_of(["secret", "publishable", "signing"])
 }
 
-fn algorithm() -> Value {
-    words_of(["HS256", "EdDSA"])
-}
-
-/// A key that was made; what is secret in it is seen this once.
-pub(super) fn new_key() -> Value {
-    let mut schema = object(vec![required("id", key_id()), required("kind", kind())]);
-    schema["properties"]["key"] = json!({ "type": "string" });
-    schema["properties"]["algorithm"] = algorithm();
-    schema["properties"]["issuer"] = described(uuid(), "The `iss` of tokens.");
-    schema
-}
-
-/// The keys of a project.
-pub(super) fn keys() -> Value {
+/// A page of keys.
+pub(super) fn keys_page() -> Value {
     let mut key = object(vec![
         required("id", key_id()),
         required("kind", kind()),
@@ -87,31 +98,38 @@ pub(super) fn keys() -> Value {
         required("last_used_at", nullable(moment())),
         required("revoked_at", nullable(moment())),
     ]);
-    key["properties"]["role"] = one_of(Role::WORDS);
-    key["properties"]["origins"] = all(&json!({ "type": "string" }));
-    key["properties"]["algorithm"] = algorithm();
+    for (name, own) in [
+        ("role", one_of(Role::WORDS)),
+        ("origins", all(&json!({ "type": "string" }))),
+        ("algorithm", one_of(Algorithm::WORDS)),
+    ] {
+        key["properties"][name] = own;
+    }
     object(vec![required("keys", all(&key))])
 }
 
 /// The body of `POST /v1/feedback-tokens`.
 pub(super) fn token_body() -> Value {
-    let null = || json!({ "type": "null" });
-    let form = |scope: Vec<Member>| {
-        let mut signals = list(Signal::WORDS.len(), &one_of(Signal::WORDS));
-        signals["minItems"] = json!(1);
-        let common = vec![
-            required("subject", described(short_text(), "Whose reactions it grants.")),
-            optional("signals", signals),
-            optional("ttl_s", integer(1, MAX_LIFE_S)),
-        ];
-        closed(common.into_iter().chain(scope).collect())
+    let some = |mut list: Value| {
+        list["minItems"] = json!(1);
+        list
     };
-    let mut ids = list(MAX_COMPLETIONS, &short_text());
-    ids["minItems"] = json!(1);
-    json!({ "anyOf": [
-        form(vec![required("completion_ids", ids), optional("conversation_id", null())]),
-        form(vec![required("conversation_id", short_text()), optional("completion_ids", null())]),
-    ], "example": { "subject": "u-1", "completion_ids": ["chatcmpl-9f"] } })
+    let with = |scope: Member, absent: &'static str| {
+        closed(vec![
+            required("subject", short_text()),
+            scope,
+            (absent, json!({ "type": "null" }), Presence::Optional),
+            optional("signals", some(list(Signal::WORDS.len(), &one_of(Signal::WORDS)))),
+            optional("ttl_s", integer(1, MAX_LIFE_S)),
+        ])
+    };
+    json!({
+        "anyOf": [
+            with(required("completion_ids", some(list(MAX_COMPLETIONS, &short_text()))), "conversation_id"),
+            with(required("conversation_id", short_text()), "completion_ids"),
+        ],
+        "example": { "subject": "u-1", "completion_ids": ["chatcmpl-9f"], "ttl_s": 900 },
+    })
 }
 
 /// A token that was minted.
@@ -124,19 +142,19 @@ pub(super) fn token() -> Value {
     ])
 }
 
-/// The body of `POST /v1/feedback-tokens/revoke`.
-pub(super) fn revoked_body() -> Value {
+/// The body that takes tokens back.
+pub(super) fn revocation_body() -> Value {
     let mut ids = list(100, &token_id());
     ids["minItems"] = json!(1);
     closed(vec![required("ids", ids)])
 }
 
-/// What became of it.
-pub(super) fn revoked() -> Value {
+/// How many tokens were taken back.
+pub(super) fn revocation() -> Value {
     object(vec![required("revoked", total())])
 }
 
-/// The project of the caller.
+/// A project.
 pub(super) fn project() -> Value {
     object(vec![
         required("id", uuid()),
@@ -146,13 +164,13 @@ pub(super) fn project() -> Value {
     ])
 }
 
-/// The projects of the caller.
-pub(super) fn projects() -> Value {
+/// A page of projects.
+pub(super) fn projects_page() -> Value {
     object(vec![required("projects", all(&named("Project")))])
 }
 
 /// A page of the audit.
-pub(super) fn audit() -> Value {
+pub(super) fn audit_page() -> Value {
     let text = || json!({ "type": "string" });
     let entry = object(vec![
         required("id", uuid()),

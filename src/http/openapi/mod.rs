@@ -46,7 +46,7 @@ macro_rules! components {
 components! {
     named {
         ShortText = words::short_text();
-        ResourceId = words::uuid();
+        ExportId = words::uuid();
         Moment = words::timestamp();
         PageLimit = words::integer(1, crate::service::exports::MAX_PAGE);
         Side = json!({ "type": "string", "minLength": 7, "maxLength": 262, "pattern": "^model:", "format": "utf8" });
@@ -66,14 +66,16 @@ components! {
         KeyId = keys::key_id();
         KeyBody = keys::key_body();
         NewKey = keys::new_key();
-        KeysPage = keys::keys();
-        FeedbackTokenBody = keys::token_body();
-        FeedbackToken = keys::token();
-        RevokedTokensBody = keys::revoked_body();
-        RevokedTokens = keys::revoked();
+        KeysPage = keys::keys_page();
+        TokenBody = keys::token_body();
+        Token = keys::token();
+        RevocationBody = keys::revocation_body();
+        Revocation = keys::revocation();
         Project = keys::project();
-        ProjectsPage = keys::projects();
-        AuditPage = keys::audit();
+        ProjectsPage = keys::projects_page();
+        ProjectId = words::uuid();
+        AuditPage = keys::audit_page();
+        AuditEntryId = words::uuid();
         Unit = reading::unit();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();

@@ -44,13 +44,13 @@ impl TryFrom<StoredAuditEntry> for EntryItem {
 }
 
 /// Lists a page of entries.
-#[utoipa::path(get, path = "/v1/audit", tag = "Keys", operation_id = "list_audit",
+#[utoipa::path(get, path = "/v1/audit", tag = "Administering", operation_id = "list_audit",
     security(("credential" = ["admin"])),
     params(
-        ("cursor" = Option<doc::ResourceId>, Query, description = "The `next_cursor` of the page before"),
+        ("cursor" = Option<doc::AuditEntryId>, Query, description = "The `next_cursor` of the page before"),
         ("limit" = Option<doc::PageLimit>, Query, description = "50 where it is absent"),
     ),
-    responses((status = 200, description = "A page", body = doc::AuditPage)),
+    responses((status = 200, description = "A page, the newest entry first", body = doc::AuditPage)),
 )]
 pub(crate) async fn list(
     request: HttpRequest,

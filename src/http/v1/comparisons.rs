@@ -47,7 +47,6 @@ static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
         ("margin.bad_turn" = Option<doc::Margin>, Query, description = "As a share of the control's rate"),
         ("margin.thumb_up" = Option<doc::Margin>, Query, description = "As a share of the control's rate"),
         ("margin.thumb_down" = Option<doc::Margin>, Query, description = "As a share of the control's rate"),
-        ("trust" = Option<doc::TrustFilter>, Query, description = "Whose feedback counts; the project decides where it is absent"),
         ("from" = Option<doc::Moment>, Query, description = "Completions received from then on"),
         ("to" = Option<doc::Moment>, Query, description = "Completions received before then"),
         ("task" = Option<Vec<doc::ShortText>>, Query, description = "Kinds of work"),

@@ -16,7 +16,7 @@ use crate::service::export_files;
 #[utoipa::path(get, path = "/v1/exports/{id}/files/{path}", tag = "Exporting", operation_id = "show_export_file",
     security(("credential" = ["analyst", "admin"])),
     params(
-        ("id" = doc::ResourceId, Path, description = "The export's id"),
+        ("id" = doc::ExportId, Path, description = "The export's id"),
         ("path" = doc::FilePath, Path, description = "A path of the manifest; it may hold `/`"),
     ),
     responses(

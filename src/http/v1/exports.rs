@@ -117,7 +117,7 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/v1/exports", tag = "Exporting", operation_id = "list_exports",
     security(("credential" = ["analyst", "admin"])),
     params(
-        ("cursor" = Option<doc::ResourceId>, Query, description = "The `next_cursor` of the page before"),
+        ("cursor" = Option<doc::ExportId>, Query, description = "The `next_cursor` of the page before"),
         ("limit" = Option<doc::PageLimit>, Query, description = "50 where it is absent"),
     ),
     responses((status = 200, description = "A page", body = doc::ExportsPage)),
@@ -141,7 +141,7 @@ pub(crate) async fn list(
 /// Shows an export, or its progress as server-sent events until it ends.
 #[utoipa::path(get, path = "/v1/exports/{id}", tag = "Exporting", operation_id = "show_export",
     security(("credential" = ["analyst", "admin"])),
-    params(("id" = doc::ResourceId, Path, description = "The export's id")),
+    params(("id" = doc::ExportId, Path, description = "The export's id")),
     responses(
         (status = 200, description = "The export", content(
             (doc::Export = "application/json"), (doc::Page = "text/event-stream"),
@@ -168,7 +168,7 @@ pub(crate) async fn show(
 /// Withdraws an export: its files go, its manifest stays as a record.
 #[utoipa::path(delete, path = "/v1/exports/{id}", tag = "Exporting", operation_id = "delete_export",
     security(("credential" = ["analyst", "admin"])),
-    params(("id" = doc::ResourceId, Path, description = "The export's id")),
+    params(("id" = doc::ExportId, Path, description = "The export's id")),
     responses(
         (status = 204, description = "Its files are gone"),
         (status = 409, description = "It has not ended yet: `export_unfinished`"),

@@ -32,12 +32,12 @@ struct Revoked {
 }
 
 /// Mints a token; the answer is the only time that it is seen.
-#[utoipa::path(post, path = "/v1/feedback-tokens", tag = "Keys", operation_id = "create_feedback_token",
+#[utoipa::path(post, path = "/v1/feedback-tokens", tag = "Writing", operation_id = "create_feedback_token",
     security(("credential" = ["ingest", "admin"])),
-    request_body = doc::FeedbackTokenBody,
+    request_body = doc::TokenBody,
     responses(
-        (status = 201, description = "The token", body = doc::FeedbackToken),
-        (status = 409, description = "The project has no key to sign with: `signing_key_missing`"),
+        (status = 201, description = "The token", body = doc::Token),
+        (status = 409, description = "There is no key to sign with: `signing_key_missing`"),
     ),
 )]
 pub(crate) async fn create(
@@ -56,12 +56,12 @@ pub(crate) async fn create(
 }
 
 /// Takes tokens back by their ids, whether or not anybody has seen them yet.
-#[utoipa::path(post, path = "/v1/feedback-tokens/revoke", tag = "Keys", operation_id = "revoke_feedback_tokens",
+#[utoipa::path(post, path = "/v1/feedback-tokens/revoke", tag = "Writing", operation_id = "revoke_feedback_tokens",
     security(("credential" = ["ingest", "admin"])),
-    request_body = doc::RevokedTokensBody,
+    request_body = doc::RevocationBody,
     responses(
-        (status = 200, description = "How many were not taken back before", body = doc::RevokedTokens),
-        (status = 409, description = "Too many are taken back: `too_many_revocations`"),
+        (status = 200, description = "How many were not revoked before", body = doc::Revocation),
+        (status = 409, description = "There are too many: `too_many_revocations`"),
     ),
 )]
 pub(crate) async fn revoke(

@@ -59,13 +59,13 @@ struct Page {
 }
 
 /// Makes a key; the answer is the only time that its secret is seen.
-#[utoipa::path(post, path = "/v1/keys", tag = "Keys", operation_id = "create_key",
+#[utoipa::path(post, path = "/v1/keys", tag = "Administering", operation_id = "create_key",
     security(("credential" = ["admin"])),
     request_body = doc::KeyBody,
     responses(
-        (status = 201, description = "The key", body = doc::NewKey,
+        (status = 201, description = "The key, shown this once", body = doc::NewKey,
             headers(("Location" = String, description = "Its address"))),
-        (status = 409, description = "The project has too many keys: `too_many_keys`"),
+        (status = 409, description = "There are too many: `too_many_keys`"),
     ),
 )]
 pub(crate) async fn create(
@@ -81,9 +81,9 @@ pub(crate) async fn create(
 }
 
 /// Lists the project's keys, those that are expired or revoked included.
-#[utoipa::path(get, path = "/v1/keys", tag = "Keys", operation_id = "list_keys",
+#[utoipa::path(get, path = "/v1/keys", tag = "Administering", operation_id = "list_keys",
     security(("credential" = ["admin"])),
-    responses((status = 200, description = "The keys", body = doc::KeysPage)),
+    responses((status = 200, description = "Every key, the oldest first", body = doc::KeysPage)),
 )]
 pub(crate) async fn list(
     caller: Caller<MayAdminister>,
@@ -95,10 +95,10 @@ pub(crate) async fn list(
 }
 
 /// Revokes a key for good.
-#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys", operation_id = "revoke_key",
+#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Administering", operation_id = "revoke_key",
     security(("credential" = ["admin"])),
     params(("id" = doc::KeyId, Path, description = "The key's public id")),
-    responses((status = 204, description = "It is refused from now on")),
+    responses((status = 204, description = "It is revoked for good")),
 )]
 pub(crate) async fn delete(
     caller: Caller<MayAdminister>,

@@ -35,9 +35,9 @@ impl From<StoredProject> for ProjectItem {
 }
 
 /// Lists the projects that the caller administers: its own.
-#[utoipa::path(get, path = "/v1/projects", tag = "Keys", operation_id = "list_projects",
+#[utoipa::path(get, path = "/v1/projects", tag = "Administering", operation_id = "list_projects",
     security(("credential" = ["admin"])),
-    responses((status = 200, description = "One", body = doc::ProjectsPage)),
+    responses((status = 200, description = "The caller's own project", body = doc::ProjectsPage)),
 )]
 pub(crate) async fn list(
     caller: Caller<MayAdminister>,
@@ -48,9 +48,9 @@ pub(crate) async fn list(
 }
 
 /// Shows the caller's own project; every other one does not exist for it.
-#[utoipa::path(get, path = "/v1/projects/{id}", tag = "Keys", operation_id = "show_project",
+#[utoipa::path(get, path = "/v1/projects/{id}", tag = "Administering", operation_id = "show_project",
     security(("credential" = ["admin"])),
-    params(("id" = doc::ResourceId, Path, description = "The project's id")),
+    params(("id" = doc::ProjectId, Path, description = "The project's id")),
     responses((status = 200, description = "The project", body = doc::Project)),
 )]
 pub(crate) async fn show(
