@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod bombs;
 mod dirty_connection;
+mod good_client;
 mod journal;
 mod kill;
 mod load;
@@ -11,4 +13,5 @@ mod proxy;
 mod reply_cut;
 mod reset;
 mod size;
+mod slow_clients;
 mod starting;

@@ -14,6 +14,7 @@ mod feedback;
 mod health;
 mod openapi;
 mod pages;
+mod presence;
 mod quotas;
 mod smuggling;
 
