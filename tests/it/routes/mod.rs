@@ -16,6 +16,7 @@ mod matrix;
 mod metrics;
 mod openapi;
 mod pages;
+mod presence;
 mod quotas;
 mod reading;
 mod smuggling;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use afterword::domain::principal::Role;
+use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -120,14 +121,14 @@ async fn a_framing_that_can_be_read_in_two_ways_is_refused_with_all_that_rides_b
     let corpus: Vec<(&str, String)> = framed.chain(whole).collect();
     assert!(corpus.len() >= 60);
 
-    for (name, request) in corpus {
-        let answer = converse(&service, request.replace("KEY", &key).as_bytes()).await;
-
+    let conversations = corpus
+        .into_iter()
+        .map(async |(name, request)| (name, converse(&service, request.replace("KEY", &key).as_bytes()).await));
+    for (name, answer) in join_all(conversations).await {
         let n_answers = answer.matches("HTTP/1.1 ").count();
         let is_refused = answer.is_empty() || (answer.starts_with("HTTP/1.1 4") && n_answers == 1);
         assert!(is_refused, "{name}: {answer}");
         assert!(!answer.contains("smuggled"), "{name}: {answer}");
-        assert_eq!(service.count("feedback").await, 0, "{name}");
     }
     assert_eq!(service.checksum().await, before);
     assert!(converse(&service, rider.as_bytes()).await.starts_with("HTTP/1.1 200 "), "the rider alone is heard");
