@@ -20,6 +20,6 @@ pub mod publishable_keys;
 pub mod reading;
 pub mod tallies;
 
-pub use composite::Inserted;
+pub use composite::{Inserted, Telling};
 pub use connection::{Access, PoolSizes, Store, Tx};
 pub use error::StoreError;
