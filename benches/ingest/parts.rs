@@ -135,7 +135,9 @@ impl Bench<'_> {
         let family = |name: &str| format!("{name}{round}");
         let sent = items::feedback(&family("single"), n_requests, 1);
 
-        let together = self.saturate(self.service, sent, N_SINGLE_CONNECTIONS).await?;
+        let names =
+            ["one item per request: service's processor time", "one item per request: Postgres's processor time"];
+        let together = self.saturate_and_charge(sent, N_SINGLE_CONNECTIONS, 1, figures, names).await?;
         let nowhere = self.saturate(self.nowhere, sent, N_SINGLE_CONNECTIONS).await?;
         let paced = items::feedback(&family("paced"), n_requests / 3, 1);
         let pace = Pace::PerSecond(together.rate() / 2.0);
@@ -164,11 +166,16 @@ impl Bench<'_> {
     async fn batches(&self, round: usize, figures: &mut Figures) -> Result<()> {
         let family = format!("batch{round}");
         let sent = items::feedback(&family, self.asked.scaled(2_000), 100);
-        let together = self.saturate(self.service, sent, N_BATCH_CONNECTIONS).await?;
+        let names =
+            ["100 items per request: service's processor time", "100 items per request: Postgres's processor time"];
+        let together = self.saturate_and_charge(sent, N_BATCH_CONNECTIONS, 100, figures, names).await?;
         let nowhere = self.saturate(self.nowhere, sent, N_BATCH_CONNECTIONS).await?;
         let limit = Limit::read(self.owner_url, "feedback", &format!("{family}-%")).await?;
         expect_rows(limit.n_rows(), sent.len() * 100)?;
+        let before_s = self.service.postgres_cpu_s();
         let plain = limit.insert(LIMIT_BATCH, N_LIMIT_CONNECTIONS).await?;
+        let plain_us = (self.service.postgres_cpu_s() - before_s) * 1e6 / limit.n_rows() as f64;
+        figures.add("plain unnest of feedback with its removal: Postgres's processor time", "us/item", plain_us);
 
         figures.add("100 feedback items per request, 16 connections", "rows/s", together.rate() * 100.0);
         figures.add("  the same server without a database ", "rows/s", nowhere.rate() * 100.0);
@@ -182,7 +189,8 @@ impl Bench<'_> {
     async fn completions(&self, round: usize, figures: &mut Figures) -> Result<()> {
         let family = format!("completion{round}");
         let sent = items::completions(&family, self.asked.scaled(200), 50);
-        let together = self.saturate(self.service, sent, N_COMPLETION_CONNECTIONS).await?;
+        let names = ["completions: service's processor time", "completions: Postgres's processor time"];
+        let together = self.saturate_and_charge(sent, N_COMPLETION_CONNECTIONS, 50, figures, names).await?;
         let nowhere = self.saturate(self.nowhere, sent, N_COMPLETION_CONNECTIONS).await?;
         let limit = Limit::read(self.owner_url, "completions", &format!("{family}-%")).await?;
         expect_rows(limit.n_rows(), sent.len() * 50)?;
@@ -195,6 +203,23 @@ impl Bench<'_> {
         figures.add("  p99 at saturation  ", "ms", ms(together.quantile(0.99)));
         figures.add("  service: memory after completions", "MiB", self.service.memory_mib()?.0);
         Ok(())
+    }
+
+    /// Sends to the service and tells what each item costs it and its Postgres in processor time.
+    async fn saturate_and_charge(
+        &self,
+        sent: &'static [Vec<u8>],
+        n_connections: usize,
+        n_items: usize,
+        figures: &mut Figures,
+        names: [&'static str; 2],
+    ) -> Result<Outcome> {
+        let before = (self.service.cpu_s(), self.service.postgres_cpu_s());
+        let outcome = self.saturate(self.service, sent, n_connections).await?;
+        let n_items = (sent.len() * n_items) as f64;
+        figures.add(names[0], "us/item", (self.service.cpu_s() - before.0) * 1e6 / n_items);
+        figures.add(names[1], "us/item", (self.service.postgres_cpu_s() - before.1) * 1e6 / n_items);
+        Ok(outcome)
     }
 
     async fn saturate(&self, to: &Service, sent: &'static [Vec<u8>], n_connections: usize) -> Result<Outcome> {

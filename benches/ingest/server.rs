@@ -62,6 +62,20 @@ impl Service {
         self.child.id()
     }
 
+    /// Returns the processor time that the process has taken, in seconds: on a machine that others use as well it says
+    /// more than the clock.
+    pub(super) fn cpu_s(&self) -> f64 {
+        processes().iter().filter(|process| process.pid == self.child.id()).map(|process| process.cpu_s).sum()
+    }
+
+    /// Returns the processor time of its Postgres, in seconds.
+    pub(super) fn postgres_cpu_s(&self) -> f64 {
+        let all = processes();
+        let postmaster = all.iter().find(|process| process.parent == self.child.id()).map(|process| process.pid);
+        let of_postgres = |process: &&Process| Some(process.pid) == postmaster || Some(process.parent) == postmaster;
+        all.iter().filter(of_postgres).map(|process| process.cpu_s).sum()
+    }
+
     /// Returns the memory that the process has now and has had at most, in MiB.
     pub(super) fn memory_mib(&self) -> Result<(f64, f64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -89,6 +103,26 @@ impl Drop for Service {
             let _ended = self.child.wait();
         }
     }
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    cpu_s: f64,
+}
+
+fn processes() -> Vec<Process> {
+    const TICKS_PER_S: f64 = 100.0;
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        // Its own time, and that of children that have ended and been waited for.
+        let ticks: f64 = fields.get(11..15)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
+        Some(Process { pid, parent: fields.get(1)?.parse().ok()?, cpu_s: ticks / TICKS_PER_S })
+    };
+    entries.filter_map(read).collect()
 }
 
 /// Serves as a variant until standard input ends or a signal comes.

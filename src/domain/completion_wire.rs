@@ -2,8 +2,8 @@
 
 use super::completion::{Message, NewCompletion, Serving, Timing, Usage};
 use super::fields::{
-    FieldCode, FieldError, Fields, boolean, count, free_object, id, integer, list, number, short_text, storable,
-    timestamp,
+    FieldCode, FieldError, Fields, boolean, check_storable, count, free_object, id, integer, list, number, short_text,
+    storable, timestamp,
 };
 use super::hash::ContentHash;
 use super::ids::{CompletionId, ConversationId, UserId};
@@ -219,8 +219,8 @@ fn message(value: Json, pointer: &str) -> Result<Message, Vec<FieldError>> {
         Some(Json::Null) | None => return fail("/content", FieldCode::Required, "`content` is required"),
         Some(_) => return fail("/content", FieldCode::WrongType, "must be a string or a list of parts"),
     }
-    match storable(&value, MAX_TEXT_BYTES) {
-        Ok(_) => Ok(Message::new(role, value)),
+    match check_storable(&value, MAX_TEXT_BYTES) {
+        Ok(()) => Ok(Message::new(role, value)),
         Err((code, detail)) => fail("", code, &detail),
     }
 }
@@ -275,7 +275,17 @@ fn serving(fields: &mut Fields) -> Serving {
 }
 
 fn prompt_hash(prompt: &[Message], tools: Option<&Json>) -> ContentHash {
-    let messages = prompt.iter().map(|message| message.value().clone()).collect();
-    let tools = tools.cloned().unwrap_or(Json::Null);
-    ContentHash::of_json("prompt", &Json::Array(vec![Json::Array(messages), tools]))
+    // The canonical text of a list of two: the messages, and the tools or null.
+    ContentHash::of_canonical("prompt", |text| {
+        text.extend_from_slice(b"[[");
+        for (place, message) in prompt.iter().enumerate() {
+            if place > 0 {
+                text.push(b',');
+            }
+            message.value().write_canonical_whole(text);
+        }
+        text.extend_from_slice(b"],");
+        tools.unwrap_or(&Json::Null).write_canonical_whole(text);
+        text.push(b']');
+    })
 }

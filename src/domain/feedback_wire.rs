@@ -76,13 +76,7 @@ pub(super) fn parse(value: Json, pointer: &str) -> Result<NewFeedback, Vec<Field
 /// `age_ms` is measured when the item is sent, so that a retry of the same item may carry another one; `id` is the key
 /// that contents are compared under, and a UUID has more than one spelling.
 fn content_hash(value: &Json) -> ContentHash {
-    match value {
-        Json::Object(entries) => {
-            let kept = entries.iter().filter(|(key, _)| key != "age_ms" && key != "id").cloned().collect();
-            ContentHash::of_json("feedback", &Json::Object(kept))
-        }
-        other => ContentHash::of_json("feedback", other),
-    }
+    ContentHash::of_canonical("feedback", |text| value.write_canonical(text, |key| key != "age_ms" && key != "id"))
 }
 
 fn signal(fields: &mut Fields) -> Option<Signal> {

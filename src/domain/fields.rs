@@ -149,7 +149,7 @@ impl Fields {
     pub fn open(value: Json, pointer: impl Into<String>) -> Result<Self, Vec<FieldError>> {
         let pointer = pointer.into();
         match value {
-            Json::Object(entries) => Ok(Self { pointer, entries, known: Vec::new(), errors: Vec::new() }),
+            Json::Object(entries) => Ok(Self { pointer, entries, known: Vec::with_capacity(24), errors: Vec::new() }),
             _ => Err(vec![FieldError::new(pointer, FieldCode::WrongType, "must be an object")]),
         }
     }
@@ -407,15 +407,23 @@ pub fn free_object(max_bytes: usize) -> impl Fn(&Json) -> Parsed<Json> {
     }
 }
 
-/// Checks that a value can be stored as JSON text of at most `max_bytes` bytes.
+/// Takes a value that can be stored as JSON text of at most `max_bytes` bytes.
 pub fn storable(value: &Json, max_bytes: usize) -> Parsed<Json> {
+    check_storable(value, max_bytes).map(|()| value.clone())
+}
+
+/// Checks that a value can be stored as JSON text of at most `max_bytes` bytes.
+pub fn check_storable(value: &Json, max_bytes: usize) -> Parsed<()> {
+    /// A control character of one byte is escaped as six; no other value's text is longer than this many times its memory.
+    const MOST_TEXT_PER_BYTE: usize = 6;
     if value.contains_nul() {
         return Err((FieldCode::NulCharacter, "must not contain U+0000".to_owned()));
     }
-    if value.to_text().len() > max_bytes {
+    // Most values are far from the bound, and only those that are not need to be written out to be measured.
+    if value.n_bytes().saturating_mul(MOST_TEXT_PER_BYTE) > max_bytes && value.to_text().len() > max_bytes {
         return Err((FieldCode::TooLong, format!("must be at most {max_bytes} bytes of JSON")));
     }
-    Ok(value.clone())
+    Ok(())
 }
 
 #[cfg(test)]

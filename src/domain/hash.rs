@@ -9,7 +9,14 @@ pub struct ContentHash(pub [u8; 16]);
 impl ContentHash {
     /// Hashes the canonical form of a value under a label, so that equal contents of two kinds do not collide.
     pub fn of_json(label: &str, value: &Json) -> Self {
-        Self::of_bytes(label, value.canonical().to_text().as_bytes())
+        Self::of_canonical(label, |buffer| value.write_canonical_whole(buffer))
+    }
+
+    /// Hashes the canonical text that `write` puts into a buffer.
+    pub fn of_canonical(label: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut text = Vec::with_capacity(512);
+        write(&mut text);
+        Self::of_bytes(label, &text)
     }
 
     /// Hashes bytes under a label.

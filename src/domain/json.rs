@@ -115,22 +115,44 @@ impl Json {
         }
     }
 
-    /// Returns the value with keys sorted and `null` members left out, so that equal contents are equal texts.
-    #[must_use]
-    pub fn canonical(&self) -> Self {
+    /// Writes the value as compact JSON with keys sorted and `null` members left out, so that equal contents are equal
+    /// texts; members of the outermost object that `is_kept` refuses are left out as well.
+    pub fn write_canonical(&self, buffer: &mut Vec<u8>, is_kept: impl Fn(&str) -> bool) {
         match self {
-            Self::Array(items) => Self::Array(items.iter().map(Self::canonical).collect()),
             Self::Object(entries) => {
-                let mut kept: Vec<(String, Self)> = entries
-                    .iter()
-                    .filter(|(_, value)| *value != Self::Null)
-                    .map(|(key, value)| (key.clone(), value.canonical()))
-                    .collect();
-                kept.sort_by(|left, right| left.0.cmp(&right.0));
-                Self::Object(kept)
+                let mut kept: Vec<&(String, Self)> =
+                    entries.iter().filter(|(key, value)| *value != Self::Null && is_kept(key)).collect();
+                kept.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+                buffer.push(b'{');
+                for (place, (key, value)) in kept.into_iter().enumerate() {
+                    if place > 0 {
+                        buffer.push(b',');
+                    }
+                    write_string(key, buffer);
+                    buffer.push(b':');
+                    value.write_canonical_whole(buffer);
+                }
+                buffer.push(b'}');
             }
-            other => other.clone(),
+            Self::Array(items) => {
+                buffer.push(b'[');
+                for (place, item) in items.iter().enumerate() {
+                    if place > 0 {
+                        buffer.push(b',');
+                    }
+                    item.write_canonical_whole(buffer);
+                }
+                buffer.push(b']');
+            }
+            Self::String(text) => write_string(text, buffer),
+            other => other.write_text(buffer),
         }
+    }
+
+    /// Writes the whole value as [`Json::write_canonical`] does; a function of its own, because the recursion needs one
+    /// type.
+    pub fn write_canonical_whole(&self, buffer: &mut Vec<u8>) {
+        self.write_canonical(buffer, keep_all as fn(&str) -> bool);
     }
 
     /// Returns about how much memory the value takes.
@@ -200,6 +222,15 @@ impl From<serde_json::Value> for Json {
             }
         }
     }
+}
+
+fn keep_all(_: &str) -> bool {
+    true
+}
+
+fn write_string(text: &str, buffer: &mut Vec<u8>) {
+    // Text always serialises, and a vector takes whatever is written to it.
+    let _always = serde_json::to_writer(buffer, text);
 }
 
 /// Tells whether valid JSON holds a number without fraction and exponent that does not fit 64 bits.
@@ -400,8 +431,19 @@ mod tests {
 
     #[test]
     fn the_canonical_form_ignores_key_order_and_null_members() {
-        let left = Json::parse(br#"{"b":[{"y":1,"x":null}],"a":2}"#).unwrap().canonical().to_text();
-        let right = Json::parse(br#"{"a":2,"b":[{"y":1}],"c":null}"#).unwrap().canonical().to_text();
-        assert_eq!(left, right);
+        let canonical = |text: &[u8], is_kept: fn(&str) -> bool| {
+            let mut buffer = Vec::new();
+            Json::parse(text).unwrap().write_canonical(&mut buffer, is_kept);
+            String::from_utf8(buffer).unwrap()
+        };
+        let text = br#"{"b":[{"y":1.5,"x":null},null,"\n\u00e9\"",-3,true,[]],"a":{"id":2},"id":{}}"#;
+
+        assert_eq!(canonical(text, keep_all), r#"{"a":{"id":2},"b":[{"y":1.5},null,"\né\"",-3,true,[]],"id":{}}"#);
+        assert_eq!(canonical(br#"{"a":2,"b":[{"y":1}],"c":null}"#, keep_all), r#"{"a":2,"b":[{"y":1}]}"#);
+        assert_eq!(
+            canonical(text, |key| key != "id"),
+            r#"{"a":{"id":2},"b":[{"y":1.5},null,"\né\"",-3,true,[]]}"#,
+            "only members of the outermost object are left out"
+        );
     }
 }

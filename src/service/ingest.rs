@@ -20,6 +20,9 @@ use crate::store::{Store, StoreError};
 pub use super::ingest_meter::{Distribution, Histogram, IngestMeter, VerdictCount};
 
 const N_WRITERS: u32 = 2;
+/// Items that the second writer does not keep waiting while the first writes. Each statement has a price of its own, so
+/// that two small ones at a time cost more than one larger one after the other.
+const N_ENOUGH_ITEMS: usize = 256;
 /// How long a caller waits for its verdicts. The write goes on without it; a retry is then a duplicate.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -122,12 +125,12 @@ impl IngestQueue {
     /// Starts the writers; they end once every clone of the queue is gone and what waits is written.
     pub fn start(store: &Store, writing: Writing) -> Self {
         let meter = Arc::new(IngestMeter::default());
-        let queue = Arc::new(Queue::new(Arc::clone(&meter)));
-        let (n_writers, max_requests) = match writing {
-            Writing::Together => (N_WRITERS, usize::MAX),
-            Writing::Alone { n_writers } => (n_writers, 1),
-            Writing::Nowhere => (0, 0),
+        let (n_writers, max_requests, n_enough) = match writing {
+            Writing::Together => (N_WRITERS, usize::MAX, N_ENOUGH_ITEMS),
+            Writing::Alone { n_writers } => (n_writers, 1, 1),
+            Writing::Nowhere => (0, 0, 1),
         };
+        let queue = Arc::new(Queue::new(n_enough, Arc::clone(&meter)));
         // Each writer keeps a connection, so that there are never more of them than of these.
         let n_writers = n_writers.min(store.n_ingest_connections());
         for _ in 0..n_writers {
@@ -153,6 +156,7 @@ impl IngestQueue {
             return Ok(vec![Verdict::Accepted; items.len()]);
         }
         let (reply, answer) = oneshot::channel();
+        let n_items = items.len();
         let work = Work {
             project_id: principal.project_id,
             trust: principal.trust,
@@ -162,7 +166,7 @@ impl IngestQueue {
             reply,
             room,
         };
-        queue.push(work);
+        queue.push(work, n_items);
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
             Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
             Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::chance::jitter;
 use super::ingest::{Answer, Verdict};
 use super::ingest_meter::IngestMeter;
-use super::ingest_queue::{Queue, Room};
+use super::ingest_queue::{Queue, Room, Taken};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::{NewFeedback, effective_at};
@@ -26,13 +26,16 @@ use crate::store::completions::{self, CompletionRow};
 use crate::store::connection::{Tx, WriterConnection};
 use crate::store::error::Cause;
 use crate::store::feedback::{self, FeedbackRow};
-use crate::store::{Access, Inserted, Store, StoreError};
+use crate::store::{Access, Inserted, Store, StoreError, Telling};
 
 /// Enough to make the commit cheap for each item.
 const MAX_BATCH_ITEMS: usize = 4_000;
 /// Memory that a batch's items may take, about: a batch is in memory twice, as items and as it goes to the database.
 const MAX_BATCH_BYTES: u64 = 8 << 20;
 const N_ATTEMPTS: u32 = 4;
+/// Being told of every row costs a tenth of a batch, and doing a batch again costs all of it. Duplicates come in swarms:
+/// after a batch that held one, this many are written carefully.
+const N_CAREFUL_BATCHES: u32 = 100;
 /// About how long a transaction that met another one waits before it is tried again, times the attempts so far.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -107,18 +110,21 @@ pub(super) struct Writer {
     max_requests: usize,
     /// Kept from batch to batch, until something fails on it.
     connection: Option<WriterConnection>,
+    /// For so many batches more the database is asked which rows it stored, and not only how many.
+    n_careful_batches: u32,
 }
 
 impl Writer {
     /// Makes a writer whose batches have up to so many requests.
     pub(super) fn new(store: &Store, queue: &Arc<Queue<Work>>, meter: &Arc<IngestMeter>, max_requests: usize) -> Self {
         let (queue, meter) = (Arc::clone(queue), Arc::clone(meter));
-        Self { store: store.clone(), queue, meter, max_requests, connection: None }
+        Self { store: store.clone(), queue, meter, max_requests, connection: None, n_careful_batches: 0 }
     }
 
     pub(super) async fn run(mut self) {
-        while let Some(batch) = next_batch(&self.queue, self.max_requests).await {
-            let items: Vec<Item<'_>> = batch.iter().flat_map(items_of).collect();
+        let queue = Arc::clone(&self.queue);
+        while let Some(mut taken) = next_batch(&queue, self.max_requests).await {
+            let items: Vec<Item<'_>> = taken.values.iter().flat_map(items_of).collect();
             let began = Instant::now();
             let answer = self.write(&items).await;
             self.meter.batch_items.observe(items.len() as u64);
@@ -136,6 +142,8 @@ impl Writer {
                 }
             }
             drop(items);
+            let batch = std::mem::take(&mut taken.values);
+            drop(taken);
             reply(batch, answer);
         }
     }
@@ -166,18 +174,26 @@ impl Writer {
         let mut projects: Vec<ProjectId> = items.iter().map(Item::project_id).collect();
         projects.sort_unstable();
         projects.dedup();
-        let mut tx = self.begin(&projects).await?;
-        match write_in(&mut tx, items).await {
-            Ok(verdicts) => {
-                self.connection = tx.commit_and_keep().await?;
-                Ok(verdicts)
+        self.n_careful_batches = self.n_careful_batches.saturating_sub(1);
+        loop {
+            let telling = if self.n_careful_batches > 0 { Telling::Keys } else { Telling::Count };
+            let mut tx = self.begin(&projects).await?;
+            match write_in(&mut tx, items, telling).await {
+                Ok(Some(verdicts)) => {
+                    self.connection = tx.commit_and_keep().await?;
+                    return Ok(verdicts);
+                }
+                Ok(None) => {
+                    self.connection = tx.roll_back_and_keep().await?;
+                    self.n_careful_batches = N_CAREFUL_BATCHES;
+                }
+                Err(error @ (StoreError::Refused(_) | StoreError::Contended(_))) => {
+                    self.connection = tx.roll_back_and_keep().await.unwrap_or_default();
+                    return Err(error);
+                }
+                // Nobody knows what state the connection is in; the pool closes it.
+                Err(error) => return Err(error),
             }
-            Err(error @ (StoreError::Refused(_) | StoreError::Contended(_))) => {
-                self.connection = tx.roll_back_and_keep().await.unwrap_or_default();
-                Err(error)
-            }
-            // Nobody knows what state the connection is in; the pool closes it.
-            Err(error) => Err(error),
         }
     }
 
@@ -193,8 +209,8 @@ impl Writer {
     }
 }
 
-/// Waits for a request, then takes what else is waiting, without any delay.
-async fn next_batch(queue: &Queue<Work>, max_requests: usize) -> Option<Vec<Work>> {
+/// Waits for a request, then takes what else is waiting.
+async fn next_batch(queue: &Queue<Work>, max_requests: usize) -> Option<Taken<'_, Work>> {
     let (mut n_requests, mut n_items, mut n_bytes) = (0, 0, 0);
     queue
         .take(|work| {
@@ -250,14 +266,20 @@ fn reply(batch: Vec<Work>, answer: Answer) {
     }
 }
 
-async fn write_in(tx: &mut Tx, items: &[Item<'_>]) -> Answer {
+/// Writes items; returns nothing where not all were new and nobody asked which.
+async fn write_in(tx: &mut Tx, items: &[Item<'_>], telling: Telling) -> Result<Option<Vec<Verdict>>, StoreError> {
     let mut verdicts = vec![Verdict::Unstorable; items.len()];
-    write_completions(tx, items, &mut verdicts).await?;
-    write_feedback(tx, items, &mut verdicts).await?;
-    Ok(verdicts)
+    let is_told = write_completions(tx, items, telling, &mut verdicts).await?
+        && write_feedback(tx, items, telling, &mut verdicts).await?;
+    Ok(is_told.then_some(verdicts))
 }
 
-async fn write_completions(tx: &mut Tx, items: &[Item<'_>], verdicts: &mut [Verdict]) -> Result<(), StoreError> {
+async fn write_completions(
+    tx: &mut Tx,
+    items: &[Item<'_>],
+    telling: Telling,
+    verdicts: &mut [Verdict],
+) -> Result<bool, StoreError> {
     let rows = items.iter().enumerate().filter_map(|(place, item)| match item {
         Item::Completion(row) => Some(Entry {
             key: (row.project_id, row.completion.id.as_str(), Uuid::nil()),
@@ -269,17 +291,22 @@ async fn write_completions(tx: &mut Tx, items: &[Item<'_>], verdicts: &mut [Verd
     });
     let entries = sorted(rows);
     if entries.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let owned = |row: &CompletionRow<'_>| (row.project_id, row.completion.id.clone());
     let firsts: Vec<CompletionRow<'_>> = firsts(&entries).map(|entry| entry.row).collect();
-    let inserted = completions::insert(tx, &firsts).await?;
-    let missing = missing(&firsts, &inserted, owned);
+    let inserted = completions::insert(tx, &firsts, telling).await?;
+    let Some(missing) = missing(&firsts, &inserted, owned) else { return Ok(false) };
     let stored = if missing.is_empty() { HashMap::new() } else { completions::list_hashes(tx, &missing).await? };
-    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts)
+    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts).map(|()| true)
 }
 
-async fn write_feedback(tx: &mut Tx, items: &[Item<'_>], verdicts: &mut [Verdict]) -> Result<(), StoreError> {
+async fn write_feedback(
+    tx: &mut Tx,
+    items: &[Item<'_>],
+    telling: Telling,
+    verdicts: &mut [Verdict],
+) -> Result<bool, StoreError> {
     let rows = items.iter().enumerate().filter_map(|(place, item)| match item {
         Item::Feedback(row) => Some(Entry {
             key: (row.project_id, row.feedback.completion_id.as_str(), row.feedback.id.0),
@@ -291,14 +318,14 @@ async fn write_feedback(tx: &mut Tx, items: &[Item<'_>], verdicts: &mut [Verdict
     });
     let entries = sorted(rows);
     if entries.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let owned = |row: &FeedbackRow<'_>| (row.project_id, row.feedback.completion_id.clone(), row.feedback.id);
     let firsts: Vec<FeedbackRow<'_>> = firsts(&entries).map(|entry| entry.row).collect();
-    let inserted = feedback::insert(tx, &firsts).await?;
-    let missing = missing(&firsts, &inserted, owned);
+    let inserted = feedback::insert(tx, &firsts, telling).await?;
+    let Some(missing) = missing(&firsts, &inserted, owned) else { return Ok(false) };
     let stored = if missing.is_empty() { HashMap::new() } else { feedback::list_hashes(tx, &missing).await? };
-    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts)
+    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts).map(|()| true)
 }
 
 /// An item of one table on its way.
@@ -326,11 +353,12 @@ fn firsts<'e, 'a, R>(entries: &'e [Entry<'a, R>]) -> impl Iterator<Item = &'e En
         .map(|(_, entry)| entry)
 }
 
-/// Returns the keys of the rows that were not inserted.
-fn missing<R, K: Eq + Hash>(rows: &[R], inserted: &Inserted<K>, owned: impl Fn(&R) -> K) -> Vec<K> {
+/// Returns the keys of the rows that were not inserted, where that is known.
+fn missing<R, K: Eq + Hash>(rows: &[R], inserted: &Inserted<K>, owned: impl Fn(&R) -> K) -> Option<Vec<K>> {
     match inserted {
-        Inserted::All => Vec::new(),
-        Inserted::Only(keys) => rows.iter().map(owned).filter(|key| !keys.contains(key)).collect(),
+        Inserted::All => Some(Vec::new()),
+        Inserted::Only(keys) => Some(rows.iter().map(owned).filter(|key| !keys.contains(key)).collect()),
+        Inserted::Fewer => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::composite::{Inserted, Members, composite};
+use super::composite::{Inserted, Members, Telling, composite};
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
@@ -29,14 +29,21 @@ pub type CompletionKey = (ProjectId, CompletionId);
 
 composite!(CompletionRow, "completion_in", "_completion_in");
 
-/// Stores those rows whose key is free and tells which; `rows` must be sorted by key, without repeats.
-pub async fn insert(tx: &mut Tx, rows: &[CompletionRow<'_>]) -> Result<Inserted<CompletionKey>, StoreError> {
-    let inserted =
-        sqlx::query(include_str!("sql/insert_completions.sql")).bind(rows).fetch_all(tx.connection()).await?;
+/// Stores those rows whose key is free and tells of it; `rows` must be sorted by key, without repeats.
+pub async fn insert(
+    tx: &mut Tx,
+    rows: &[CompletionRow<'_>],
+    telling: Telling,
+) -> Result<Inserted<CompletionKey>, StoreError> {
     insert_exposures(tx, rows).await?;
-    if inserted.len() == rows.len() {
-        return Ok(Inserted::All);
+    if telling == Telling::Count {
+        let inserted =
+            sqlx::query(include_str!("sql/insert_completions.sql")).bind(rows).execute(tx.connection()).await?;
+        let is_all = inserted.rows_affected() == rows.len() as u64;
+        return Ok(if is_all { Inserted::All } else { Inserted::Fewer });
     }
+    let statement = concat!(include_str!("sql/insert_completions.sql"), "returning project_id, completion_id");
+    let inserted = sqlx::query(statement).bind(rows).fetch_all(tx.connection()).await?;
     let keys = inserted.iter().map(|row| Ok((ProjectId(row.try_get(0)?), key_part(row, 1)?)));
     keys.collect::<Result<_, _>>().map(Inserted::Only)
 }

@@ -3,6 +3,8 @@
 //! The members carry the types that they are written with, and Postgres refuses a row whose types are not those of its
 //! composite type.
 
+use std::collections::HashSet;
+
 use sqlx::postgres::PgArgumentBuffer;
 use uuid::Uuid;
 
@@ -141,13 +143,24 @@ impl<'a> Members<'a> {
     }
 }
 
+/// What the database is to tell of a batch that it inserts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// How many rows it inserted.
+    Count,
+    /// Which.
+    Keys,
+}
+
 /// What of a batch was inserted.
 #[derive(Debug)]
 pub enum Inserted<K> {
     /// Every row.
     All,
     /// The rows of these keys; under each other one something was stored before.
-    Only(std::collections::HashSet<K>),
+    Only(HashSet<K>),
+    /// Not every row, and only their number was asked for.
+    Fewer,
 }
 
 /// Gives rows the type in which they go to Postgres.

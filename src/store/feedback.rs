@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::completions::{hash_part, key_part};
-use super::composite::{Inserted, Members, composite};
+use super::composite::{Inserted, Members, Telling, composite};
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
@@ -37,12 +37,20 @@ pub type FeedbackKey = (ProjectId, CompletionId, FeedbackId);
 
 composite!(FeedbackRow, "feedback_in", "_feedback_in");
 
-/// Stores those rows whose key is free and tells which; `rows` must be sorted by key, without repeats.
-pub async fn insert(tx: &mut Tx, rows: &[FeedbackRow<'_>]) -> Result<Inserted<FeedbackKey>, StoreError> {
-    let inserted = sqlx::query(include_str!("sql/insert_feedback.sql")).bind(rows).fetch_all(tx.connection()).await?;
-    if inserted.len() == rows.len() {
-        return Ok(Inserted::All);
+/// Stores those rows whose key is free and tells of it; `rows` must be sorted by key, without repeats.
+pub async fn insert(
+    tx: &mut Tx,
+    rows: &[FeedbackRow<'_>],
+    telling: Telling,
+) -> Result<Inserted<FeedbackKey>, StoreError> {
+    if telling == Telling::Count {
+        let inserted = sqlx::query(include_str!("sql/insert_feedback.sql")).bind(rows).execute(tx.connection()).await?;
+        let is_all = inserted.rows_affected() == rows.len() as u64;
+        return Ok(if is_all { Inserted::All } else { Inserted::Fewer });
     }
+    let statement =
+        concat!(include_str!("sql/insert_feedback.sql"), "returning project_id, completion_id, feedback_id");
+    let inserted = sqlx::query(statement).bind(rows).fetch_all(tx.connection()).await?;
     inserted.iter().map(key_of).collect::<Result<_, _>>().map(Inserted::Only)
 }
 

@@ -22,6 +22,6 @@ pub mod reading;
 pub mod signing_keys;
 pub mod tallies;
 
-pub use composite::Inserted;
+pub use composite::{Inserted, Telling};
 pub use connection::{Access, PoolSizes, Store, Tx};
 pub use error::StoreError;

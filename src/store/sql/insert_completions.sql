@@ -16,4 +16,3 @@ select
     i.rating_solicited, i.solicit_prob, i.aliases, i.created_at, i.received_at
   from unnest($1::completion_in[]) as i
     on conflict (project_id, completion_id) do nothing
-returning project_id, completion_id

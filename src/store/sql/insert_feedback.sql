@@ -16,4 +16,3 @@ select
     i.visible_ms
   from unnest($1::feedback_in[]) as i
     on conflict (project_id, completion_id, feedback_id) do nothing
-returning project_id, completion_id, feedback_id
