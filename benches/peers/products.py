@@ -110,10 +110,10 @@ class Afterword(Product):
 
     def version(self) -> str:
         shown = run([self.binary, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
-        commit = run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-        ).stdout.strip()
-        return f"{shown} ({commit}, {self.binary.parent.name} build)"
+        folder = self.binary.parent
+        git = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+        commit = run(git, capture_output=True, text=True, check=False).stdout.strip() or "no commit"
+        return f"{shown} ({commit}, {folder.name} build)"
 
     def start(self) -> None:
         self.port = free_port()

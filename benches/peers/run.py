@@ -224,6 +224,8 @@ def markdown(results: list[Result], database: dict[str, str], client_per_second:
     shown = ", ".join(f"`{name}` {value}" for name, value in database.items() if name != "server_version")
     facts = [
         f"{datetime.date.today().isoformat()}, {machine()}; everything on the same cores.",
+        f"Load average when the run began: {arguments.load_average:.1f}. What is above 0.3 is other work that took part"
+        " of the machine from everybody; such a run shows what the products do, but not how fast they are.",
         f"Postgres {database['server_version']}: {shown}.",
         f"{arguments.rounds} rounds of {arguments.seconds:g} s a load: medians of the rounds, quantiles over all.",
         f"The load generator by itself: {client_per_second:,.0f} requests/s from an address that does nothing"
@@ -257,7 +259,7 @@ def main() -> None:
     folder = ROOT / "target" / "peers"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    began = time.monotonic()
+    began, arguments.load_average = time.monotonic(), os.getloadavg()[0]
     postgres = Postgres(Afterword.binary, folder / "data")
     products = [product(postgres, folder / product.__name__) for product in (Afterword, Phoenix, PhoenixSync, MLflow)]
     try:

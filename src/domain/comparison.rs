@@ -5,6 +5,9 @@ use super::fields::{FieldCode, FieldError};
 use super::query::Query;
 use super::selection::Selection;
 
+/// The most bytes of `model:` and a name.
+const MAX_SIDE_BYTES: usize = super::ids::MAX_ID_BYTES + 6;
+
 /// Which completions make up the two sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sides {
@@ -44,7 +47,8 @@ impl ComparisonSpec {
     pub fn from_query(pairs: &[(String, String)]) -> Result<Self, Vec<FieldError>> {
         let mut query = Query::new(pairs);
         let experiment = query.one("experiment");
-        let (control, candidate) = (query.one("control"), query.one("candidate"));
+        let (control, candidate) =
+            (query.one_up_to("control", MAX_SIDE_BYTES), query.one_up_to("candidate", MAX_SIDE_BYTES));
         let unit = query.one("unit").and_then(|word| query.word("unit", &word, Unit::WORDS));
         let alpha = query.one("alpha").and_then(|text| query.number("alpha", &text, 1e-4, 0.2));
         let mut margins = Vec::new();

@@ -19,6 +19,7 @@ pub mod hash;
 pub mod ids;
 pub mod json;
 pub mod listing;
+pub mod network;
 mod openai;
 pub mod origin;
 pub mod principal;

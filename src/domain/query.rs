@@ -5,8 +5,8 @@ use super::fields::{FieldCode, FieldError};
 use super::selection::Selection;
 use super::trust::TrustFilter;
 
-/// The most bytes of a usual value: an id with a prefix.
-const MAX_VALUE_BYTES: usize = super::ids::MAX_ID_BYTES + 8;
+/// The most bytes of a usual value.
+const MAX_VALUE_BYTES: usize = super::ids::MAX_ID_BYTES;
 
 /// The parameters of a request, in the order in which they came.
 pub(super) struct Query<'a> {
@@ -42,7 +42,7 @@ impl<'a> Query<'a> {
             } else {
                 continue;
             };
-            self.fail(name, code, "must be 1 to 256 bytes without U+0000");
+            self.fail(name, code, format!("must be 1 to {max_bytes} bytes without U+0000"));
             return Vec::new();
         }
         values

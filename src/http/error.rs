@@ -90,6 +90,13 @@ impl Problem {
         self
     }
 
+    /// Says when to come back, in seconds.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
+        self.0.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        self
+    }
+
     /// Makes a problem of what is wrong with a body.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         Self::with_faults(errors, Place::Pointer)

@@ -122,6 +122,8 @@ kinds! {
         "send a token that names every completion of the item";
     SIGNAL_NOT_GRANTED = "signal_not_granted" 422 "The token does not name the signal",
         "send a token that names the signal";
+    QUOTA_EXCEEDED = "quota_exceeded" 429 "The quota is used up",
+        "nothing was stored; send the request again after the seconds in Retry-After", retryable;
     INTERNAL_ERROR = "internal_error" 500 "Something broke in the service",
         "it is not your fault; the service's log has the cause under the id in `instance`";
     BUSY = "busy" 503 "Too many requests at once",

@@ -23,6 +23,7 @@ use super::crowd::Crowd;
 use super::edge::edge;
 use super::routes;
 use super::services::{HttpSettings, Services};
+use super::visit::attend;
 use crate::service::App;
 use crate::service::detached::spawn;
 
@@ -62,6 +63,7 @@ impl Server {
                 .app_data(services.clone())
                 // The last one is the outermost.
                 .wrap(from_fn(admit))
+                .wrap(from_fn(attend))
                 .wrap(from_fn(edge))
                 .wrap(from_fn(watched))
                 .configure(routes::configure)

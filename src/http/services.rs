@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::client_address::Proxies;
 use super::door::Door;
 use super::metrics::RequestMeter;
+use super::quota::Quotas;
 use crate::config::MetricsReaders;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
@@ -29,6 +31,12 @@ pub struct HttpSettings {
     pub shutdown_deadline: Duration,
     /// Bounds of a request's body.
     pub body: BodyLimits,
+    /// The same for whoever may be a browser.
+    pub browser_body: BodyLimits,
+    /// How many items of feedback each may send.
+    pub quotas: Quotas,
+    /// The proxies whose word about their clients is believed.
+    pub proxies: Proxies,
     /// How many requests may be under way at once.
     pub max_requests_at_once: usize,
     /// How much memory the bodies of all requests may take together.
@@ -49,6 +57,9 @@ impl Default for HttpSettings {
             max_connections_per_address: 4096,
             shutdown_deadline: Duration::from_secs(25),
             body: BodyLimits::default(),
+            browser_body: BodyLimits::of_browsers(256 << 10),
+            quotas: Quotas::default(),
+            proxies: Proxies::default(),
             max_requests_at_once: 4096,
             max_bytes_of_all_bodies: 32 << 20,
             progress_every: Duration::from_millis(500),
@@ -72,6 +83,13 @@ pub struct BodyLimits {
     pub grace: Duration,
     /// The slowest acceptable mean rate after `grace`.
     pub min_bytes_per_s: usize,
+}
+
+impl BodyLimits {
+    /// Bounds the bodies of browsers: what is decompressed may be four times as large as what comes.
+    pub fn of_browsers(wire_bytes: usize) -> Self {
+        Self { wire_bytes, decoded_bytes: 4 * wire_bytes, ..Self::default() }
+    }
 }
 
 impl Default for BodyLimits {

@@ -154,6 +154,11 @@ impl Case<'_> {
         }
     }
 
+    /// Makes an id that says nothing of when the item happened, and that every other project has, too.
+    fn next_id(&self) -> Uuid {
+        Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from((self.said.len() as u16).reverse_bits()))
+    }
+
     fn pick(&self, of: Index) -> Option<Said> {
         (!self.said.is_empty()).then(|| of.get(&self.said).clone())
     }
@@ -172,11 +177,12 @@ impl Case<'_> {
         let follows_on = self.actor == Some(source) && source != BACKEND;
         self.moment += if follows_on { TimeDelta::seconds(1) } else { TimeDelta::minutes(15) };
         self.actor = Some(source);
+        let id = self.next_id();
         let from = &mut self.sources[source];
         from.n_said += 1;
         let session = (source != BACKEND).then(|| format!("{source}-{}", from.n_sessions));
         self.said.push(Said {
-            id: Uuid::now_v7(),
+            id,
             source,
             answer,
             name,
@@ -194,8 +200,9 @@ impl Case<'_> {
     /// Replaces an item by name. Only what was named makes the new item the later one: its own time is long ago.
     fn correct(&mut self, before: &Said, value: u8) {
         self.long_ago += TimeDelta::minutes(1);
+        let id = self.next_id();
         self.said.push(Said {
-            id: Uuid::now_v7(),
+            id,
             source: BACKEND,
             user: before.user.or(Some("ann")),
             session: None,

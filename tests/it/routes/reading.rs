@@ -24,7 +24,7 @@ async fn walk(service: &TestService, key: &str, path: &str, name: &str) -> Vec<V
         let address = cursor.as_ref().map_or_else(
             || path.to_owned(),
             |cursor| {
-                let encoded: String = cursor.bytes().map(|byte| format!("%{byte:02x}")).collect();
+                let encoded = cursor.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02x}"));
                 format!("{path}{}cursor={encoded}", if path.contains('?') { '&' } else { '?' })
             },
         );
