@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::connect::{Connected, DEFAULT_PROJECT};
 use crate::config::Config;
-use crate::http::{BodyLimits, HttpSettings, Server};
+use crate::http::{BodyLimits, ForwardedHeader, HttpSettings, Proxies, Quotas, Server};
 use crate::service::bootstrap;
 use crate::service::detached::spawn;
 use crate::worker::Worker;
@@ -117,6 +117,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         keep_alive: http.keep_alive,
         head_deadline: http.head_deadline,
         shutdown_deadline: http.drain,
+        metrics_readers: config.metrics_readers,
         body: BodyLimits {
             wire_bytes: http.max_body_bytes,
             decoded_bytes: http.max_decoded_body_bytes,
@@ -125,6 +126,22 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
             ..BodyLimits::default()
         },
         max_requests_at_once: http.max_requests_at_once,
+        browser_body: BodyLimits {
+            deadline: http.body_deadline,
+            min_bytes_per_s: http.min_body_bytes_per_second,
+            ..BodyLimits::of_browsers(http.max_browser_body_bytes)
+        },
+        quotas: Quotas {
+            of_browser_key: config.quotas.items_per_minute_of_browser_key,
+            of_subject: config.quotas.items_per_minute_of_subject,
+            of_address: config.quotas.items_per_minute_of_address,
+            of_secret_key: config.quotas.items_per_minute_of_secret_key,
+        },
+        proxies: Proxies {
+            trusted: http.trusted_proxies.clone(),
+            header: if http.reads_forwarded { ForwardedHeader::Forwarded } else { ForwardedHeader::XForwardedFor },
+        },
+        max_connections_per_address: http.max_connections_per_address,
         max_bytes_of_all_bodies: http.max_bytes_of_all_bodies,
         ..HttpSettings::default()
     }

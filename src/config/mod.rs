@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::domain::network::Network;
 use crate::domain::principal::SecretKey;
 
 pub use error::ConfigError;
@@ -31,6 +32,10 @@ pub struct Config {
     pub exports_dir: PathBuf,
     /// The HTTP server.
     pub http: Http,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
+    /// How much each may send.
+    pub quotas: Quotas,
     /// The log.
     pub log: Log,
     /// What is made at start.
@@ -62,10 +67,14 @@ pub struct Http {
     pub max_body_bytes: usize,
     /// The largest body after decompression, in bytes.
     pub max_decoded_body_bytes: usize,
+    /// The largest body of a browser on the wire, in bytes.
+    pub max_browser_body_bytes: usize,
     /// How many requests may be under way at once.
     pub max_requests_at_once: usize,
     /// How much memory all bodies may take together, in bytes.
     pub max_bytes_of_all_bodies: usize,
+    /// How many connections one address may hold; any number for 0.
+    pub max_connections_per_address: usize,
     /// How long a head may take.
     pub head_deadline: Duration,
     /// How long a body may take.
@@ -78,6 +87,23 @@ pub struct Http {
     pub drain_notice: Duration,
     /// How long requests may take to end after that.
     pub drain: Duration,
+    /// Networks of the proxies that are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether they write `Forwarded` and not `X-Forwarded-For`.
+    pub reads_forwarded: bool,
+}
+
+/// How many items of feedback each may send in a minute; any number for 0.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Quotas {
+    /// A publishable key, or the signing key of tokens.
+    pub items_per_minute_of_browser_key: u32,
+    /// The subject of tokens.
+    pub items_per_minute_of_subject: u32,
+    /// A network of browsers.
+    pub items_per_minute_of_address: u32,
+    /// A secret key.
+    pub items_per_minute_of_secret_key: u32,
 }
 
 /// What is logged, and how.
@@ -87,6 +113,15 @@ pub struct Log {
     pub format: LogFormat,
     /// A level, or directives.
     pub level: String,
+}
+
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsReaders {
+    /// Whoever is on this machine.
+    Loopback,
+    /// Whoever reaches the service.
+    Everybody,
 }
 
 /// Whom the log is written for.
@@ -152,6 +187,8 @@ struct Raw {
     postgres: RawPostgres,
     exports: RawExports,
     http: RawHttp,
+    metrics: RawMetrics,
+    quotas: Quotas,
     log: RawLog,
     init: RawInit,
 }
@@ -180,14 +217,23 @@ struct RawHttp {
     n_workers: usize,
     max_body_bytes: usize,
     max_decoded_body_bytes: usize,
+    max_browser_body_bytes: usize,
     max_requests_at_once: usize,
     max_bytes_of_all_bodies: usize,
+    max_connections_per_address: usize,
+    trusted_proxies: String,
+    forwarded_header: String,
     head_deadline_seconds: u64,
     body_deadline_seconds: u64,
     min_body_bytes_per_second: usize,
     keep_alive_seconds: u64,
     drain_notice_seconds: u64,
     drain_seconds: u64,
+}
+
+#[derive(Deserialize)]
+struct RawMetrics {
+    readers: String,
 }
 
 #[derive(Deserialize)]
@@ -215,6 +261,8 @@ impl Raw {
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
             exports_dir,
             http: self.http.parse()?,
+            metrics_readers: self.metrics.parse()?,
+            quotas: self.quotas,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,
@@ -245,6 +293,10 @@ impl RawHttp {
             let expected = "at least http.max_body_bytes and at most 256 MiB";
             return Err(ConfigError::Invalid { key: "http.max_decoded_body_bytes", expected });
         }
+        if self.max_browser_body_bytes == 0 || self.max_browser_body_bytes > self.max_body_bytes {
+            let expected = "at least 1 byte and at most http.max_body_bytes";
+            return Err(ConfigError::Invalid { key: "http.max_browser_body_bytes", expected });
+        }
         if !(1..=1_000_000).contains(&self.max_requests_at_once) {
             return Err(ConfigError::Invalid { key: "http.max_requests_at_once", expected: "1 to 1000000" });
         }
@@ -257,15 +309,36 @@ impl RawHttp {
             n_workers: if self.n_workers == 0 { processors } else { self.n_workers.min(1024) },
             max_body_bytes: self.max_body_bytes,
             max_decoded_body_bytes: self.max_decoded_body_bytes,
+            max_browser_body_bytes: self.max_browser_body_bytes,
             max_requests_at_once: self.max_requests_at_once,
             max_bytes_of_all_bodies: self.max_bytes_of_all_bodies,
+            max_connections_per_address: self.max_connections_per_address,
             head_deadline: seconds("http.head_deadline_seconds", self.head_deadline_seconds)?,
             body_deadline: seconds("http.body_deadline_seconds", self.body_deadline_seconds)?,
             min_body_bytes_per_second: self.min_body_bytes_per_second,
             keep_alive: seconds("http.keep_alive_seconds", self.keep_alive_seconds)?,
             drain_notice: Duration::from_secs(self.drain_notice_seconds.min(3600)),
             drain: seconds("http.drain_seconds", self.drain_seconds)?,
+            trusted_proxies: parse_networks(&self.trusted_proxies)?,
+            reads_forwarded: match self.forwarded_header.as_str() {
+                "x-forwarded-for" => false,
+                "forwarded" => true,
+                _ => {
+                    let expected = "`x-forwarded-for` or `forwarded`";
+                    return Err(ConfigError::Invalid { key: "http.forwarded_header", expected });
+                }
+            },
         })
+    }
+}
+
+impl RawMetrics {
+    fn parse(&self) -> Result<MetricsReaders, ConfigError> {
+        match self.readers.as_str() {
+            "loopback" => Ok(MetricsReaders::Loopback),
+            "everybody" => Ok(MetricsReaders::Everybody),
+            _ => Err(ConfigError::Invalid { key: "metrics.readers", expected: "`loopback` or `everybody`" }),
+        }
     }
 }
 
@@ -321,6 +394,14 @@ fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
     numeric
         .parse()
         .map_err(|_| ConfigError::Invalid { key: "listen", expected: "an address and a port, such as 127.0.0.1:8787" })
+}
+
+fn parse_networks(text: &str) -> Result<Vec<Network>, ConfigError> {
+    let written = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    let expected = "networks joined by commas, such as 10.0.0.0/8, 2001:db8::1";
+    written
+        .map(|network| Network::parse(network).ok_or(ConfigError::Invalid { key: "http.trusted_proxies", expected }))
+        .collect()
 }
 
 fn parse_url(key: &'static str, text: String) -> Result<Option<SecretString>, ConfigError> {

@@ -10,6 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use super::error::Problem;
 use super::problem;
 use super::services::Services;
+use super::visit::Visit;
 use crate::domain::batch;
 use crate::domain::json::Json;
 use crate::domain::origin::Origin;
@@ -75,6 +76,17 @@ impl Admission for MayAnalyse {
     }
 }
 
+/// Admits those who see to projects and keys.
+pub(crate) struct MayAdminister;
+
+impl Admission for MayAdminister {
+    const NEEDS: &'static str = "projects, keys and the audit need a key of role admin";
+
+    fn admits(role: Role) -> bool {
+        role.may_administer()
+    }
+}
+
 /// An authenticated caller whose role was admitted.
 pub(crate) struct Caller<A> {
     /// Who it is.
@@ -121,6 +133,11 @@ impl FromRequest for Sender {
 }
 
 impl Sender {
+    /// Tells whether the sender may be a browser; one that the head does not name is, since backends have the header.
+    pub(crate) fn may_be_browser(&self) -> bool {
+        self.known.as_ref().is_none_or(|principal| principal.may_be_browser())
+    }
+
     /// Returns who it is, reading the token in the body where the head has no credential.
     pub(crate) async fn principal(self, body: &Json) -> Result<Arc<Principal>, Problem> {
         if let Some(principal) = self.known {
@@ -142,6 +159,7 @@ struct Shown {
     services: web::Data<Services>,
     in_head: Option<Presented>,
     origin: SentOrigin,
+    visit: Visit,
 }
 
 /// The `Origin` header.
@@ -161,6 +179,7 @@ impl Shown {
             services: services.ok_or_else(|| Problem::new(problem::INTERNAL_ERROR))?,
             in_head: in_head(request)?,
             origin: sent_origin(request),
+            visit: Visit::of(request),
         })
     }
 
@@ -175,6 +194,7 @@ impl Shown {
             SentOrigin::Page(origin) => principal.admits(origin),
             SentOrigin::Nameless => false,
         };
+        self.visit.settle(origin_ok);
         if !origin_ok {
             return Err(Problem::new(problem::ORIGIN_NOT_ALLOWED));
         }

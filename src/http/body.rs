@@ -34,6 +34,15 @@ pub(crate) enum Media {
     JsonOrText,
 }
 
+/// Whose bounds a body is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// A backend's.
+    Backend,
+    /// Those of whoever may be a browser.
+    Browser,
+}
+
 impl Media {
     fn list(self) -> &'static str {
         match self {
@@ -72,7 +81,12 @@ impl FromRequest for Body {
 impl Body {
     /// Reads the whole body as one JSON value.
     pub(crate) async fn read_json(self, media: Media) -> Result<Json, Problem> {
-        let bytes = self.read(media).await?;
+        self.read_json_within(media, Bound::Backend).await
+    }
+
+    /// The same within the bounds of whoever sends it.
+    pub(crate) async fn read_json_within(self, media: Media, bound: Bound) -> Result<Json, Problem> {
+        let bytes = self.read(media, bound).await?;
         if bytes.is_empty() {
             return Err(Problem::new(problem::JSON_MALFORMED).detail("the body is empty"));
         }
@@ -89,8 +103,9 @@ impl Body {
         })
     }
 
-    async fn read(self, media: Media) -> Result<Vec<u8>, Problem> {
-        let (limits, door) = (&self.services.settings().body, self.services.door());
+    async fn read(self, media: Media, bound: Bound) -> Result<Vec<u8>, Problem> {
+        let (settings, door) = (self.services.settings(), self.services.door());
+        let limits = if bound == Bound::Browser { &settings.browser_body } else { &settings.body };
         if !self.header(&header::CONTENT_TYPE)?.is_some_and(|content_type| media.admits(content_type)) {
             let accept_post = HeaderName::from_static("accept-post");
             return Err(Problem::new(problem::MEDIA_TYPE_UNSUPPORTED).header(accept_post, media.list()));

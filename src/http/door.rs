@@ -1,7 +1,9 @@
-//! What guards the way in, shared by all threads that serve: the gate for requests, the memory for their bodies.
+//! What guards the way in, shared by all threads that serve: the gate for requests, the memory for their
+//! bodies, the quotas for what is in them.
 
 use super::admission::Gate;
 use super::budget::BodyBudget;
+use super::quota::Meters;
 use super::services::HttpSettings;
 
 /// The guards.
@@ -11,6 +13,8 @@ pub(crate) struct Door {
     pub(crate) gate: Gate,
     /// How much memory their bodies may take.
     pub(crate) bodies: BodyBudget,
+    /// How many items each may send.
+    pub(crate) quotas: Meters,
 }
 
 impl Door {
@@ -18,6 +22,7 @@ impl Door {
     pub(crate) fn new(settings: &HttpSettings) -> Self {
         Self {
             gate: Gate::new(settings.max_requests_at_once),
+            quotas: Meters::new(settings.quotas),
             bodies: BodyBudget::new(settings.max_bytes_of_all_bodies),
         }
     }

@@ -90,6 +90,13 @@ impl Problem {
         self
     }
 
+    /// Says when to come back, in seconds.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
+        self.0.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        self
+    }
+
     /// Makes a problem of what is wrong with a body.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         Self::with_faults(errors, Place::Pointer)
@@ -181,6 +188,9 @@ impl From<ServiceError> for Problem {
             ServiceError::Conflict(Conflict::IdempotencyKey) => problem::IDEMPOTENCY_KEY_REUSED,
             ServiceError::Conflict(Conflict::Experiment) => problem::EXPERIMENT_CONFLICT,
             ServiceError::Conflict(Conflict::ExportUnfinished) => problem::EXPORT_UNFINISHED,
+            ServiceError::Conflict(Conflict::TooManyKeys) => problem::TOO_MANY_KEYS,
+            ServiceError::Conflict(Conflict::NoSigningKey) => problem::SIGNING_KEY_MISSING,
+            ServiceError::Conflict(Conflict::TooManyRevocations) => problem::TOO_MANY_REVOCATIONS,
             ServiceError::Overloaded => problem::OVERLOADED,
             ServiceError::TimedOut => problem::DATABASE_TIMEOUT,
             _ => match error.failure() {

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::client_address::Proxies;
 use super::door::Door;
+use super::metrics::RequestMeter;
+use super::quota::Quotas;
+use crate::config::MetricsReaders;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
 
@@ -19,16 +23,28 @@ pub struct HttpSettings {
     pub keep_alive: Duration,
     /// How long a client may take to send a request's head.
     pub head_deadline: Duration,
+    /// How long a client may take to read on before its connection is given up.
+    pub stall_deadline: Duration,
+    /// How many connections one address may hold; any number for 0.
+    pub max_connections_per_address: usize,
     /// How long requests may take to end once the server is asked to stop.
     pub shutdown_deadline: Duration,
     /// Bounds of a request's body.
     pub body: BodyLimits,
+    /// The same for whoever may be a browser.
+    pub browser_body: BodyLimits,
+    /// How many items of feedback each may send.
+    pub quotas: Quotas,
+    /// The proxies whose word about their clients is believed.
+    pub proxies: Proxies,
     /// How many requests may be under way at once.
     pub max_requests_at_once: usize,
     /// How much memory the bodies of all requests may take together.
     pub max_bytes_of_all_bodies: usize,
     /// How often the progress of an export is looked up for a client that follows it.
     pub progress_every: Duration,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
 }
 
 impl Default for HttpSettings {
@@ -37,11 +53,17 @@ impl Default for HttpSettings {
             n_workers: 2,
             keep_alive: Duration::from_secs(75),
             head_deadline: Duration::from_secs(5),
+            stall_deadline: Duration::from_secs(30),
+            max_connections_per_address: 4096,
             shutdown_deadline: Duration::from_secs(25),
             body: BodyLimits::default(),
+            browser_body: BodyLimits::of_browsers(256 << 10),
+            quotas: Quotas::default(),
+            proxies: Proxies::default(),
             max_requests_at_once: 4096,
             max_bytes_of_all_bodies: 32 << 20,
             progress_every: Duration::from_millis(500),
+            metrics_readers: MetricsReaders::Loopback,
         }
     }
 }
@@ -61,6 +83,13 @@ pub struct BodyLimits {
     pub grace: Duration,
     /// The slowest acceptable mean rate after `grace`.
     pub min_bytes_per_s: usize,
+}
+
+impl BodyLimits {
+    /// Bounds the bodies of browsers: what is decompressed may be four times as large as what comes.
+    pub fn of_browsers(wire_bytes: usize) -> Self {
+        Self { wire_bytes, decoded_bytes: 4 * wire_bytes, ..Self::default() }
+    }
 }
 
 impl Default for BodyLimits {
@@ -83,13 +112,14 @@ pub(crate) struct Services {
     runtime: Handle,
     settings: HttpSettings,
     door: Door,
+    meter: RequestMeter,
     draining: Arc<AtomicBool>,
 }
 
 impl Services {
     pub(crate) fn new(app: App, runtime: Handle, settings: HttpSettings, draining: Arc<AtomicBool>) -> Self {
         let door = Door::new(&settings);
-        Self { app, runtime, settings, door, draining }
+        Self { app, runtime, settings, door, meter: RequestMeter::new(), draining }
     }
 
     /// Runs a use case to its end on the service's runtime, whether or not the client still waits.
@@ -104,7 +134,7 @@ impl Services {
         detached_on(&self.runtime, unit(self.app.clone())).await
     }
 
-    /// Returns the app, for what holds no transaction.
+    /// Returns the app, for what holds no transaction: it may be dropped wherever it waits, and needs no task of its own.
     pub(crate) fn app(&self) -> &App {
         &self.app
     }
@@ -116,6 +146,11 @@ impl Services {
     /// Returns what guards the way in.
     pub(crate) fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// Returns what counts the answers.
+    pub(crate) fn meter(&self) -> &RequestMeter {
+        &self.meter
     }
 
     /// Tells whether the server has been asked to stop.

@@ -1,6 +1,7 @@
 //! The OpenAPI document: addresses from the handlers' own annotations, schemas from the bounds that the parsers apply.
 //! It describes requests and reads none.
 
+mod keys;
 mod pages;
 mod reading;
 mod words;
@@ -62,6 +63,19 @@ components! {
         CompletionItem = pages::completion();
         CompletionsPage = pages::completions();
         FeedbackPage = pages::feedback();
+        KeyId = keys::key_id();
+        KeyBody = keys::key_body();
+        NewKey = keys::new_key();
+        KeysPage = keys::keys_page();
+        TokenBody = keys::token_body();
+        Token = keys::token();
+        RevocationBody = keys::revocation_body();
+        Revocation = keys::revocation();
+        Project = keys::project();
+        ProjectsPage = keys::projects_page();
+        ProjectId = words::uuid();
+        AuditPage = keys::audit_page();
+        AuditEntryId = words::uuid();
         Unit = reading::unit();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();
@@ -149,6 +163,7 @@ fn tags() -> Value {
         tag("Reading", "What is stored"),
         tag("Comparing", "Whether another model does as well"),
         tag("Exporting", "Training sets"),
+        tag("Keys", "Credentials, the project that they belong to, and its audit"),
         tag("Operators", "Whether the service is well"),
         tag("People", "Pages"),
     ])

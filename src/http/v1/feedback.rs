@@ -1,12 +1,13 @@
 //! `/v1/feedback`: how people reacted. No completion is looked up: feedback may come before its own (LATE-1).
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::super::auth::Sender;
-use super::super::body::{Body, Media};
+use super::super::body::{Body, Bound, Media};
 use super::super::error::Problem;
 use super::super::openapi::names as doc;
 use super::super::services::Services;
+use super::super::visit::Visit;
 use super::receipt;
 use crate::domain::batch;
 use crate::service::ingest;
@@ -20,10 +21,26 @@ use crate::service::ingest;
         (status = 207, description = "Some are; `rejected` lists the others", body = doc::Receipt),
     ),
 )]
-pub(crate) async fn create(sender: Sender, body: Body, services: web::Data<Services>) -> Result<HttpResponse, Problem> {
-    let json = body.read_json(Media::JsonOrText).await?;
+pub(crate) async fn create(
+    request: HttpRequest,
+    sender: Sender,
+    body: Body,
+    services: web::Data<Services>,
+) -> Result<HttpResponse, Problem> {
+    let (visit, is_browser) = (Visit::of(&request), sender.may_be_browser());
+    if is_browser {
+        // Whatever the body turns out to be, it is one item at least.
+        visit.charge_address(&services, &request, 1)?;
+    }
+    let bound = if is_browser { Bound::Browser } else { Bound::Backend };
+    let json = body.read_json_within(Media::JsonOrText, bound).await?;
     let principal = sender.principal(&json).await?;
     let items = receipt::to_parsed(batch::feedback(json, principal.grant.as_deref())?);
-    let receipt = services.run(|app| async move { ingest::record_feedback(&app, &principal, items).await }).await?;
+    if is_browser {
+        visit.charge_address(&services, &request, items.len().saturating_sub(1))?;
+    }
+    visit.charge_caller(&services, &principal, items.len())?;
+    // The ingest writers own the transaction (TX-1): whoever hangs up here leaves nothing but a verdict that nobody reads.
+    let receipt = ingest::record_feedback(services.app(), &principal, items).await?;
     receipt::render(receipt)
 }

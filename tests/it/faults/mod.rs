@@ -2,7 +2,11 @@
 
 #![cfg(test)]
 
+mod bombs;
+mod canary;
+mod canary_bodies;
 mod dirty_connection;
+mod good_client;
 mod journal;
 mod kill;
 mod load;
@@ -11,4 +15,5 @@ mod proxy;
 mod reply_cut;
 mod reset;
 mod size;
+mod slow_clients;
 mod starting;

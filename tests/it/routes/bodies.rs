@@ -1,7 +1,7 @@
 //! Bodies: their encodings, their bounds, their time.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use afterword::domain::principal::Role;
 use afterword::http::{BodyLimits, HttpSettings};
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::pages::{SHOP, publishable_key};
 use super::{completion, thumb, with};
 use crate::support::TestService;
-use crate::support::service::Answer;
+use crate::support::service::{Answer, PROJECT};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -204,4 +205,90 @@ async fn a_body_that_breaks_off_stores_nothing() {
 
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"body_incomplete\""), "{answer}");
     assert_eq!(service.count("feedback").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_may_send_256_kib_and_a_backend_more() {
+    let service = TestService::start().await;
+    let backend = service.key(Role::Ingest).await;
+    let browser = publishable_key(&service, PROJECT, "pageshop00000001", &[SHOP]).await;
+    let text_of = |n_bytes: usize| {
+        let text = thumb("c-1").to_string();
+        format!("{text}{}", " ".repeat(n_bytes - text.len()))
+    };
+
+    let full = service.post_text("/v1/feedback", &browser, text_of(256 << 10)).await;
+    let over = service.post_text("/v1/feedback", &browser, text_of((256 << 10) + 1)).await;
+    let nameless = service.post_text("/v1/feedback", "", text_of((256 << 10) + 1)).await;
+    let from_backend = service.post_text("/v1/feedback", &backend, text_of(1 << 20)).await;
+    let unpacked = gzip(text_of((1 << 20) + 1).as_bytes());
+    let unpacked = post_encoded(&service, &browser, "gzip", unpacked).await;
+
+    assert_eq!((full.status, from_backend.status), (200, 200));
+    assert_eq!(over.problem(), (413, "body_too_large".to_owned()));
+    assert_eq!(nameless.problem(), (413, "body_too_large".to_owned()));
+    assert_eq!(unpacked.problem(), (413, "decoded_body_too_large".to_owned()));
+    assert_eq!(service.count("feedback").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_finds_no_room_is_turned_away_while_small_ones_pass() {
+    let settings = HttpSettings { max_bytes_of_all_bodies: 1 << 20, ..HttpSettings::default() };
+    let service = TestService::start_with(settings, false).await;
+    let key = service.key(Role::Ingest).await;
+    let mut held = TcpStream::connect(service.server().address()).await.unwrap();
+    let head = format!(
+        "POST /v1/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+         Content-Length: 1000000\r\n\r\n{{"
+    );
+    held.write_all(head.as_bytes()).await.unwrap();
+
+    // The first body may not have asked for its room yet.
+    let deadline = Instant::now() + Duration::from_secs(4);
+    let refused = loop {
+        let answer = service.post("/v1/completions", &key, &completion_of(500_000)).await;
+        if answer.status == 503 || Instant::now() > deadline {
+            break answer;
+        }
+    };
+    let small = service.post("/v1/feedback", &key, &thumb("c-1")).await;
+    drop(held);
+
+    assert_eq!(refused.problem(), (503, "busy".to_owned()));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(small.status, 200);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while service.post("/v1/completions", &key, &completion_of(600_000)).await.status == 503 {
+        assert!(Instant::now() < deadline, "the room does not come back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_requests_at_once_are_turned_away_before_their_bodies_are_read() {
+    let settings = HttpSettings { max_requests_at_once: 2, ..HttpSettings::default() };
+    let service = TestService::start_with(settings, false).await;
+    let key = service.key(Role::Ingest).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(service.server().address()).await.unwrap();
+        let head = format!(
+            "POST /v1/feedback HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+             Content-Length: 1000\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+
+    let deadline = Instant::now() + Duration::from_secs(4);
+    let refused = loop {
+        let answer = service.post("/v1/feedback", &key, &thumb("c-1")).await;
+        if answer.status == 503 || Instant::now() > deadline {
+            break answer;
+        }
+    };
+
+    assert_eq!(refused.problem(), (503, "busy".to_owned()));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(service.get("/livez", "").await.status, 200, "operators are answered");
+    drop(held);
 }

@@ -1,0 +1,172 @@
+//! A visit to the feedback route, where pages of other origins write: what a browser needs to be told beside the answer,
+//! namely whether its page may read it (CORS) and how much of its quotas is left.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
+
+use super::client_address::client_address;
+use super::error::Problem;
+use super::problem;
+use super::quota::{Reading, Whose};
+use super::services::Services;
+use crate::domain::origin::Origin;
+use crate::domain::principal::{CredentialKind, Principal};
+use crate::service::authenticate::known_origin;
+
+/// The one route that answers pages.
+const ROUTE: &str = "/v1/feedback";
+/// How long a browser may keep the answer to its preflight, in seconds; browsers take no more.
+const MAX_AGE_S: &str = "7200";
+/// Without these names a page never sees the headers.
+const EXPOSED: &str = "Retry-After, Date, RateLimit";
+
+/// What is learnt of a visit on its way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Visit(Rc<Learnt>);
+
+#[derive(Debug, Default)]
+struct Learnt {
+    is_admitted: Cell<Option<bool>>,
+    readings: RefCell<Vec<Reading>>,
+}
+
+impl Visit {
+    /// Returns the visit that a request is; one that leads nowhere on another route.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// Notes whether the caller, who is now known, may come from the page that the request names.
+    pub(crate) fn settle(&self, is_admitted: bool) {
+        self.0.is_admitted.set(Some(is_admitted));
+    }
+
+    /// Takes items from the quota of the network that a browser's request comes from.
+    pub(crate) fn charge_address(
+        &self,
+        services: &Services,
+        request: &HttpRequest,
+        n_items: usize,
+    ) -> Result<(), Problem> {
+        let proxies = &services.settings().proxies;
+        match client_address(proxies, request.peer_addr().map(|peer| peer.ip()), request.headers()) {
+            Some(address) => self.charge(services, &Whose::Address(address), n_items),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes items from the quotas of a caller.
+    pub(crate) fn charge_caller(
+        &self,
+        services: &Services,
+        principal: &Principal,
+        n_items: usize,
+    ) -> Result<(), Problem> {
+        if let Some(grant) = &principal.grant {
+            self.charge(services, &Whose::Subject(principal.project_id, &grant.subject), n_items)?;
+        }
+        let whose = match principal.credential.kind() {
+            CredentialKind::SecretKey => Whose::SecretKey(&principal.credential),
+            _ => Whose::BrowserKey(&principal.credential),
+        };
+        self.charge(services, &whose, n_items)
+    }
+
+    fn charge(&self, services: &Services, whose: &Whose, n_items: usize) -> Result<(), Problem> {
+        let Some(reading) = services.door().quotas.charge(whose, n_items) else { return Ok(()) };
+        let refused = reading.retry_after_s;
+        self.0.readings.borrow_mut().push(reading);
+        match refused {
+            Some(wait_s) => Err(Problem::new(problem::QUOTA_EXCEEDED).retry_after(wait_s)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Answers preflights, and adds to every other answer of the route what its page needs.
+pub(crate) async fn attend(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if request.path() != ROUTE {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let Some(services) = request.app_data::<web::Data<Services>>().cloned() else {
+        return Ok(request.error_response(Problem::new(problem::INTERNAL_ERROR)));
+    };
+    let origin = sole_origin(request.headers());
+    if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return Ok(preflight(request, &services, origin).await);
+    }
+    let visit = Visit::default();
+    request.extensions_mut().insert(visit.clone());
+
+    let mut response = next.call(request).await?.map_into_boxed_body();
+
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    super::quota::render(&visit.0.readings.borrow(), headers);
+    if let Some(origin) = origin {
+        let is_admitted = match visit.0.is_admitted.get() {
+            Some(is_admitted) => is_admitted,
+            // Nobody knows yet who calls; a page that could call may learn why it was not heard.
+            None => known_origin(services.app(), &origin).await.unwrap_or(false),
+        };
+        if is_admitted {
+            allow(headers, &origin);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        }
+    }
+    Ok(response)
+}
+
+/// Answers a preflight, which carries no credential: from what any key of the instance allows.
+async fn preflight(request: ServiceRequest, services: &Services, origin: Option<Origin>) -> ServiceResponse<BoxBody> {
+    let is_known = match &origin {
+        Some(origin) => known_origin(services.app(), origin).await,
+        None => Ok(false),
+    };
+    let mut response = match (is_known, origin) {
+        (Ok(true), Some(origin)) => {
+            let mut response = HttpResponse::NoContent().finish();
+            let headers = response.headers_mut();
+            allow(headers, &origin);
+            for (name, value) in [
+                (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
+                (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, content-encoding"),
+                (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_S),
+            ] {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            request.into_response(response)
+        }
+        (Ok(_), _) => request.error_response(Problem::new(problem::ORIGIN_NOT_ALLOWED)),
+        (Err(error), _) => request.error_response(Problem::from(error)),
+    };
+    let varies = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static(varies));
+    response
+}
+
+fn allow(headers: &mut HeaderMap, origin: &Origin) {
+    if let Ok(value) = HeaderValue::from_str(origin.as_str()) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
+    }
+}
+
+/// Returns the origin that a request names once and in its exact form.
+fn sole_origin(headers: &HeaderMap) -> Option<Origin> {
+    let name: HeaderName = header::ORIGIN;
+    let mut given = headers.get_all(name);
+    match (given.next(), given.next()) {
+        (Some(value), None) => Origin::parse(value.to_str().ok()?).ok(),
+        _ => None,
+    }
+}
