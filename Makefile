@@ -12,6 +12,7 @@ AFTERWORD_SHARED ?= $(abspath ../shared)
 PYTHON ?= python3
 VENV := .venv
 TRAINERS_VENV := .venv-trainers
+PEERS_VENV := .venv-peers
 AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
 CARGO := cargo
 export AFTERWORD_SHARED AFTERWORD_PYTHON
@@ -64,6 +65,10 @@ bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY
 	AFTERWORD_BENCH_ROUNDS=$(or $(ROUNDS),3) AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) \
 		$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench ingest
 
+.PHONY: bench-peers
+bench-peers: $(PEERS_VENV)/.installed ## Beside Arize Phoenix and MLflow from PyPI (1 GB): ARGS="--write docs/peers.md"
+	$(PEERS_VENV)/bin/python benches/peers/run.py $(ARGS)
+
 .PHONY: check
 check: ## Type-check everything, the fastest answer
 	$(CARGO) check --locked --all-targets
@@ -111,7 +116,7 @@ trainers: ## Train two steps on exports with the stock trainers: DIR="dpo-export
 .PHONY: clean
 clean: ## Remove what was built; recorded feedback and exports stay
 	$(CARGO) clean
-	rm -rf $(VENV) $(TRAINERS_VENV)
+	rm -rf $(VENV) $(TRAINERS_VENV) $(PEERS_VENV)
 
 .PHONY: tools
 tools:
@@ -132,4 +137,9 @@ $(VENV)/.installed: tests/requirements.txt
 $(TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311.txt
 	$(PYTHON) -m venv --clear $(TRAINERS_VENV)
 	$(TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(PEERS_VENV)/.installed: benches/peers/requirements.txt
+	$(PYTHON) -m venv --clear $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@

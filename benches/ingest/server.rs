@@ -21,7 +21,7 @@ use super::Result;
 use super::items::KEY;
 
 /// Transactions at a time where every request has its own: enough that more of them bring nothing.
-const N_ALONE: usize = 16;
+const N_ALONE: u32 = 16;
 
 /// A running service.
 pub(super) struct Service {
@@ -99,7 +99,7 @@ pub(super) async fn serve(writing: &str, data_dir: &Path) -> Result<()> {
         _ => return Err("no such variant".into()),
     };
     let cluster = Cluster::join(data_dir).await?.ok_or("no database runs there")?;
-    let store = Store::connect(cluster.service_url(), PoolSizes { ingest: N_ALONE as u32, reading: 4, jobs: 1 })?;
+    let store = Store::connect(cluster.service_url(), PoolSizes { ingest: N_ALONE, reading: 4, jobs: 1 })?;
     let mut app = App::start(store.clone(), Blob::memory(), Arc::new(SystemClock));
     app.ingest = IngestQueue::start(&store, writing);
     let server = Server::start(app, TcpListener::bind("127.0.0.1:0")?, HttpSettings::default())?;

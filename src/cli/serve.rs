@@ -117,6 +117,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         keep_alive: http.keep_alive,
         head_deadline: http.head_deadline,
         shutdown_deadline: http.drain,
+        metrics_readers: config.metrics_readers,
         body: BodyLimits {
             wire_bytes: http.max_body_bytes,
             decoded_bytes: http.max_decoded_body_bytes,

@@ -32,6 +32,8 @@ pub struct Config {
     pub exports_dir: PathBuf,
     /// The HTTP server.
     pub http: Http,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
     /// How much each may send.
     pub quotas: Quotas,
     /// The log.
@@ -113,6 +115,15 @@ pub struct Log {
     pub level: String,
 }
 
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsReaders {
+    /// Whoever is on this machine.
+    Loopback,
+    /// Whoever reaches the service.
+    Everybody,
+}
+
 /// Whom the log is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -176,6 +187,7 @@ struct Raw {
     postgres: RawPostgres,
     exports: RawExports,
     http: RawHttp,
+    metrics: RawMetrics,
     quotas: Quotas,
     log: RawLog,
     init: RawInit,
@@ -220,6 +232,11 @@ struct RawHttp {
 }
 
 #[derive(Deserialize)]
+struct RawMetrics {
+    readers: String,
+}
+
+#[derive(Deserialize)]
 struct RawLog {
     format: String,
     level: String,
@@ -244,6 +261,7 @@ impl Raw {
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
             exports_dir,
             http: self.http.parse()?,
+            metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
             log: self.log.parse()?,
             init: self.init.parse()?,
@@ -313,6 +331,16 @@ impl RawHttp {
                 }
             },
         })
+    }
+}
+
+impl RawMetrics {
+    fn parse(&self) -> Result<MetricsReaders, ConfigError> {
+        match self.readers.as_str() {
+            "loopback" => Ok(MetricsReaders::Loopback),
+            "everybody" => Ok(MetricsReaders::Everybody),
+            _ => Err(ConfigError::Invalid { key: "metrics.readers", expected: "`loopback` or `everybody`" }),
+        }
     }
 }
 

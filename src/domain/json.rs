@@ -151,6 +151,12 @@ impl Json {
         // A tree of strings, finite numbers and unique string keys always serialises.
         serde_json::to_string(self).unwrap_or_default()
     }
+
+    /// Writes the value as compact JSON at the end of a buffer.
+    pub fn write_text(&self, buffer: &mut Vec<u8>) {
+        // As above; and a vector takes whatever is written to it.
+        let _always = serde_json::to_writer(buffer, self);
+    }
 }
 
 impl Serialize for Json {

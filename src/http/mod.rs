@@ -17,6 +17,7 @@ mod edge;
 mod error;
 mod health;
 mod incoming;
+mod metrics;
 mod negotiate;
 mod openapi;
 mod pages;

@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{ServiceConfig, delete, get, post, resource};
 
-use super::{docs, health, openapi, pages, v1};
+use super::{docs, health, metrics, openapi, pages, v1};
 
 macro_rules! addresses {
     ($($pattern:literal { $($method:ident => $($handler:ident)::+),+ $(,)? })+) => {
@@ -24,9 +24,18 @@ macro_rules! addresses {
 }
 
 addresses! {
-    // Backends write.
-    "/v1/completions" { post => v1::completions::create }
-    "/v1/feedback" { post => v1::feedback::create }
+    // Backends and browsers write, people read.
+    "/v1/completions" { post => v1::completions::create, get => v1::completion_pages::list }
+    "/v1/completions/{id}" { get => v1::completion_pages::show }
+    "/v1/feedback" { post => v1::feedback::create, get => v1::feedback_pages::list }
+    "/v1/feedback-tokens" { post => v1::feedback_tokens::create }
+    "/v1/feedback-tokens/revoke" { post => v1::feedback_tokens::revoke }
+    // Administrators see to keys.
+    "/v1/keys" { post => v1::keys::create, get => v1::keys::list }
+    "/v1/keys/{id}" { delete => v1::keys::delete }
+    "/v1/projects" { get => v1::projects::list }
+    "/v1/projects/{id}" { get => v1::projects::show }
+    "/v1/audit" { get => v1::audit::list }
     // Analysts plan, compare and export.
     "/v1/comparisons" { get => v1::comparisons::show }
     "/v1/experiments" { post => v1::experiments::create, get => v1::experiments::list }
@@ -37,6 +46,7 @@ addresses! {
     // Operators and people look.
     "/livez" { get => health::live }
     "/readyz" { get => health::ready }
+    "/metrics" { get => metrics::show }
     "/openapi.json" { get => openapi::show }
     "/docs" { get => docs::index }
     "/docs/{file}" { get => docs::file }

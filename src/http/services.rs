@@ -8,7 +8,9 @@ use tokio::runtime::Handle;
 
 use super::client_address::Proxies;
 use super::door::Door;
+use super::metrics::RequestMeter;
 use super::quota::Quotas;
+use crate::config::MetricsReaders;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
 
@@ -41,6 +43,8 @@ pub struct HttpSettings {
     pub max_bytes_of_all_bodies: usize,
     /// How often the progress of an export is looked up for a client that follows it.
     pub progress_every: Duration,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
 }
 
 impl Default for HttpSettings {
@@ -59,6 +63,7 @@ impl Default for HttpSettings {
             max_requests_at_once: 4096,
             max_bytes_of_all_bodies: 24 << 20,
             progress_every: Duration::from_millis(500),
+            metrics_readers: MetricsReaders::Loopback,
         }
     }
 }
@@ -107,13 +112,14 @@ pub(crate) struct Services {
     runtime: Handle,
     settings: HttpSettings,
     door: Door,
+    meter: RequestMeter,
     draining: Arc<AtomicBool>,
 }
 
 impl Services {
     pub(crate) fn new(app: App, runtime: Handle, settings: HttpSettings, draining: Arc<AtomicBool>) -> Self {
         let door = Door::new(&settings);
-        Self { app, runtime, settings, door, draining }
+        Self { app, runtime, settings, door, meter: RequestMeter::new(), draining }
     }
 
     /// Runs a use case to its end on the service's runtime, whether or not the client still waits.
@@ -128,7 +134,7 @@ impl Services {
         detached_on(&self.runtime, unit(self.app.clone())).await
     }
 
-    /// Returns the app, for what holds no transaction.
+    /// Returns the app, for what holds no transaction: it may be dropped wherever it waits, and needs no task of its own.
     pub(crate) fn app(&self) -> &App {
         &self.app
     }
@@ -140,6 +146,11 @@ impl Services {
     /// Returns what guards the way in.
     pub(crate) fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// Returns what counts the answers.
+    pub(crate) fn meter(&self) -> &RequestMeter {
+        &self.meter
     }
 
     /// Tells whether the server has been asked to stop.

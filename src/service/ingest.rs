@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::App;
 use super::error::ServiceError;
 use super::ingest_queue::Queue;
-use super::ingest_writer::{Items, Work, run_writer};
+use super::ingest_writer::{Items, Work, Writer};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::NewFeedback;
@@ -19,6 +19,7 @@ use crate::store::{Store, StoreError};
 
 pub use super::ingest_meter::{Distribution, Histogram, IngestMeter, VerdictCount};
 
+const N_WRITERS: u32 = 2;
 /// How long a caller waits for its verdicts. The write goes on without it; a retry is then a duplicate.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -91,7 +92,7 @@ pub enum Writing {
     /// Every request has a transaction of its own; what group commit is measured against.
     Alone {
         /// Transactions at a time.
-        n_writers: usize,
+        n_writers: u32,
     },
     /// Nothing is written and everything is called accepted; what the rest of the service is measured with.
     Nowhere,
@@ -123,13 +124,14 @@ impl IngestQueue {
         let meter = Arc::new(IngestMeter::default());
         let queue = Arc::new(Queue::new(Arc::clone(&meter)));
         let (n_writers, max_requests) = match writing {
-            Writing::Together => (2, usize::MAX),
+            Writing::Together => (N_WRITERS, usize::MAX),
             Writing::Alone { n_writers } => (n_writers, 1),
             Writing::Nowhere => (0, 0),
         };
+        // Each writer keeps a connection, so that there are never more of them than of these.
+        let n_writers = n_writers.min(store.n_ingest_connections());
         for _ in 0..n_writers {
-            let writer = run_writer(store.clone(), Arc::clone(&queue), Arc::clone(&meter), max_requests);
-            super::detached::spawn(writer);
+            super::detached::spawn(Writer::new(store, &queue, &meter, max_requests).run());
         }
         Self { entrance: Arc::new(Entrance { queue, is_written: writing != Writing::Nowhere }), meter }
     }

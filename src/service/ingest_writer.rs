@@ -3,12 +3,15 @@
 //! The writers own every ingest transaction, so that no client that hangs up can cut one (ACK-1).
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
+use super::chance::jitter;
 use super::ingest::{Answer, Verdict};
 use super::ingest_meter::IngestMeter;
 use super::ingest_queue::{Queue, Room};
@@ -20,16 +23,18 @@ use crate::domain::hash::ContentHash;
 use crate::domain::ids::{ConversationId, ProjectId};
 use crate::domain::principal::Trust;
 use crate::store::completions::{self, CompletionRow};
-use crate::store::connection::{Pool, Tx};
+use crate::store::connection::{Tx, WriterConnection};
 use crate::store::error::Cause;
 use crate::store::feedback::{self, FeedbackRow};
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, Inserted, Store, StoreError};
 
 /// Enough to make the commit cheap for each item.
 const MAX_BATCH_ITEMS: usize = 4_000;
 /// Memory that a batch's items may take, about: a batch is in memory twice, as items and as it goes to the database.
 const MAX_BATCH_BYTES: u64 = 8 << 20;
-const N_ATTEMPTS: usize = 4;
+const N_ATTEMPTS: u32 = 4;
+/// About how long a transaction that met another one waits before it is tried again, times the attempts so far.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The items of one request.
 #[derive(Debug)]
@@ -94,28 +99,97 @@ impl Item<'_> {
     }
 }
 
-/// Writes batches of up to so many requests until the queue is closed and empty.
-pub(super) async fn run_writer(store: Store, queue: Arc<Queue<Work>>, meter: Arc<IngestMeter>, max_requests: usize) {
-    while let Some(batch) = next_batch(&queue, max_requests).await {
-        let items: Vec<Item<'_>> = batch.iter().flat_map(items_of).collect();
-        let began = Instant::now();
-        let answer = write(&store, &items).await;
-        meter.batch_items.observe(items.len() as u64);
-        match &answer {
-            Ok(verdicts) => {
-                meter.commit_us.observe(began.elapsed().as_micros() as u64);
-                meter.count(items.iter().zip(verdicts).map(|(item, verdict)| {
-                    let (table, signal) = item.kind();
-                    (table, signal, verdict.as_str())
-                }));
+/// Writes batches until the queue is closed and empty.
+pub(super) struct Writer {
+    store: Store,
+    queue: Arc<Queue<Work>>,
+    meter: Arc<IngestMeter>,
+    max_requests: usize,
+    /// Kept from batch to batch, until something fails on it.
+    connection: Option<WriterConnection>,
+}
+
+impl Writer {
+    /// Makes a writer whose batches have up to so many requests.
+    pub(super) fn new(store: &Store, queue: &Arc<Queue<Work>>, meter: &Arc<IngestMeter>, max_requests: usize) -> Self {
+        let (queue, meter) = (Arc::clone(queue), Arc::clone(meter));
+        Self { store: store.clone(), queue, meter, max_requests, connection: None }
+    }
+
+    pub(super) async fn run(mut self) {
+        while let Some(batch) = next_batch(&self.queue, self.max_requests).await {
+            let items: Vec<Item<'_>> = batch.iter().flat_map(items_of).collect();
+            let began = Instant::now();
+            let answer = self.write(&items).await;
+            self.meter.batch_items.observe(items.len() as u64);
+            match &answer {
+                Ok(verdicts) => {
+                    self.meter.commit_us.observe(began.elapsed().as_micros() as u64);
+                    self.meter.count(items.iter().zip(verdicts).map(|(item, verdict)| {
+                        let (table, signal) = item.kind();
+                        (table, signal, verdict.as_str())
+                    }));
+                }
+                Err(error) => {
+                    self.meter.n_failed_batches.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(error = %error, n_items = items.len(), "a batch was not written");
+                }
             }
-            Err(error) => {
-                meter.n_failed_batches.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(error = %error, n_items = items.len(), "a batch was not written");
+            drop(items);
+            reply(batch, answer);
+        }
+    }
+
+    /// Writes items in one transaction. Where the database refuses a row for what it holds, the batch is halved until the
+    /// row stands alone; every other failure is the whole batch's.
+    async fn write(&mut self, items: &[Item<'_>]) -> Answer {
+        let mut attempt = 1;
+        loop {
+            match self.write_once(items).await {
+                Err(StoreError::Contended(_)) if attempt < N_ATTEMPTS => {
+                    tokio::time::sleep(jitter(PAUSE * attempt)).await;
+                    attempt += 1;
+                }
+                Err(StoreError::Refused(_)) if items.len() == 1 => return Ok(vec![Verdict::Unstorable]),
+                Err(StoreError::Refused(_)) => {
+                    let (left, right) = items.split_at(items.len() / 2);
+                    let mut verdicts = Box::pin(self.write(left)).await?;
+                    verdicts.extend(Box::pin(self.write(right)).await?);
+                    return Ok(verdicts);
+                }
+                other => return other,
             }
         }
-        drop(items);
-        reply(batch, answer);
+    }
+
+    async fn write_once(&mut self, items: &[Item<'_>]) -> Answer {
+        let mut projects: Vec<ProjectId> = items.iter().map(Item::project_id).collect();
+        projects.sort_unstable();
+        projects.dedup();
+        let mut tx = self.begin(&projects).await?;
+        match write_in(&mut tx, items).await {
+            Ok(verdicts) => {
+                self.connection = tx.commit_and_keep().await?;
+                Ok(verdicts)
+            }
+            Err(error @ (StoreError::Refused(_) | StoreError::Contended(_))) => {
+                self.connection = tx.roll_back_and_keep().await.unwrap_or_default();
+                Err(error)
+            }
+            // Nobody knows what state the connection is in; the pool closes it.
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins on the connection that is kept, or else on one from the pool.
+    async fn begin(&mut self, projects: &[ProjectId]) -> Result<Tx, StoreError> {
+        if let Some(kept) = self.connection.take()
+            && let Ok(tx) = kept.begin("ingest", Access::Projects(projects)).await
+        {
+            return Ok(tx);
+        }
+        // A server that was restarted meanwhile is noticed above, where nothing has been asked of it yet.
+        self.store.writer_connection().await?.begin("ingest", Access::Projects(projects)).await
     }
 }
 
@@ -176,127 +250,115 @@ fn reply(batch: Vec<Work>, answer: Answer) {
     }
 }
 
-/// Writes items in one transaction. Where the database refuses a row for what it holds, the batch is halved until the
-/// row stands alone; every other failure is the whole batch's.
-async fn write(store: &Store, items: &[Item<'_>]) -> Answer {
-    let mut attempt = 1;
-    loop {
-        match write_once(store, items).await {
-            Err(StoreError::Contended(_)) if attempt < N_ATTEMPTS => attempt += 1,
-            Err(StoreError::Refused(_)) if items.len() == 1 => return Ok(vec![Verdict::Unstorable]),
-            Err(StoreError::Refused(_)) => {
-                let (left, right) = items.split_at(items.len() / 2);
-                let mut verdicts = Box::pin(write(store, left)).await?;
-                verdicts.extend(Box::pin(write(store, right)).await?);
-                return Ok(verdicts);
-            }
-            other => return other,
-        }
-    }
-}
-
-async fn write_once(store: &Store, items: &[Item<'_>]) -> Answer {
-    let mut projects: Vec<ProjectId> = items.iter().map(Item::project_id).collect();
-    projects.sort_unstable();
-    projects.dedup();
-    let mut tx = store.begin(Pool::Ingest, "ingest", Access::Projects(&projects)).await?;
+async fn write_in(tx: &mut Tx, items: &[Item<'_>]) -> Answer {
     let mut verdicts = vec![Verdict::Unstorable; items.len()];
-    write_completions(&mut tx, items, &mut verdicts).await?;
-    write_feedback(&mut tx, items, &mut verdicts).await?;
-    tx.commit().await?;
+    write_completions(tx, items, &mut verdicts).await?;
+    write_feedback(tx, items, &mut verdicts).await?;
     Ok(verdicts)
 }
 
 async fn write_completions(tx: &mut Tx, items: &[Item<'_>], verdicts: &mut [Verdict]) -> Result<(), StoreError> {
-    let rows: Vec<(usize, CompletionRow<'_>)> = items
-        .iter()
-        .enumerate()
-        .filter_map(|(place, item)| if let Item::Completion(row) = item { Some((place, *row)) } else { None })
-        .collect();
-    if rows.is_empty() {
+    let rows = items.iter().enumerate().filter_map(|(place, item)| match item {
+        Item::Completion(row) => Some(Entry {
+            key: (row.project_id, row.completion.id.as_str(), Uuid::nil()),
+            place,
+            content: row.completion.content_hash,
+            row: *row,
+        }),
+        Item::Feedback(_) => None,
+    });
+    let entries = sorted(rows);
+    if entries.is_empty() {
         return Ok(());
     }
-    let key = |row: &CompletionRow<'_>| (row.project_id, row.completion.id.clone());
-    let entries = Entries::of(&rows, key, |row| row.completion.content_hash);
-    let firsts: Vec<CompletionRow<'_>> = entries.firsts.iter().map(|index| rows[*index].1).collect();
-    let inserted: HashSet<_> = completions::insert(tx, &firsts).await?.into_iter().collect();
-    let missing = entries.keys_besides(&inserted);
+    let owned = |row: &CompletionRow<'_>| (row.project_id, row.completion.id.clone());
+    let firsts: Vec<CompletionRow<'_>> = firsts(&entries).map(|entry| entry.row).collect();
+    let inserted = completions::insert(tx, &firsts).await?;
+    let missing = missing(&firsts, &inserted, owned);
     let stored = if missing.is_empty() { HashMap::new() } else { completions::list_hashes(tx, &missing).await? };
-    entries.judge(&inserted, &stored, verdicts)
+    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts)
 }
 
 async fn write_feedback(tx: &mut Tx, items: &[Item<'_>], verdicts: &mut [Verdict]) -> Result<(), StoreError> {
-    let rows: Vec<(usize, FeedbackRow<'_>)> = items
-        .iter()
-        .enumerate()
-        .filter_map(|(place, item)| if let Item::Feedback(row) = item { Some((place, *row)) } else { None })
-        .collect();
-    if rows.is_empty() {
+    let rows = items.iter().enumerate().filter_map(|(place, item)| match item {
+        Item::Feedback(row) => Some(Entry {
+            key: (row.project_id, row.feedback.completion_id.as_str(), row.feedback.id.0),
+            place,
+            content: row.feedback.content_hash,
+            row: *row,
+        }),
+        Item::Completion(_) => None,
+    });
+    let entries = sorted(rows);
+    if entries.is_empty() {
         return Ok(());
     }
-    let key = |row: &FeedbackRow<'_>| (row.project_id, row.feedback.completion_id.clone(), row.feedback.id);
-    let entries = Entries::of(&rows, key, |row| row.feedback.content_hash);
-    let firsts: Vec<FeedbackRow<'_>> = entries.firsts.iter().map(|index| rows[*index].1).collect();
-    let inserted: HashSet<_> = feedback::insert(tx, &firsts).await?.into_iter().collect();
-    let missing = entries.keys_besides(&inserted);
+    let owned = |row: &FeedbackRow<'_>| (row.project_id, row.feedback.completion_id.clone(), row.feedback.id);
+    let firsts: Vec<FeedbackRow<'_>> = firsts(&entries).map(|entry| entry.row).collect();
+    let inserted = feedback::insert(tx, &firsts).await?;
+    let missing = missing(&firsts, &inserted, owned);
     let stored = if missing.is_empty() { HashMap::new() } else { feedback::list_hashes(tx, &missing).await? };
-    entries.judge(&inserted, &stored, verdicts)
+    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts)
 }
 
-/// The items of one table in a batch, sorted by key; the first of each key is the one that is inserted.
-struct Entries<K> {
-    /// Key, place in the batch, content, in the order of the keys and, within a key, of the batch.
-    sorted: Vec<(K, usize, ContentHash)>,
-    /// Indexes, into the rows that were given, of the first of each key.
-    firsts: Vec<usize>,
+/// An item of one table on its way.
+struct Entry<'a, R> {
+    /// Project, completion and, for feedback, its own id.
+    key: (ProjectId, &'a str, Uuid),
+    /// Place in the batch.
+    place: usize,
+    content: ContentHash,
+    row: R,
 }
 
-impl<K: Clone + Ord + std::hash::Hash> Entries<K> {
-    fn of<R>(rows: &[(usize, R)], key: impl Fn(&R) -> K, hash: impl Fn(&R) -> ContentHash) -> Self {
-        let mut order: Vec<(K, usize)> = rows.iter().enumerate().map(|(index, (_, row))| (key(row), index)).collect();
-        order.sort();
-        let firsts = order
-            .iter()
-            .enumerate()
-            .filter(|(at, (key, _))| *at == 0 || order[at - 1].0 != *key)
-            .map(|(_, (_, index))| *index)
-            .collect();
-        let sorted = order.into_iter().map(|(key, index)| (key, rows[index].0, hash(&rows[index].1))).collect();
-        Self { sorted, firsts }
-    }
+/// Sorts by key and, within a key, by place: the first of each key is the one that is inserted.
+fn sorted<'a, R>(entries: impl Iterator<Item = Entry<'a, R>>) -> Vec<Entry<'a, R>> {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_unstable_by(|left, right| (left.key, left.place).cmp(&(right.key, right.place)));
+    entries
+}
 
-    fn keys_besides(&self, inserted: &HashSet<K>) -> Vec<K> {
-        let mut keys: Vec<K> =
-            self.sorted.iter().map(|(key, ..)| key).filter(|key| !inserted.contains(*key)).cloned().collect();
-        keys.dedup();
-        keys
-    }
+fn firsts<'e, 'a, R>(entries: &'e [Entry<'a, R>]) -> impl Iterator<Item = &'e Entry<'a, R>> {
+    entries
+        .iter()
+        .enumerate()
+        .filter(|(at, entry)| *at == 0 || entries[at - 1].key != entry.key)
+        .map(|(_, entry)| entry)
+}
 
-    /// Fills in the verdicts: the first of an inserted key is accepted; everything else is measured against what the
-    /// table holds under its key now.
-    fn judge(
-        &self,
-        inserted: &HashSet<K>,
-        stored: &HashMap<K, ContentHash>,
-        verdicts: &mut [Verdict],
-    ) -> Result<(), StoreError> {
-        let mut held: Option<(&K, ContentHash)> = None;
-        for (key, place, content) in &self.sorted {
-            let is_first = held.is_none_or(|(held_key, _)| held_key != key);
-            if is_first && inserted.contains(key) {
-                held = Some((key, *content));
-                verdicts[*place] = Verdict::Accepted;
+/// Returns the keys of the rows that were not inserted.
+fn missing<R, K: Eq + Hash>(rows: &[R], inserted: &Inserted<K>, owned: impl Fn(&R) -> K) -> Vec<K> {
+    match inserted {
+        Inserted::All => Vec::new(),
+        Inserted::Only(keys) => rows.iter().map(owned).filter(|key| !keys.contains(key)).collect(),
+    }
+}
+
+/// Fills in the verdicts: the first of an inserted key is accepted; everything else is measured against what the table
+/// holds under its key now.
+fn judge<R, K: Eq + Hash>(
+    entries: &[Entry<'_, R>],
+    missing: &HashSet<K>,
+    stored: &HashMap<K, ContentHash>,
+    owned: impl Fn(&R) -> K,
+    verdicts: &mut [Verdict],
+) -> Result<(), StoreError> {
+    let mut held: Option<&Entry<'_, R>> = None;
+    let mut held_content = ContentHash([0; 16]);
+    for entry in entries {
+        if held.is_none_or(|held| held.key != entry.key) {
+            held = Some(entry);
+            held_content = entry.content;
+            let key = (!missing.is_empty()).then(|| owned(&entry.row)).filter(|key| missing.contains(key));
+            let Some(key) = key else {
+                verdicts[entry.place] = Verdict::Accepted;
                 continue;
-            }
-            if is_first {
-                // A row that stood in the way a moment ago and is gone now: somebody deleted it, so try again.
-                let content =
-                    stored.get(key).copied().ok_or(StoreError::Contended(Cause::Connection("a row vanished")))?;
-                held = Some((key, content));
-            }
-            let same = held.is_some_and(|(_, held)| held == *content);
-            verdicts[*place] = if same { Verdict::Duplicate } else { Verdict::Conflict };
+            };
+            // A row that stood in the way a moment ago and is gone now: somebody deleted it, so try again.
+            let vanished = || StoreError::Contended(Cause::Connection("a row vanished"));
+            held_content = stored.get(&key).copied().ok_or_else(vanished)?;
         }
-        Ok(())
+        verdicts[entry.place] = if held_content == entry.content { Verdict::Duplicate } else { Verdict::Conflict };
     }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
+use super::composite::{Inserted, Members, composite};
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
@@ -26,54 +27,74 @@ pub struct CompletionRow<'a> {
 /// What identifies a completion on the instance.
 pub type CompletionKey = (ProjectId, CompletionId);
 
-/// Stores those rows whose key is free and returns their keys; `rows` must be sorted by key, without repeats.
-pub async fn insert(tx: &mut Tx, rows: &[CompletionRow<'_>]) -> Result<Vec<CompletionKey>, StoreError> {
-    let inserted = sqlx::query(include_str!("sql/insert_completions.sql"))
-        .bind(column(rows, |row| row.project_id.0))
-        .bind(column(rows, |row| row.completion.id.as_str()))
-        .bind(column(rows, |row| &row.completion.content_hash.0[..]))
-        .bind(column(rows, |row| &row.completion.prompt_hash.0[..]))
-        .bind(column(rows, |row| row.completion.model.as_str()))
-        .bind(column(rows, |row| row.completion.requested_model.as_deref()))
-        .bind(column(rows, |row| prompt_text(row.completion)))
-        .bind(column(rows, |row| row.completion.response.value().to_text()))
-        .bind(column(rows, |row| row.completion.tools.as_ref().map(Json::to_text)))
-        .bind(column(rows, |row| row.completion.params.as_ref().map(Json::to_text)))
-        .bind(column(rows, |row| row.completion.finish_reason.as_deref()))
-        .bind(column(rows, |row| row.completion.conversation_id.as_ref().map(ConversationId::as_str)))
-        .bind(column(rows, |row| row.completion.turn_index))
-        .bind(column(rows, |row| row.completion.parent_completion_id.as_ref().map(CompletionId::as_str)))
-        .bind(column(rows, |row| row.completion.attempt))
-        .bind(column(rows, |row| row.completion.user.as_ref().map(UserId::as_str)))
-        .bind(column(rows, |row| row.completion.experiment.as_deref()))
-        .bind(column(rows, |row| row.completion.variant.as_deref()))
-        .bind(column(rows, |row| row.completion.task.as_deref()))
-        .bind(column(rows, |row| row.completion.language.as_deref()))
-        .bind(column(rows, |row| row.completion.tags.as_ref().map(Json::to_text)))
-        .bind(column(rows, |row| row.completion.usage.input_tokens))
-        .bind(column(rows, |row| row.completion.usage.output_tokens))
-        .bind(column(rows, |row| row.completion.usage.cached_input_tokens))
-        .bind(column(rows, |row| row.completion.usage.reasoning_tokens))
-        .bind(column(rows, |row| row.completion.timing.started_at))
-        .bind(column(rows, |row| row.completion.timing.ttft_ms))
-        .bind(column(rows, |row| row.completion.timing.itl_ms))
-        .bind(column(rows, |row| row.completion.timing.latency_ms))
-        .bind(column(rows, |row| row.completion.timing.queue_ms))
-        .bind(column(rows, |row| row.completion.cost_usd))
-        .bind(column(rows, |row| row.completion.serving.served_by.as_deref()))
-        .bind(column(rows, |row| row.completion.serving.kv_cache_usage))
-        .bind(column(rows, |row| row.completion.serving.n_waiting))
-        .bind(column(rows, |row| row.completion.serving.max_model_len))
-        .bind(column(rows, |row| row.completion.consent_training))
-        .bind(column(rows, |row| row.completion.rating_solicited))
-        .bind(column(rows, |row| row.completion.solicit_prob))
-        .bind(column(rows, |row| text_list(row.completion.aliases.iter().map(CompletionId::as_str))))
-        .bind(column(rows, |row| row.completion.created_at))
-        .bind(column(rows, |row| row.received_at))
-        .fetch_all(tx.connection())
-        .await?;
+composite!(CompletionRow, "completion_in", "_completion_in");
+
+/// Stores those rows whose key is free and tells which; `rows` must be sorted by key, without repeats.
+pub async fn insert(tx: &mut Tx, rows: &[CompletionRow<'_>]) -> Result<Inserted<CompletionKey>, StoreError> {
+    let inserted =
+        sqlx::query(include_str!("sql/insert_completions.sql")).bind(rows).fetch_all(tx.connection()).await?;
     insert_exposures(tx, rows).await?;
-    inserted.iter().map(|row| Ok((ProjectId(row.try_get(0)?), key_part(row, 1)?))).collect()
+    if inserted.len() == rows.len() {
+        return Ok(Inserted::All);
+    }
+    let keys = inserted.iter().map(|row| Ok((ProjectId(row.try_get(0)?), key_part(row, 1)?)));
+    keys.collect::<Result<_, _>>().map(Inserted::Only)
+}
+
+impl CompletionRow<'_> {
+    /// Writes the members of `completion_in`.
+    fn write(&self, members: &mut Members<'_>) {
+        let completion = self.completion;
+        members
+            .uuid(Some(self.project_id.0))
+            .text(Some(completion.id.as_str()))
+            .bytes(&completion.content_hash.0)
+            .bytes(&completion.prompt_hash.0)
+            .text(Some(completion.model.as_str()))
+            .text(completion.requested_model.as_deref())
+            .json_text(Some(|buffer: &mut Vec<u8>| write_prompt(completion, buffer)))
+            .json_text(json(Some(completion.response.value())))
+            .json_text(json(completion.tools.as_ref()))
+            .json_text(json(completion.params.as_ref()))
+            .text(completion.finish_reason.as_deref())
+            .text(completion.conversation_id.as_ref().map(ConversationId::as_str))
+            .int4(completion.turn_index)
+            .text(completion.parent_completion_id.as_ref().map(CompletionId::as_str))
+            .int4(completion.attempt)
+            .text(completion.user.as_ref().map(UserId::as_str))
+            .text(completion.experiment.as_deref())
+            .text(completion.variant.as_deref())
+            .text(completion.task.as_deref())
+            .text(completion.language.as_deref())
+            .jsonb(completion.tags.as_ref());
+        self.write_measures(members);
+    }
+
+    /// Writes the numbers, and what comes after them.
+    fn write_measures(&self, members: &mut Members<'_>) {
+        let completion = self.completion;
+        members
+            .int4(completion.usage.input_tokens)
+            .int4(completion.usage.output_tokens)
+            .int4(completion.usage.cached_input_tokens)
+            .int4(completion.usage.reasoning_tokens)
+            .time(completion.timing.started_at)
+            .float(completion.timing.ttft_ms)
+            .float(completion.timing.itl_ms)
+            .float(completion.timing.latency_ms)
+            .float(completion.timing.queue_ms)
+            .float(completion.cost_usd)
+            .text(completion.serving.served_by.as_deref())
+            .float(completion.serving.kv_cache_usage)
+            .int4(completion.serving.n_waiting)
+            .int4(completion.serving.max_model_len)
+            .boolean(completion.consent_training)
+            .boolean(completion.rating_solicited)
+            .float(completion.solicit_prob)
+            .texts(completion.aliases.iter().map(CompletionId::as_str))
+            .time(completion.created_at)
+            .time(Some(self.received_at));
+    }
 }
 
 /// Records which units were seen in which variant, with the completion that showed it to them.
@@ -144,25 +165,18 @@ pub(super) fn hash_part(row: &sqlx::postgres::PgRow, index: usize) -> Result<Con
         .map_err(|_| StoreError::Inconsistent { table: "completions", column: "content_hash" })
 }
 
-/// One column of a batch.
-pub(super) fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
+fn json(value: Option<&Json>) -> Option<impl FnOnce(&mut Vec<u8>)> {
+    value.map(|value| |buffer: &mut Vec<u8>| value.write_text(buffer))
 }
 
-/// A list as JSON text, since `unnest` would flatten an array of arrays; null where it is empty.
-pub(super) fn text_list<'a>(items: impl Iterator<Item = &'a str>) -> Option<String> {
-    let items: Vec<Json> = items.map(|item| Json::String(item.to_owned())).collect();
-    (!items.is_empty()).then(|| Json::Array(items).to_text())
-}
-
-fn prompt_text(completion: &NewCompletion) -> String {
-    let mut text = String::from("[");
+/// Writes the messages as one JSON list.
+fn write_prompt(completion: &NewCompletion, buffer: &mut Vec<u8>) {
+    buffer.push(b'[');
     for (index, message) in completion.prompt.iter().enumerate() {
         if index > 0 {
-            text.push(',');
+            buffer.push(b',');
         }
-        text.push_str(&message.value().to_text());
+        message.value().write_text(buffer);
     }
-    text.push(']');
-    text
+    buffer.push(b']');
 }

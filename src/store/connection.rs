@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use super::error::StoreError;
 use super::migrations::{SchemaVersion, read_version};
@@ -64,18 +65,80 @@ pub enum Pool {
     Jobs,
 }
 
+/// How much a pool is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Its name.
+    pub name: &'static str,
+    /// Connections that somebody holds.
+    pub n_busy: u64,
+    /// Connections that nobody holds.
+    pub n_idle: u64,
+    /// Connections that it may have.
+    pub n_max: u64,
+}
+
 /// An open transaction; dropping it rolls back.
 #[derive(Debug)]
-pub struct Tx(Transaction<'static, Postgres>);
+pub struct Tx(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    /// Gives its connection back to the pool.
+    Pooled(Transaction<'static, Postgres>),
+    /// Gives its connection back to the writer that keeps it; dropped, to the pool, which closes it.
+    Kept(PoolConnection<Postgres>),
+}
 
 impl Tx {
     /// Commits: once this returns, the rows survive a crash of service and server (ACK-1).
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.0.commit().await?)
+        match self.0 {
+            Inner::Pooled(transaction) => Ok(transaction.commit().await?),
+            Inner::Kept(_) => self.commit_and_keep().await.map(drop),
+        }
+    }
+
+    /// Commits as [`Tx::commit`] does and returns the connection, where the transaction has one of a writer's.
+    pub async fn commit_and_keep(self) -> Result<Option<WriterConnection>, StoreError> {
+        self.end_and_keep("commit").await
+    }
+
+    /// Rolls back and returns the connection, where the transaction has one of a writer's.
+    pub async fn roll_back_and_keep(self) -> Result<Option<WriterConnection>, StoreError> {
+        self.end_and_keep("rollback").await
+    }
+
+    async fn end_and_keep(self, statement: &'static str) -> Result<Option<WriterConnection>, StoreError> {
+        match self.0 {
+            Inner::Pooled(transaction) if statement == "commit" => transaction.commit().await?,
+            Inner::Pooled(transaction) => transaction.rollback().await?,
+            Inner::Kept(mut connection) => {
+                connection.execute(statement).await?;
+                return Ok(Some(WriterConnection(connection)));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.0
+        match &mut self.0 {
+            Inner::Pooled(transaction) => &mut *transaction,
+            Inner::Kept(connection) => &mut *connection,
+        }
+    }
+}
+
+/// A connection that one ingest writer keeps, so that a batch costs neither the look whether the connection still lives
+/// nor the one whether it came back clean: only a transaction that ended gives it back.
+#[derive(Debug)]
+pub struct WriterConnection(PoolConnection<Postgres>);
+
+impl WriterConnection {
+    /// Begins a transaction, as [`Store::begin`] does; call it only from a task that nobody cancels.
+    pub async fn begin(mut self, name: &'static str, access: Access<'_>) -> Result<Tx, StoreError> {
+        self.0.execute(AssertSqlSafe(beginning(name, access, "begin"))).await?;
+        Ok(Tx(Inner::Kept(self.0)))
     }
 }
 
@@ -102,6 +165,16 @@ impl Store {
         self.begin_as(pool, name, access, "begin").await
     }
 
+    /// Takes a connection of the ingest pool for a writer that keeps it.
+    pub async fn writer_connection(&self) -> Result<WriterConnection, StoreError> {
+        Ok(WriterConnection(self.ingest.acquire().await?))
+    }
+
+    /// Returns how many connections the ingest pool may have.
+    pub fn n_ingest_connections(&self) -> u32 {
+        self.ingest.options().get_max_connections()
+    }
+
     /// Begins a transaction that sees one snapshot from its first statement to its end, and writes nothing.
     pub async fn begin_snapshot(&self, name: &'static str, project: ProjectId) -> Result<Tx, StoreError> {
         let begin = "begin isolation level repeatable read read only";
@@ -120,10 +193,20 @@ impl Store {
             Pool::Reading => &self.reading,
             Pool::Jobs => &self.jobs,
         };
-        // One message, one round trip. The values are UUIDs, ids of keys and origins, so that nothing can be
-        // injected.
-        let statement = format!("/* {name} */ {begin}; {}", reach(access));
-        Ok(Tx(pool.begin_with(AssertSqlSafe(statement)).await?))
+        Ok(Tx(Inner::Pooled(pool.begin_with(AssertSqlSafe(beginning(name, access, begin))).await?)))
+    }
+
+    /// Tells how many connections each pool has, and what for.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        let pools = [("ingest", &self.ingest), ("reading", &self.reading), ("jobs", &self.jobs)];
+        pools
+            .into_iter()
+            .map(|(name, pool)| {
+                let n_idle = (pool.num_idle() as u64).min(pool.size().into());
+                let n_max = pool.options().get_max_connections().into();
+                PoolUse { name, n_busy: u64::from(pool.size()) - n_idle, n_idle, n_max }
+            })
+            .collect()
     }
 
     /// Reads where the schema stands, over the connection that is kept for it: that the database answers is half of
@@ -198,6 +281,12 @@ pub struct ServerReport {
     pub login_is_powerful: bool,
     /// The present moment by the server's clock.
     pub now: Timestamp,
+}
+
+/// Writes how a transaction begins: one message, one round trip.
+fn beginning(name: &'static str, access: Access<'_>, begin: &'static str) -> String {
+    // The values are UUIDs, ids of keys and origins, so that nothing can be injected.
+    format!("/* {name} */ {begin}; {}", reach(access))
 }
 
 fn reach(access: Access<'_>) -> String {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::completions::{column, hash_part, key_part, text_list};
+use super::completions::{hash_part, key_part};
+use super::composite::{Inserted, Members, composite};
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
@@ -34,54 +35,42 @@ pub struct FeedbackRow<'a> {
 /// What identifies a reaction on the instance (KEY-1).
 pub type FeedbackKey = (ProjectId, CompletionId, FeedbackId);
 
-/// Stores those rows whose key is free and returns their keys; `rows` must be sorted by key, without repeats.
-pub async fn insert(tx: &mut Tx, rows: &[FeedbackRow<'_>]) -> Result<Vec<FeedbackKey>, StoreError> {
-    let own: Vec<OwnFields<'_>> = rows.iter().map(|row| own_fields(&row.feedback.reaction)).collect();
-    let inserted = sqlx::query(include_str!("sql/insert_feedback.sql"))
-        .bind(column(rows, |row| row.project_id.0))
-        .bind(column(rows, |row| row.feedback.completion_id.as_str()))
-        .bind(column(rows, |row| row.feedback.id.0))
-        .bind(column(rows, |row| &row.feedback.content_hash.0[..]))
-        .bind(column(rows, |row| row.feedback.reaction.signal().as_str()))
-        .bind(column(rows, |row| row.trust.as_str()))
-        .bind(column(rows, |row| row.feedback.user.as_ref().map(UserId::as_str)))
-        .bind(column(rows, |row| row.feedback.session_id.as_deref()))
-        .bind(column(rows, |row| row.feedback.seq))
-        .bind(column(rows, |row| row.feedback.supersedes.map(|id| id.0)))
-        .bind(column(rows, |row| row.feedback.weight))
-        .bind(column(rows, |row| row.feedback.occurred_at))
-        .bind(column(rows, |row| row.feedback.age_ms))
-        .bind(column(rows, |row| row.feedback.sent_at))
-        .bind(column(rows, |row| row.effective_at))
-        .bind(column(rows, |row| row.received_at))
-        .bind(column(rows, |row| row.feedback.sdk.as_deref()))
-        .bind(column(&own, |own| own.thumb))
-        .bind(column(&own, |own| text_list(own.reasons.iter().map(String::as_str))))
-        .bind(column(&own, |own| own.comment))
-        .bind(column(&own, |own| own.rating))
-        .bind(column(&own, |own| own.points.map(|points| points.score)))
-        .bind(column(&own, |own| own.points.map(|points| points.min)))
-        .bind(column(&own, |own| own.points.map(|points| points.max)))
-        .bind(column(&own, |own| own.against))
-        .bind(column(&own, |own| own.outcome))
-        .bind(column(&own, |own| own.strength))
-        .bind(column(&own, |own| own.shown_first))
-        .bind(column(&own, |own| own.edited_text))
-        .bind(column(&own, |own| own.edit_accepted))
-        .bind(column(&own, |own| own.edit_truncated))
-        .bind(column(&own, |own| own.next_completion_id))
-        .bind(column(&own, |own| own.reason))
-        .bind(column(&own, |own| own.turn))
-        .bind(column(&own, |own| own.gap_ms))
-        .bind(column(&own, |own| own.n_chars))
-        .bind(column(&own, |own| own.n_total_chars))
-        .bind(column(&own, |own| own.method))
-        .bind(column(&own, |own| own.contains_code))
-        .bind(column(&own, |own| own.visible_ms))
-        .bind(column(rows, |row| row.granted_conversation_id))
-        .fetch_all(tx.connection())
-        .await?;
-    inserted.iter().map(key_of).collect()
+composite!(FeedbackRow, "feedback_in", "_feedback_in");
+
+/// Stores those rows whose key is free and tells which; `rows` must be sorted by key, without repeats.
+pub async fn insert(tx: &mut Tx, rows: &[FeedbackRow<'_>]) -> Result<Inserted<FeedbackKey>, StoreError> {
+    let inserted = sqlx::query(include_str!("sql/insert_feedback.sql")).bind(rows).fetch_all(tx.connection()).await?;
+    if inserted.len() == rows.len() {
+        return Ok(Inserted::All);
+    }
+    inserted.iter().map(key_of).collect::<Result<_, _>>().map(Inserted::Only)
+}
+
+impl FeedbackRow<'_> {
+    /// Writes the members of `feedback_in`.
+    fn write(&self, members: &mut Members<'_>) {
+        let feedback = self.feedback;
+        members
+            .uuid(Some(self.project_id.0))
+            .text(Some(feedback.completion_id.as_str()))
+            .uuid(Some(feedback.id.0))
+            .bytes(&feedback.content_hash.0)
+            .text(Some(feedback.reaction.signal().as_str()))
+            .text(Some(self.trust.as_str()))
+            .text(self.granted_conversation_id)
+            .text(feedback.user.as_ref().map(UserId::as_str))
+            .text(feedback.session_id.as_deref())
+            .int8(feedback.seq)
+            .uuid(feedback.supersedes.map(|id| id.0))
+            .float(Some(feedback.weight))
+            .time(feedback.occurred_at)
+            .int8(feedback.age_ms)
+            .time(feedback.sent_at)
+            .time(Some(self.effective_at))
+            .time(Some(self.received_at))
+            .text(feedback.sdk.as_deref());
+        own_fields(&feedback.reaction).write(members);
+    }
 }
 
 /// Returns the content hashes that are stored under these keys.
@@ -136,6 +125,35 @@ struct OwnFields<'a> {
     method: Option<&'static str>,
     contains_code: Option<bool>,
     visible_ms: Option<i64>,
+}
+
+impl OwnFields<'_> {
+    fn write(&self, members: &mut Members<'_>) {
+        members
+            .text(self.thumb)
+            .texts(self.reasons.iter().map(String::as_str))
+            .text(self.comment)
+            .float(self.rating)
+            .float(self.points.map(|points| points.score))
+            .float(self.points.map(|points| points.min))
+            .float(self.points.map(|points| points.max))
+            .text(self.against)
+            .text(self.outcome)
+            .float(self.strength)
+            .text(self.shown_first)
+            .text(self.edited_text)
+            .boolean(self.edit_accepted)
+            .boolean(self.edit_truncated)
+            .text(self.next_completion_id)
+            .text(self.reason)
+            .int4(self.turn)
+            .int8(self.gap_ms)
+            .int4(self.n_chars)
+            .int4(self.n_total_chars)
+            .text(self.method)
+            .boolean(self.contains_code)
+            .int8(self.visible_ms);
+    }
 }
 
 fn own_fields(reaction: &Reaction) -> OwnFields<'_> {

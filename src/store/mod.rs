@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod completions;
+mod composite;
 pub mod connection;
 pub mod error;
 pub mod experiments;
@@ -14,10 +15,13 @@ pub mod groups;
 pub mod jobs;
 pub mod keys;
 pub mod migrations;
+pub mod pages;
 pub mod projects;
 pub mod publishable_keys;
 pub mod reading;
+pub mod signing_keys;
 pub mod tallies;
 
+pub use composite::Inserted;
 pub use connection::{Access, PoolSizes, Store, Tx};
 pub use error::StoreError;

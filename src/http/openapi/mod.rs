@@ -1,6 +1,8 @@
 //! The OpenAPI document: addresses from the handlers' own annotations, schemas from the bounds that the parsers apply.
 //! It describes requests and reads none.
 
+mod keys;
+mod pages;
 mod reading;
 mod words;
 mod writing;
@@ -53,6 +55,27 @@ components! {
         CompletionsBody = writing::completions_body();
         FeedbackBody = writing::feedback_body();
         Receipt = writing::receipt();
+        TrustFilter = reading::trust();
+        CompletionCursor = words::short_text();
+        FeedbackCursor = json!({ "type": "string",
+            "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[.][A-Za-z0-9_-]{1,64}$" });
+        ListLimit = words::integer(1, crate::domain::listing::MAX_PAGE);
+        CompletionItem = pages::completion();
+        CompletionsPage = pages::completions();
+        FeedbackPage = pages::feedback();
+        KeyId = keys::key_id();
+        KeyBody = keys::key_body();
+        NewKey = keys::new_key();
+        KeysPage = keys::keys_page();
+        TokenBody = keys::token_body();
+        Token = keys::token();
+        RevocationBody = keys::revocation_body();
+        Revocation = keys::revocation();
+        Project = keys::project();
+        ProjectsPage = keys::projects_page();
+        ProjectId = words::uuid();
+        AuditPage = keys::audit_page();
+        AuditEntryId = words::uuid();
         Unit = reading::unit();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();
@@ -78,6 +101,8 @@ components! {
         Problem = reading::problem();
         ProblemCode = reading::problem_code();
         Fault = reading::fault();
+        FeedbackItem = pages::feedback_item();
+        TrustRule = reading::trust_rule();
     }
 }
 
@@ -135,8 +160,10 @@ fn tags() -> Value {
     let tag = |name: &str, description: &str| json!({ "name": name, "description": description });
     json!([
         tag("Writing", "What models answered, and how people reacted"),
+        tag("Reading", "What is stored"),
         tag("Comparing", "Whether another model does as well"),
         tag("Exporting", "Training sets"),
+        tag("Keys", "Credentials, the project that they belong to, and its audit"),
         tag("Operators", "Whether the service is well"),
         tag("People", "Pages"),
     ])

@@ -32,6 +32,16 @@ pub(super) fn unit() -> Value {
     one_of(Unit::WORDS)
 }
 
+/// Whose feedback counts.
+pub(super) fn trust() -> Value {
+    one_of(TrustFilter::WORDS)
+}
+
+/// Whose feedback was counted, and why.
+pub(super) fn trust_rule() -> Value {
+    object(vec![required("filter", trust()), required("reason", words_of(["asked", "tokens_used", "no_tokens"]))])
+}
+
 fn experiment_members() -> Vec<Member> {
     let margins: Map<String, Value> = METRIC_NAMES.iter().map(|name| ((*name).to_owned(), margin())).collect();
     let variant = closed(vec![
@@ -82,13 +92,13 @@ fn selection() -> Value {
         optional("languages", words()),
         optional("from", timestamp()),
         optional("to", described(timestamp(), "Later than `from`.")),
+        optional("trust", described(trust(), "Where it is absent, the project decides.")),
     ])
 }
 
 fn options() -> Value {
     let share = || number(0.0, 0.5);
     closed(vec![
-        optional("trust", one_of(TrustFilter::WORDS)),
         optional("min_votes", integer(1, 1000)),
         optional("min_agreement", number(0.5, 1.0)),
         optional("pair_scope", one_of(PairScope::WORDS)),
@@ -199,6 +209,8 @@ pub(super) fn comparison() -> Value {
         required("metrics", all(&metric())),
         required("checks", all(&check)),
         optional("preference", json!({ "type": "object" })),
+        required("trust", named("TrustRule")),
+        required("n_unverified", total()),
         required("computed_at", moment()),
     ])
 }

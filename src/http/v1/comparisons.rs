@@ -51,6 +51,7 @@ static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
         ("to" = Option<doc::Moment>, Query, description = "Completions received before then"),
         ("task" = Option<Vec<doc::ShortText>>, Query, description = "Kinds of work"),
         ("language" = Option<Vec<doc::ShortText>>, Query, description = "Language tags"),
+        ("trust" = Option<doc::TrustFilter>, Query, description = "Whose reactions count; the project decides else"),
     ),
     responses(
         (status = 200, description = "The comparison", content(

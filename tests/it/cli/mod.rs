@@ -5,8 +5,10 @@
 mod compare;
 mod configuration;
 mod doctor;
+mod drain;
 mod export;
 mod keys;
+mod logs;
 mod ordinary_user;
 mod refusals;
 mod serve;

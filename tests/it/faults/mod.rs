@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod bombs;
+mod canary;
+mod canary_bodies;
 mod dirty_connection;
 mod good_client;
 mod journal;

@@ -12,10 +12,13 @@ mod experiments;
 mod exports;
 mod feedback;
 mod health;
+mod matrix;
+mod metrics;
 mod openapi;
 mod pages;
 mod presence;
 mod quotas;
+mod reading;
 mod smuggling;
 
 use serde_json::{Value, json};

@@ -9,6 +9,7 @@ const ASSEMBLED: &[(&str, &str, &str)] = &[
         "begin_as",
         "a constant, and ids whose form leaves only hexadecimal digits and letters",
     ),
+    ("src/store/connection.rs", "begin", "the same, on a connection that its writer keeps"),
     ("src/store/migrations.rs", "grant_service_role", "Postgres itself quotes the name, with format('%I')"),
 ];
 
