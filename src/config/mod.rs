@@ -300,9 +300,11 @@ impl RawHttp {
         if !(1..=1_000_000).contains(&self.max_requests_at_once) {
             return Err(ConfigError::Invalid { key: "http.max_requests_at_once", expected: "1 to 1000000" });
         }
-        // A zstd body takes its size twice while it is decoded.
-        if self.max_bytes_of_all_bodies < 2 * self.max_decoded_body_bytes || self.max_bytes_of_all_bodies > 4096 * MIB {
-            let expected = "at least twice http.max_decoded_body_bytes and at most 4 GiB";
+        // A zstd body takes its window of up to 8 MiB besides while it is decoded.
+        if self.max_bytes_of_all_bodies < self.max_decoded_body_bytes + 8 * MIB
+            || self.max_bytes_of_all_bodies > 4096 * MIB
+        {
+            let expected = "at least 8 MiB more than http.max_decoded_body_bytes and at most 4 GiB";
             return Err(ConfigError::Invalid { key: "http.max_bytes_of_all_bodies", expected });
         }
         Ok(Http {

@@ -180,12 +180,11 @@ impl Filling<'_> {
 
     /// Gets room for so many bytes and, where that can be, for as many again: small steps would cost more than they save.
     async fn grow_to(&mut self, n_bytes: usize) -> Result<(), Problem> {
-        let n_copies = self.encoding.n_copies();
-        let generous = (2 * n_bytes).min(self.collected.max_bytes()).max(n_bytes) * n_copies;
-        if !self.share.try_grow_to(generous) {
-            self.share.grow_to(n_bytes * n_copies).await?;
+        let generous = (2 * n_bytes).min(self.collected.max_bytes()).max(n_bytes);
+        if !self.share.try_grow_to(self.encoding.memory_of(generous)) {
+            self.share.grow_to(self.encoding.memory_of(n_bytes)).await?;
         }
-        self.collected.grant(self.share.n_bytes() / n_copies);
+        self.collected.grant(self.encoding.bytes_within(self.share.n_bytes()));
         Ok(())
     }
 

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 /// The connections that are open, by address.
 #[derive(Debug, Clone)]
 pub(crate) struct Crowd {
     max_per_address: usize,
-    seats: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    seats: Counts,
 }
 
 impl Crowd {
@@ -32,7 +34,7 @@ impl Crowd {
 
 /// One connection's seat, free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat(Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>);
+pub(crate) struct Seat(Option<(IpAddr, Counts)>);
 
 impl Drop for Seat {
     fn drop(&mut self) {

@@ -17,8 +17,8 @@ const MAX_WINDOW_LOG: u32 = 23;
 const ZSTD_STEP_BYTES: usize = 32 << 10;
 /// How much of a piece is looked at in one step.
 const STEP_BYTES: usize = 16 << 10;
-/// The smallest buffer that is set aside.
-const FIRST_BYTES: usize = 4 << 10;
+/// The pieces that a body is kept in.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// How a body is encoded on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +32,14 @@ impl Encoding {
     /// The encodings that are accepted, as `Accept-Encoding` lists them.
     pub(crate) const ACCEPTED: &'static str = "gzip, zstd, identity";
 
-    /// Returns how many times a body's bytes are in memory while it is decoded: zstd keeps a window of them besides.
-    pub(crate) fn n_copies(self) -> usize {
-        if self == Self::Zstd { 2 } else { 1 }
+    /// Returns how much memory a body of so many bytes takes while it is decoded: zstd keeps a window of them besides.
+    pub(crate) fn memory_of(self, n_bytes: usize) -> usize {
+        if self == Self::Zstd { n_bytes + n_bytes.min(1 << MAX_WINDOW_LOG) } else { n_bytes }
+    }
+
+    /// Returns how many bytes a body may have that takes so much memory.
+    pub(crate) fn bytes_within(self, memory: usize) -> usize {
+        if self == Self::Zstd { (memory / 2).max(memory.saturating_sub(1 << MAX_WINDOW_LOG)) } else { memory }
     }
 
     /// Finds the encoding of a `Content-Encoding` value; a list of several is none that we accept.
@@ -83,18 +88,52 @@ struct Frames {
 }
 
 /// A buffer that refuses to grow beyond its bound, and waits for room beyond what it was granted.
+///
+/// It is made of equal pieces. One that doubles leaves holes of every size behind, and many at once left an allocator
+/// holding several times what was in use.
 #[derive(Default)]
 struct Bounded {
-    bytes: Vec<u8>,
+    first: Vec<u8>,
+    rest: Vec<Vec<u8>>,
+    n_bytes: usize,
     max_bytes: usize,
     granted_bytes: usize,
     wanted_bytes: usize,
     is_over: bool,
 }
 
+impl Bounded {
+    fn append(&mut self, mut piece: &[u8]) {
+        self.n_bytes += piece.len();
+        // Most bodies end in their first piece, which grows as it is needed.
+        let n_first = piece.len().min(PIECE_BYTES - self.first.len());
+        self.first.extend_from_slice(&piece[..n_first]);
+        piece = &piece[n_first..];
+        while !piece.is_empty() {
+            if self.rest.last().is_none_or(|last| last.len() == PIECE_BYTES) {
+                self.rest.push(Vec::with_capacity(PIECE_BYTES));
+            }
+            let Some(last) = self.rest.last_mut() else { return };
+            let n_fitting = piece.len().min(PIECE_BYTES - last.len());
+            last.extend_from_slice(&piece[..n_fitting]);
+            piece = &piece[n_fitting..];
+        }
+    }
+
+    /// Puts the pieces together, giving each back as soon as it is copied.
+    fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.first;
+        bytes.reserve_exact(self.n_bytes - bytes.len());
+        for piece in self.rest {
+            bytes.extend_from_slice(&piece);
+        }
+        bytes
+    }
+}
+
 impl Write for Bounded {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        let n_bytes = self.bytes.len() + piece.len();
+        let n_bytes = self.n_bytes + piece.len();
         if n_bytes > self.max_bytes {
             self.is_over = true;
             return Err(io::Error::other("the body is over its bound"));
@@ -103,12 +142,7 @@ impl Write for Bounded {
             self.wanted_bytes = n_bytes;
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        if n_bytes > self.bytes.capacity() {
-            // Twice as much each time, but not more than was granted: that is what is counted.
-            let capacity = (2 * self.bytes.capacity()).max(n_bytes).max(FIRST_BYTES).min(self.granted_bytes);
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(piece);
+        self.append(piece);
         Ok(piece.len())
     }
 
@@ -208,7 +242,7 @@ impl<'a> Collected<'a> {
 
     /// Returns the bytes of a body that has ended.
     pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        std::mem::take(&mut self.output().bytes)
+        std::mem::take(self.output()).into_bytes()
     }
 
     fn output(&mut self) -> &mut Bounded {
@@ -366,7 +400,7 @@ mod tests {
             let refused = bomb.chunks(piece_bytes.min(bomb.len())).find_map(|piece| take(&mut collected, piece).err());
 
             assert_eq!(refused.unwrap().kind().code, "compression_ratio_too_high");
-            assert!(collected.n_wire_bytes() < 20_000 && collected.output().bytes.capacity() <= 2 << 20);
+            assert!(collected.n_wire_bytes() < 20_000 && collected.output().n_bytes <= 2 << 20);
         }
     }
 
@@ -389,7 +423,7 @@ mod tests {
                 }
             };
 
-            assert!(wanted > 100_000 && collected.output().bytes.capacity() <= 100_000, "{encoding:?}");
+            assert!(wanted > 100_000 && collected.output().n_bytes <= 100_000, "{encoding:?}");
             assert_eq!(collected.advance(rest).unwrap(), Step::NeedsRoom(wanted), "{encoding:?} asks again");
             take(&mut collected, rest).unwrap();
             while let Step::NeedsRoom(n_bytes) = collected.finish().unwrap() {
@@ -419,6 +453,15 @@ mod tests {
         let wire = encoder.finish().unwrap();
 
         assert_eq!(decode(Encoding::Zstd, &wire, 100), Err("encoding_malformed"));
+    }
+
+    #[test]
+    fn the_memory_of_a_body_is_counted_with_its_window() {
+        for n_bytes in [0, 1000, 8 << 20, 16 << 20] {
+            assert_eq!(Encoding::Gzip.memory_of(n_bytes), n_bytes);
+            assert_eq!(Encoding::Zstd.bytes_within(Encoding::Zstd.memory_of(n_bytes)), n_bytes);
+        }
+        assert_eq!(Encoding::Zstd.memory_of(16 << 20), 24 << 20);
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Server {
                 .on_connect_ext(|connection: &Connection<TcpStream>, known| {
                     known.insert(connection.watch());
                 })
-                .finish(map_config(routes(), |_| AppConfig::default()));
+                .finish(map_config(routes(), |()| AppConfig::default()));
             fn_service(move |stream: TcpStream| ready(accept(stream, patience, &crowd).map_err(DispatchError::Io)))
                 .and_then(http)
         };

@@ -61,7 +61,7 @@ impl Default for HttpSettings {
             quotas: Quotas::default(),
             proxies: Proxies::default(),
             max_requests_at_once: 4096,
-            max_bytes_of_all_bodies: 32 << 20,
+            max_bytes_of_all_bodies: 24 << 20,
             progress_every: Duration::from_millis(500),
             metrics_readers: MetricsReaders::Loopback,
         }

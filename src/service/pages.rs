@@ -13,7 +13,6 @@ use crate::domain::ids::{CompletionId, FeedbackId, ProjectId};
 use crate::domain::listing::Listing;
 use crate::domain::principal::Principal;
 use crate::domain::recipe::Options;
-use crate::domain::selection::Selection;
 use crate::domain::trust::{TrustFilter, TrustRule};
 use crate::store::Access;
 use crate::store::connection::{Pool, Tx};
@@ -67,8 +66,18 @@ pub async fn list_completions(
     principal: &Principal,
     listing: Listing<CompletionId>,
 ) -> Result<CompletionsPage, ServiceError> {
-    let Listing { selection, after, limit } = listing;
-    read_completions(app, principal, selection, after, None, limit).await
+    let (app, project_id, with_texts) = (app.clone(), principal.project_id, principal.role.may_analyse());
+    detached(async move {
+        let Listing { selection, after, limit } = listing;
+        let mut tx = begin(&app, "completions.list", project_id).await?;
+        let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
+        let wanted = Wanted { project_id, selection: &selection, limit };
+        let (records, has_more) = pages::list_completions(&mut tx, wanted, after.as_ref(), with_texts).await?;
+        let completions = with_feedback(&mut tx, project_id, records, trust.filter).await?;
+        tx.commit().await?;
+        Ok(CompletionsPage { completions, has_more, trust })
+    })
+    .await
 }
 
 /// Shows one completion.
@@ -76,35 +85,23 @@ pub async fn show_completion(
     app: &App,
     principal: &Principal,
     id: CompletionId,
-    trust: Option<TrustFilter>,
 ) -> Result<CompletionView, ServiceError> {
-    let selection = Selection { trust, ..Selection::default() };
-    let mut page = read_completions(app, principal, selection, None, Some(id), 1).await?;
-    page.completions.pop().ok_or(ServiceError::NotFound)
-}
-
-async fn read_completions(
-    app: &App,
-    principal: &Principal,
-    selection: Selection,
-    after: Option<CompletionId>,
-    only: Option<CompletionId>,
-    limit: i64,
-) -> Result<CompletionsPage, ServiceError> {
     let (app, project_id, with_texts) = (app.clone(), principal.project_id, principal.role.may_analyse());
     detached(async move {
-        let access = [project_id];
-        let mut tx = app.store.begin(Pool::Reading, "completions.list", Access::Projects(&access)).await?;
-        let used_at = projects::token_used_at(&mut tx, project_id).await?;
-        let trust = TrustRule::settle(selection.trust, used_at);
-        let wanted = Wanted { project_id, selection: &selection, limit };
-        let (records, has_more) =
-            pages::list_completions(&mut tx, wanted, after.as_ref(), only.as_ref(), with_texts).await?;
-        let completions = with_feedback(&mut tx, project_id, records, trust.filter).await?;
+        let mut tx = begin(&app, "completions.show", project_id).await?;
+        let trust = TrustRule::settle(None, projects::token_used_at(&mut tx, project_id).await?);
+        let records = pages::find_completions(&mut tx, project_id, &[id.as_str()], with_texts).await?;
+        let mut views = with_feedback(&mut tx, project_id, records, trust.filter).await?;
         tx.commit().await?;
-        Ok(CompletionsPage { completions, has_more, trust })
+        views.pop().ok_or(ServiceError::NotFound)
     })
     .await
+}
+
+async fn begin(app: &App, name: &'static str, project: ProjectId) -> Result<Tx, ServiceError> {
+    let mut tx = app.store.begin(Pool::Reading, name, Access::Projects(&[project])).await?;
+    pages::prepare(&mut tx).await?;
+    Ok(tx)
 }
 
 async fn with_feedback(
@@ -175,8 +172,7 @@ pub async fn list_feedback(
 ) -> Result<FeedbackPage, ServiceError> {
     let (app, project_id) = (app.clone(), principal.project_id);
     detached(async move {
-        let access = [project_id];
-        let mut tx = app.store.begin(Pool::Reading, "feedback.list", Access::Projects(&access)).await?;
+        let mut tx = begin(&app, "feedback.list", project_id).await?;
         let wanted = Wanted { project_id, selection: &listing.selection, limit: listing.limit };
         let (feedback, has_more) = pages::list_feedback(&mut tx, wanted, listing.after.as_ref()).await?;
         tx.commit().await?;

@@ -65,38 +65,69 @@ pub struct Wanted<'a> {
     pub limit: i64,
 }
 
-/// Lists completions by id, and tells whether there are more; `only` names a single one.
+/// Prepares a transaction for the statements below.
+///
+/// They follow primary keys and stop early. Without statistics, as on tables that were filled a moment ago, the planner
+/// would read and sort a whole project for a page.
+pub async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::pages::prepare
+         select set_config('enable_seqscan', 'off', true),
+                set_config('enable_bitmapscan', 'off', true),
+                set_config('enable_sort', 'off', true),
+                set_config('jit', 'off', true)",
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Lists completions by id, and tells whether there are more. Call [`prepare`] first, here and below.
 pub async fn list_completions(
     tx: &mut Tx,
     wanted: Wanted<'_>,
     after: Option<&CompletionId>,
-    only: Option<&CompletionId>,
     with_texts: bool,
 ) -> Result<(Vec<CompletionRecord>, bool), StoreError> {
     let statement = sqlx::query(include_str!("sql/page_of_completions.sql")).bind(wanted.project_id.0);
     let rows = Words::of(wanted.selection)
         .bind(statement)
         .bind(after.map(|id| id.as_str().to_owned()))
-        .bind(only.map(|id| id.as_str().to_owned()))
         .bind(wanted.limit + 1)
-        .bind(with_texts)
-        .bind(MAX_TEXT_BYTES)
         .fetch_all(tx.connection())
         .await?;
-    page(rows, wanted.limit, completion_record)
+    let n_taken = if with_texts { n_that_fit(&rows, wanted.limit)? } else { rows.len().min(wanted.limit as usize) };
+    let ids: Vec<&str> = rows[..n_taken].iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let records = find_completions(tx, wanted.project_id, &ids, with_texts).await?;
+    Ok((records, n_taken < rows.len()))
 }
 
-/// Cuts what was read to a page, and tells whether there is more.
-fn page<T>(
-    mut rows: Vec<PgRow>,
-    limit: i64,
-    read: impl Fn(&PgRow) -> Result<T, StoreError>,
-) -> Result<(Vec<T>, bool), StoreError> {
-    let n_found: i64 = rows.first().map(|row| row.try_get("n_found")).transpose()?.unwrap_or(0);
-    rows.truncate(limit as usize);
-    let items = rows.iter().map(read).collect::<Result<Vec<T>, _>>()?;
-    let has_more = n_found > items.len() as i64;
-    Ok((items, has_more))
+/// Finds completions by their ids, in the order of the ids.
+pub async fn find_completions(
+    tx: &mut Tx,
+    project: ProjectId,
+    ids: &[&str],
+    with_texts: bool,
+) -> Result<Vec<CompletionRecord>, StoreError> {
+    let rows = sqlx::query(include_str!("sql/records_of_completions.sql"))
+        .bind(project.0)
+        .bind(ids)
+        .bind(with_texts)
+        .fetch_all(tx.connection())
+        .await?;
+    rows.iter().map(completion_record).collect()
+}
+
+/// Counts the rows that make a page: up to the one whose texts reach [`MAX_TEXT_BYTES`].
+fn n_that_fit(rows: &[PgRow], limit: i64) -> Result<usize, StoreError> {
+    let mut n_bytes = 0;
+    for (nth, row) in rows.iter().take(limit as usize).enumerate() {
+        n_bytes += i64::from(row.try_get::<i32, _>("n_bytes")?);
+        if n_bytes >= MAX_TEXT_BYTES {
+            return Ok(nth + 1);
+        }
+    }
+    Ok(rows.len().min(limit as usize))
 }
 
 fn completion_record(row: &PgRow) -> Result<CompletionRecord, StoreError> {
@@ -163,23 +194,36 @@ pub async fn list_feedback(
 ) -> Result<(Vec<FeedbackRecord>, bool), StoreError> {
     let selection = wanted.selection;
     let filters_completions = Selection { trust: None, ..selection.clone() } != Selection::default();
-    let rows = Words::of(selection)
-        .bind(sqlx::query(include_str!("sql/page_of_feedback.sql")).bind(wanted.project_id.0))
+    let statement = if filters_completions {
+        Words::of(selection)
+            .bind(sqlx::query(include_str!("sql/page_of_selected_feedback.sql")).bind(wanted.project_id.0))
+    } else {
+        sqlx::query(include_str!("sql/page_of_feedback.sql")).bind(wanted.project_id.0)
+    };
+    let keys = statement
         .bind(after.map(|(completion, _)| completion.as_str().to_owned()))
         .bind(after.map(|(_, feedback)| feedback.0))
         .bind(wanted.limit + 1)
-        .bind(filters_completions)
         .bind(selection.trust == Some(TrustFilter::Verified))
-        .bind(MAX_TEXT_BYTES)
         .fetch_all(tx.connection())
         .await?;
-    page(rows, wanted.limit, |row| {
+    let n_taken = n_that_fit(&keys, wanted.limit)?;
+    let completions: Vec<&str> = keys[..n_taken].iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let ids: Vec<uuid::Uuid> = keys[..n_taken].iter().map(|row| row.try_get(1)).collect::<Result<_, _>>()?;
+    let rows = sqlx::query(include_str!("sql/records_of_feedback.sql"))
+        .bind(wanted.project_id.0)
+        .bind(&completions)
+        .bind(&ids)
+        .fetch_all(tx.connection())
+        .await?;
+    let records = rows.iter().map(|row| {
         let mut record = feedback_record(row)?;
         let its_conversation: Option<&str> = row.try_get("its_conversation_id")?;
         record.feedback.trust =
             record.feedback.trust.within(record.granted_conversation_id.as_deref(), its_conversation);
         Ok(record)
-    })
+    });
+    Ok((records.collect::<Result<_, StoreError>>()?, n_taken < keys.len()))
 }
 
 fn feedback_record(row: &PgRow) -> Result<FeedbackRecord, StoreError> {

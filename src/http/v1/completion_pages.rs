@@ -83,8 +83,7 @@ pub(crate) async fn show(
     // What cannot be an id is none that is stored.
     let id = CompletionId::parse(&id).map_err(|_| Problem::new(problem::NOT_FOUND))?;
     let may_read_text = caller.principal.role.may_analyse();
-    let view =
-        services.run(|app| async move { pages::show_completion(&app, &caller.principal, id, None).await }).await?;
+    let view = services.run(|app| async move { pages::show_completion(&app, &caller.principal, id).await }).await?;
     Ok(HttpResponse::Ok().json(item(view, may_read_text)?))
 }
 

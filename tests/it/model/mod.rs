@@ -15,7 +15,7 @@ mod truth;
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use futures_util::stream::{self, StreamExt as _};
 use proptest::strategy::{Strategy as _, ValueTree};
@@ -29,6 +29,8 @@ use crate::support::TestDatabase;
 
 const N_CASES: u64 = 2_000;
 const N_AT_ONCE: usize = 24;
+/// How long a case that failed is made smaller.
+const SHRINK_WITHIN: Duration = Duration::from_secs(30);
 const KEPT: &str = include_str!("failing_seeds.txt");
 
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to play")]
@@ -88,15 +90,11 @@ impl Stage {
 
     /// Looks for the smallest script that still fails.
     async fn shrink(&self, number: Number, mut reason: String) -> (Script, String) {
-        const N_TRIES: usize = 500;
-        let mut tree = number.tree();
+        let (started, mut tree) = (Instant::now(), number.tree());
         let mut smallest = tree.current();
-        for _ in 0..N_TRIES {
-            if !tree.simplify() {
-                break;
-            }
+        while started.elapsed() < SHRINK_WITHIN && tree.simplify() {
             let mut fails = self.play(&tree.current()).await;
-            while fails.is_ok() && tree.complicate() {
+            while fails.is_ok() && started.elapsed() < SHRINK_WITHIN && tree.complicate() {
                 fails = self.play(&tree.current()).await;
             }
             if let Err(why) = fails {

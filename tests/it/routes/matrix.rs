@@ -97,7 +97,7 @@ fn experiment(key: &str) -> Value {
 fn body(pattern: &str) -> Value {
     match pattern {
         "/v1/completions" => completion("c-more"),
-        "/v1/feedback" => thumb(MARK),
+        "/v1/feedback" => thumb("c-1"),
         "/v1/feedback-tokens" => json!({"subject": "u-1", "completion_ids": ["c-1"]}),
         "/v1/feedback-tokens/revoke" => json!({"ids": ["none"]}),
         "/v1/keys" => json!({"kind": "secret", "name": "more", "role": "viewer"}),
@@ -154,7 +154,7 @@ async fn everybody(service: &TestService, admin: &str) -> Vec<Somebody> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let publishable = json!({"kind": "publishable", "name": "shop", "origins": ["https://shop.example"]});
     let expired = with(&publishable, "expires_at", json!("2026-01-01T00:00:00Z"));
-    let token = json!({"subject": "u-1", "completion_ids": [MARK]});
+    let token = json!({"subject": "u-1", "completion_ids": ["c-1"]});
     add(
         "publishable of A",
         &text(&made(service, "/v1/keys", admin, &publishable).await["key"]),
@@ -198,7 +198,7 @@ async fn wait_for_refusals(service: &TestService, all: &[Somebody]) {
     // A token lives on for the leeway of five seconds.
     let deadline = Instant::now() + SEEN_WITHIN + Duration::from_secs(7);
     for somebody in all.iter().filter(|somebody| somebody.role.is_none()) {
-        while service.post("/v1/feedback", &somebody.credential, &thumb(MARK)).await.status != 401 {
+        while service.post("/v1/feedback", &somebody.credential, &thumb("c-1")).await.status != 401 {
             assert!(Instant::now() < deadline, "{} is still believed", somebody.name);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
