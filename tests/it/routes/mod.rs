@@ -7,6 +7,7 @@ mod bad_input;
 mod bodies;
 mod comparisons;
 mod completions;
+mod credentials;
 mod experiments;
 mod exports;
 mod feedback;
