@@ -213,12 +213,11 @@ async fn insert(
             Ok((MadeKey::Hs256(secret), json!({"kind": "signing", "algorithm": "HS256"})))
         }
         Purpose::EdDsa | Purpose::EdDsaOf(_) => {
-            let (public_key, private_pem) = match purpose {
-                Purpose::EdDsaOf(public_key) => (public_key, None),
-                _ => {
-                    let made = private_key_of(new_seed()?)?;
-                    (made.public_key, Some(PrivatePem(made.private_pem)))
-                }
+            let (public_key, private_pem) = if let Purpose::EdDsaOf(public_key) = purpose {
+                (public_key, None)
+            } else {
+                let made = private_key_of(new_seed()?)?;
+                (made.public_key, Some(PrivatePem(made.private_pem)))
             };
             let id = new_key_id()?;
             signing_keys::insert(tx, &signing(id.clone(), name, VerifyingKey::EdDsa(public_key))).await?;

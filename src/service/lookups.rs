@@ -152,10 +152,8 @@ impl<V: Send + Sync + 'static> Lookups<V> {
     where
         F: Future<Output = Result<Option<V>, ServiceError>> + Send + 'static,
     {
-        let permit = match is_stranger {
-            true => Some(Arc::clone(&self.strangers).try_acquire_owned().map_err(|_| ServiceError::Overloaded)?),
-            false => None,
-        };
+        let permit = is_stranger.then(|| Arc::clone(&self.strangers).try_acquire_owned());
+        let permit = permit.transpose().map_err(|_| ServiceError::Overloaded)?;
         make_room(slots, now);
         let (landed, landing) = watch::channel(None);
         let slot = slots.entry(key.to_owned()).or_insert(Slot { known: None, flight: None });
@@ -223,11 +221,15 @@ mod tests {
         Lookups::new(Handle::current())
     }
 
-    /// Asks as if it were `later` than `start`, and tells whether an answer was at hand.
-    fn ask(lookups: &Lookups<u32>, at: Instant, found: Found) -> Option<Option<u32>> {
+    /// No answer was at hand.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Waits;
+
+    /// Asks as if it were that moment.
+    fn ask(lookups: &Lookups<u32>, at: Instant, found: Found) -> Result<Option<u32>, Waits> {
         match lookups.step("key", at, || std::future::ready(found)).unwrap() {
-            Step::Answer(value) => Some(value.map(|value| *value)),
-            Step::Wait(_) => None,
+            Step::Answer(value) => Ok(value.map(|value| *value)),
+            Step::Wait(_) => Err(Waits),
         }
     }
 
@@ -242,19 +244,19 @@ mod tests {
         let (lookups, start) = (lookups(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
 
-        assert_eq!(ask(&lookups, at(0), Ok(Some(1))), None);
+        assert_eq!(ask(&lookups, at(0), Ok(Some(1))), Err(Waits));
         landed(&lookups).await;
-        assert_eq!(ask(&lookups, at(999), Ok(Some(2))), Some(Some(1)));
+        assert_eq!(ask(&lookups, at(999), Ok(Some(2))), Ok(Some(1)));
         assert!(lookups.lock()["key"].flight.is_none(), "a fresh value is not looked up");
-        assert_eq!(ask(&lookups, at(3_000), Err(ServiceError::NotFound)), Some(Some(1)));
+        assert_eq!(ask(&lookups, at(3_000), Err(ServiceError::NotFound)), Ok(Some(1)));
         landed(&lookups).await;
-        assert_eq!(ask(&lookups, at(3_999), Ok(Some(3))), Some(Some(1)), "a failed look-up changes nothing");
+        assert_eq!(ask(&lookups, at(3_999), Ok(Some(3))), Ok(Some(1)), "a failed look-up changes nothing");
         landed(&lookups).await;
-        assert_eq!(ask(&lookups, at(4_100), Ok(Some(4))), Some(Some(3)));
-        assert_eq!(ask(&lookups, at(9_000), Ok(None)), None);
+        assert_eq!(ask(&lookups, at(4_100), Ok(Some(4))), Ok(Some(3)));
+        assert_eq!(ask(&lookups, at(9_000), Ok(None)), Err(Waits));
         landed(&lookups).await;
-        assert_eq!(ask(&lookups, at(9_999), Ok(None)), Some(None));
-        assert_eq!(ask(&lookups, at(10_000), Ok(None)), None, "an absence is believed for a second");
+        assert_eq!(ask(&lookups, at(9_999), Ok(None)), Ok(None));
+        assert_eq!(ask(&lookups, at(10_000), Ok(None)), Err(Waits), "an absence is believed for a second");
     }
 
     #[tokio::test]
@@ -281,7 +283,7 @@ mod tests {
     #[tokio::test]
     async fn guesses_are_bounded_and_take_no_room_from_what_is_known() {
         let (lookups, now) = (lookups(), Instant::now());
-        assert_eq!(ask(&lookups, now, Ok(Some(1))), None);
+        assert_eq!(ask(&lookups, now, Ok(Some(1))), Err(Waits));
         landed(&lookups).await;
         let pending = || std::future::pending::<Found>();
 
@@ -291,7 +293,7 @@ mod tests {
         assert!(matches!(lookups.step("one more", now, pending), Err(ServiceError::Overloaded)));
 
         let later = now + Duration::from_secs(2);
-        assert_eq!(ask(&lookups, later, Ok(Some(2))), Some(Some(1)));
+        assert_eq!(ask(&lookups, later, Ok(Some(2))), Ok(Some(1)));
         landed(&lookups).await;
         let mut slots = lookups.lock();
         for n in 0..MAX_REMEMBERED {

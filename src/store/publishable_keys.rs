@@ -97,7 +97,7 @@ pub async fn list_origins(tx: &mut Tx, project: ProjectId, now: Timestamp) -> Re
     .bind(now)
     .fetch_all(tx.connection())
     .await?;
-    rows.iter().map(|row| origin(row.try_get(0)?)).collect()
+    rows.iter().map(|row| origin(row.try_get::<&str, _>(0)?)).collect()
 }
 
 /// Tells whether a live key of any project names the origin.
@@ -142,8 +142,8 @@ pub async fn touch(tx: &mut Tx, key_id: &str, now: Timestamp) -> Result<(), Stor
     Ok(())
 }
 
-fn origin(text: String) -> Result<Origin, StoreError> {
-    Origin::parse(&text).map_err(|_| StoreError::Inconsistent { table: "publishable_keys", column: "origins" })
+fn origin(text: &str) -> Result<Origin, StoreError> {
+    Origin::parse(text).map_err(|_| StoreError::Inconsistent { table: "publishable_keys", column: "origins" })
 }
 
 fn from_row(row: &PgRow) -> Result<StoredPublishableKey, StoreError> {
@@ -154,7 +154,7 @@ fn from_row(row: &PgRow) -> Result<StoredPublishableKey, StoreError> {
             .ok_or(StoreError::Inconsistent { table: "publishable_keys", column: "key_id" })?,
         project_id: ProjectId(row.try_get("project_id")?),
         name: row.try_get("name")?,
-        origins: origins.into_iter().map(origin).collect::<Result<_, _>>()?,
+        origins: origins.iter().map(|text| origin(text)).collect::<Result<_, _>>()?,
         created_at: row.try_get("created_at")?,
         expires_at: row.try_get("expires_at")?,
         last_used_at: row.try_get("last_used_at")?,

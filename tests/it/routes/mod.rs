@@ -8,6 +8,7 @@ mod bodies;
 mod comparisons;
 mod completions;
 mod cors;
+mod credentials;
 mod experiments;
 mod exports;
 mod feedback;
