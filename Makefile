@@ -12,6 +12,7 @@ AFTERWORD_SHARED ?= $(abspath ../shared)
 PYTHON ?= python3
 VENV := .venv
 TRAINERS_VENV := .venv-trainers
+PEERS_VENV := .venv-peers
 AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
 CARGO := cargo
 export AFTERWORD_SHARED AFTERWORD_PYTHON
@@ -38,6 +39,16 @@ test: tools-of-tests venv ## Run every check, as CI does
 cargo-test: venv
 	$(CARGO) test --locked
 
+.PHONY: schemathesis
+schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on
+	@# A filter that matches no test is no success.
+	$(CARGO) test --locked --test it routes::openapi::the_running -- --nocapture \
+		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+
+.PHONY: openapi
+openapi: tools ## Write docs/openapi.json anew, after an address or a bound has changed
+	AFTERWORD_WRITE_OPENAPI=1 $(CARGO) test --locked --test it routes::openapi::the_committed
+
 .PHONY: replay
 replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/data through the API and check what comes out
 	@# A filter that matches no test is no success.
@@ -53,6 +64,10 @@ bench: tools ## Measure ingest and export beside a limit taken in the same run (
 bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY=singles|batches|completions
 	AFTERWORD_BENCH_ROUNDS=$(or $(ROUNDS),3) AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) \
 		$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench ingest
+
+.PHONY: bench-peers
+bench-peers: $(PEERS_VENV)/.installed ## Beside Arize Phoenix and MLflow from PyPI (1 GB): ARGS="--write docs/peers.md"
+	$(PEERS_VENV)/bin/python benches/peers/run.py $(ARGS)
 
 .PHONY: check
 check: ## Type-check everything, the fastest answer
@@ -101,7 +116,7 @@ trainers: ## Train two steps on exports with the stock trainers: DIR="dpo-export
 .PHONY: clean
 clean: ## Remove what was built; recorded feedback and exports stay
 	$(CARGO) clean
-	rm -rf $(VENV) $(TRAINERS_VENV)
+	rm -rf $(VENV) $(TRAINERS_VENV) $(PEERS_VENV)
 
 .PHONY: tools
 tools:
@@ -122,4 +137,9 @@ $(VENV)/.installed: tests/requirements.txt
 $(TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311.txt
 	$(PYTHON) -m venv --clear $(TRAINERS_VENV)
 	$(TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(PEERS_VENV)/.installed: benches/peers/requirements.txt
+	$(PYTHON) -m venv --clear $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@

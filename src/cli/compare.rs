@@ -59,6 +59,9 @@ pub struct Args {
     /// Only this language; may be given several times.
     #[arg(long, value_name = "TAG")]
     language: Vec<String>,
+    /// Whose reactions count: verified or any; without it, verified where the project has ever used feedback tokens.
+    #[arg(long, value_name = "FILTER")]
+    trust: Option<String>,
     /// Form of the report; by default that of the file's extension, else text.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -92,6 +95,7 @@ impl Args {
             ("candidate", &self.candidate),
             ("unit", &self.unit),
             ("alpha", &self.alpha),
+            ("trust", &self.trust),
         ] {
             if let Some(value) = value {
                 push(name, value.clone());

@@ -27,8 +27,14 @@ pub struct Database {
 }
 
 impl Database {
-    /// Takes the database of the configuration, or else starts or joins the private one.
+    /// Takes the database of the configuration, or else starts or joins the private one, and waits while it starts.
     pub async fn reach(config: &Config) -> anyhow::Result<Self> {
+        let database = Self::find(config).await?;
+        instance::wait_until_started(&database.service_url).await;
+        Ok(database)
+    }
+
+    async fn find(config: &Config) -> anyhow::Result<Self> {
         if let Some(url) = &config.database.url {
             let owner_url = config.database.owner_url.as_ref().unwrap_or(url);
             return Ok(Self {

@@ -19,6 +19,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
 use crate::domain::recipe::Recipe;
 use crate::domain::selection::Selection;
+use crate::domain::trust::TrustFilter;
 use crate::service::App;
 use crate::service::export_card::sentence;
 use crate::service::export_folder::{FolderError, export_to_folder};
@@ -79,6 +80,9 @@ struct SelectionArgs {
     /// Only answers received before this day or moment (UTC).
     #[arg(long, value_name = "DATE|TIME", value_parser = moment)]
     to: Option<Timestamp>,
+    /// Whose feedback counts: verified or any; without it, verified where the project has ever used feedback tokens.
+    #[arg(long, value_name = "FILTER", value_parser = trust)]
+    trust: Option<TrustFilter>,
 }
 
 /// Reads a day (its midnight, UTC) or an RFC 3339 moment.
@@ -86,6 +90,12 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
     day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|moment| moment.with_timezone(&Utc)))
         .map_err(|_| "expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z".to_owned())
+}
+
+/// Reads whose feedback counts.
+fn trust(text: &str) -> Result<TrustFilter, String> {
+    let found = TrustFilter::WORDS.iter().find(|(word, _)| *word == text).map(|(_, filter)| *filter);
+    found.ok_or_else(|| "expected verified or any".to_owned())
 }
 
 impl SelectionArgs {
@@ -103,6 +113,7 @@ impl SelectionArgs {
         selection.experiment = self.experiment.clone().or(selection.experiment.take());
         selection.from = self.from.or(selection.from);
         selection.to = self.to.or(selection.to);
+        selection.trust = self.trust.or(selection.trust);
         match (selection.from, selection.to) {
             (Some(from), Some(to)) if from >= to => Err("--to must be later than --from"),
             _ => Ok(()),
@@ -232,6 +243,7 @@ fn write_summary(text: &mut String, manifest: &Manifest, out: &Path) -> std::fmt
             writeln!(text, "  and {} more reasons, see README.md there", reasons.len() - N_REASONS)?;
         }
     }
+    writeln!(text, "\n{}", manifest.trust.sentence())?;
     for (place, warning) in manifest.warnings.iter().enumerate() {
         writeln!(text, "{}warning: {warning}", if place == 0 { "\n" } else { "" })?;
     }

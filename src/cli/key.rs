@@ -1,17 +1,22 @@
-//! `afterword key`: makes, lists and revokes secret keys.
+//! `afterword key`: makes, lists and revokes secret, publishable and signing keys.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use chrono::TimeDelta;
 use comfy_table::{Table, presets};
 
 use super::UsageError;
-use super::connect::{self, Connected, DEFAULT_PROJECT};
+use super::connect::{self, Connected, DEFAULT_PROJECT, Project};
 use crate::config::{Config, is_project_name};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::PublishableKey;
+use crate::domain::origin::{Origin, OriginError};
 use crate::domain::principal::{Role, SecretKey};
+use crate::domain::signing::{Algorithm, PublicKey, SigningSecret};
+use crate::service::key_ring::{self, KeyRequest, ListedKind, MadeKey, Purpose};
 use crate::service::keys::{self, NewKey};
 use crate::service::{ServiceError, bootstrap};
 
@@ -20,6 +25,9 @@ use crate::service::{ServiceError, bootstrap};
 #[command(after_help = "\
 Examples:
   KEY=$(afterword key create --role ingest --name backend --expires-in 90d)
+  afterword key create --publishable --origin https://shop.example --name shop
+  afterword key create --signing hs256 --name tokens
+  afterword key create --signing eddsa --name tokens > signing-key.pem
   afterword key list
   afterword key revoke 7hq2mzt4x5c3b6ka")]
 pub struct Args {
@@ -45,6 +53,21 @@ struct Create {
     /// What the key may do: write (ingest), read numbers (viewer), read text, export and compare (analyst), or all.
     #[arg(long, value_name = "ROLE", default_value = "ingest", value_parser = parse_role)]
     role: Role,
+    /// Make a publishable key instead, which pages of the origins may show and which writes unverified feedback only.
+    #[arg(long, requires = "origin", conflicts_with_all = ["role", "signing"])]
+    publishable: bool,
+    /// Origin that a publishable key may come from, exactly as browsers send it; may be repeated.
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin, requires = "publishable")]
+    origin: Vec<Origin>,
+    /// Take origins of plain http too, whose pages anybody on the way can change.
+    #[arg(long, requires = "publishable")]
+    allow_http: bool,
+    /// Make a key that signs feedback tokens instead; of eddsa the private part is printed and kept nowhere.
+    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm, conflicts_with = "role")]
+    signing: Option<Algorithm>,
+    /// File with the PEM of an Ed25519 public key whose private part never was here.
+    #[arg(long, value_name = "FILE", requires = "signing")]
+    public_key: Option<PathBuf>,
     /// What you call the key.
     #[arg(long, value_name = "NAME", default_value = "unnamed", value_parser = parse_name)]
     name: String,
@@ -62,7 +85,7 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Revoke {
-    /// The 16 characters after `aw_sec_`, as `key list` shows them; the whole key is taken too.
+    /// The 16 characters after the prefix, as `key list` shows them; the whole key is taken too.
     #[arg(value_name = "KEY_ID", value_parser = parse_key_id)]
     key_id: String,
 }
@@ -79,7 +102,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn create(connected: &Connected, args: Create) -> anyhow::Result<()> {
-    let project = match args.project {
+    let project = match args.project.clone() {
         Some(name) => name,
         None if bootstrap::list_projects(&connected.app).await?.is_empty() => DEFAULT_PROJECT.to_owned(),
         None => connected.project(None).await?.name,
@@ -87,8 +110,14 @@ async fn create(connected: &Connected, args: Create) -> anyhow::Result<()> {
     let now = connected.app.clock.now();
     let expires_at = args
         .expires_in
-        .map(|life| now.checked_add_signed(life).ok_or_else(|| UsageError("--expires-in is too far away".to_owned())));
-    let new = NewKey { project, name: args.name, role: args.role, expires_at: expires_at.transpose()? };
+        .as_ref()
+        .map(|life| now.checked_add_signed(*life).ok_or_else(|| UsageError("--expires-in is too far away".to_owned())));
+    let expires_at = expires_at.transpose()?;
+    if let Some(purpose) = purpose(&args)? {
+        let request = KeyRequest { name: args.name, expires_at, purpose };
+        return create_for_pages_or_tokens(connected, &project, request).await;
+    }
+    let new = NewKey { project, name: args.name, role: args.role, expires_at };
     let note = format!("made a key with role {} for project `{}`", new.role.as_str(), new.project);
     let key = keys::create(&connected.app, new).await?;
     writeln!(std::io::stdout().lock(), "{}", key.reveal())?;
@@ -96,12 +125,63 @@ async fn create(connected: &Connected, args: Create) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tells what a key is for that is no secret key.
+fn purpose(args: &Create) -> anyhow::Result<Option<Purpose>> {
+    if args.publishable {
+        if let Some(open) = args.origin.iter().find(|origin| !origin.is_secure() && !args.allow_http) {
+            let refusal =
+                format!("{open} is plain http, where anybody on the way can change the page; --allow-http takes it");
+            return Err(UsageError(refusal).into());
+        }
+        return Ok(Some(Purpose::Publishable(args.origin.clone())));
+    }
+    Ok(match (args.signing, &args.public_key) {
+        (None, _) => None,
+        (Some(Algorithm::Hs256), None) => Some(Purpose::Hs256),
+        (Some(Algorithm::EdDsa), None) => Some(Purpose::EdDsa),
+        (Some(Algorithm::Hs256), Some(_)) => return Err(UsageError("hs256 has no public key".to_owned()).into()),
+        (Some(Algorithm::EdDsa), Some(path)) => {
+            let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let key = PublicKey::parse_pem(&pem).map_err(|error| UsageError(format!("{} {error}", path.display())))?;
+            Some(Purpose::EdDsaOf(key))
+        }
+    })
+}
+
+async fn create_for_pages_or_tokens(connected: &Connected, project: &str, request: KeyRequest) -> anyhow::Result<()> {
+    let id = bootstrap::ensure(&connected.app, project, None).await?;
+    let operator = Project { id, name: project.to_owned() }.operator();
+    let made = key_ring::make(&connected.app, &operator, request).await?;
+    let (mut out, mut notes) = (std::io::stdout().lock(), std::io::stderr().lock());
+    match &made {
+        MadeKey::Secret(key) => writeln!(out, "{}", key.reveal())?,
+        MadeKey::Publishable(key) => {
+            writeln!(out, "{key}")?;
+            writeln!(notes, "made a publishable key for project `{project}`; it is no secret")?;
+        }
+        MadeKey::Hs256(secret) => {
+            writeln!(out, "{}", secret.reveal())?;
+            writeln!(notes, "made an HS256 signing key for project `{project}`; it is shown only now")?;
+        }
+        MadeKey::EdDsa { private_pem, .. } => {
+            if let Some(pem) = private_pem {
+                write!(out, "{}", pem.reveal())?;
+            }
+            writeln!(notes, "made an EdDSA signing key for project `{project}`; a private part is shown only now")?;
+        }
+    }
+    if matches!(made, MadeKey::Hs256(_) | MadeKey::EdDsa { .. }) {
+        writeln!(notes, "tokens have kid {} and iss {id}", made.id())?;
+    }
+    Ok(())
+}
+
 async fn list(connected: &Connected, args: List) -> anyhow::Result<()> {
     let project = connected.project(args.project.as_deref()).await?;
-    let keys = keys::list(&connected.app, &project.name).await?;
+    let keys = key_ring::list(&connected.app, project.id).await?;
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["KEY ID", "NAME", "ROLE", "CREATED", "LAST USED", "STATE"]);
+    table.set_header(["KEY ID", "NAME", "KIND", "CREATED", "LAST USED", "STATE"]);
     let now = connected.app.clock.now();
     for key in keys {
         let state = match (key.revoked_at, key.expires_at) {
@@ -111,7 +191,7 @@ async fn list(connected: &Connected, args: List) -> anyhow::Result<()> {
             (None, None) => "valid".to_owned(),
         };
         let last_used = key.last_used_at.map_or_else(|| "never".to_owned(), minute);
-        table.add_row([&key.key_id, &key.name, key.role.as_str(), &minute(key.created_at), &last_used, &state]);
+        table.add_row([&key.id, &key.name, &kind(&key.kind), &minute(key.created_at), &last_used, &state]);
     }
     writeln!(std::io::stdout().lock(), "{}", table.trim_fmt())?;
     Ok(())
@@ -128,6 +208,17 @@ async fn revoke(connected: &Connected, args: Revoke) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn kind(kind: &ListedKind) -> String {
+    match kind {
+        ListedKind::Secret(role) => role.as_str().to_owned(),
+        ListedKind::Signing(algorithm) => format!("signing {algorithm}"),
+        ListedKind::Publishable(origins) => {
+            let origins: Vec<&str> = origins.iter().map(Origin::as_str).collect();
+            format!("publishable {}", origins.join(" "))
+        }
+    }
+}
+
 fn minute(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%MZ").to_string()
 }
@@ -135,6 +226,18 @@ fn minute(at: Timestamp) -> String {
 fn parse_role(word: &str) -> Result<Role, String> {
     let words = || Role::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
     Role::parse(word).ok_or_else(|| format!("must be one of {}", words()))
+}
+
+fn parse_algorithm(word: &str) -> Result<Algorithm, &'static str> {
+    match word {
+        "hs256" => Ok(Algorithm::Hs256),
+        "eddsa" => Ok(Algorithm::EdDsa),
+        _ => Err("must be hs256 or eddsa"),
+    }
+}
+
+fn parse_origin(text: &str) -> Result<Origin, OriginError> {
+    Origin::parse(text)
 }
 
 fn parse_project(text: &str) -> Result<String, &'static str> {
@@ -148,6 +251,12 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
 fn parse_key_id(text: &str) -> Result<String, &'static str> {
     if let Some(key) = SecretKey::parse(text) {
         return Ok(key.id().to_owned());
+    }
+    if let Some(id) = SigningSecret::parse(text).map(|secret| secret.id().clone()) {
+        return Ok(id.as_str().to_owned());
+    }
+    if let Some(key) = PublishableKey::parse(text) {
+        return Ok(key.id().as_str().to_owned());
     }
     let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if is_id { Ok(text.to_owned()) } else { Err("must be 16 characters of a-z and 0-9") }

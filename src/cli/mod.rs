@@ -15,6 +15,7 @@ pub mod migrate;
 pub mod postgres;
 pub mod recipe;
 pub mod serve;
+pub mod token;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -61,8 +62,10 @@ enum Command {
     Doctor(doctor::Args),
     /// Print a configuration to start from, or the one in force, or check it.
     Config(config::Args),
-    /// Make, list and revoke secret keys.
+    /// Make, list and revoke secret, publishable and signing keys.
     Key(key::Args),
+    /// Mint and revoke feedback tokens.
+    Token(token::Args),
     /// Reach or stop the private Postgres.
     Postgres(postgres::Args),
     /// Write a training set into a folder.
@@ -143,6 +146,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
             Command::Config(args) => config::run(&args, &config),
             Command::Key(args) => Box::pin(key::run(args, &config)).await,
+            Command::Token(args) => Box::pin(token::run(args, &config)).await,
             Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
             Command::Export(args) => Box::pin(export::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args),

@@ -117,6 +117,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         keep_alive: http.keep_alive,
         head_deadline: http.head_deadline,
         shutdown_deadline: http.drain,
+        metrics_readers: config.metrics_readers,
         body: BodyLimits {
             wire_bytes: http.max_body_bytes,
             decoded_bytes: http.max_decoded_body_bytes,
@@ -124,6 +125,9 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
             min_bytes_per_s: http.min_body_bytes_per_second,
             ..BodyLimits::default()
         },
+        max_requests_at_once: http.max_requests_at_once,
+        max_connections_per_address: http.max_connections_per_address,
+        max_bytes_of_all_bodies: http.max_bytes_of_all_bodies,
         ..HttpSettings::default()
     }
 }

@@ -31,6 +31,8 @@ pub struct Config {
     pub exports_dir: PathBuf,
     /// The HTTP server.
     pub http: Http,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
     /// The log.
     pub log: Log,
     /// What is made at start.
@@ -62,6 +64,12 @@ pub struct Http {
     pub max_body_bytes: usize,
     /// The largest body after decompression, in bytes.
     pub max_decoded_body_bytes: usize,
+    /// How many requests may be under way at once.
+    pub max_requests_at_once: usize,
+    /// How much memory all bodies may take together, in bytes.
+    pub max_bytes_of_all_bodies: usize,
+    /// How many connections one address may hold; any number for 0.
+    pub max_connections_per_address: usize,
     /// How long a head may take.
     pub head_deadline: Duration,
     /// How long a body may take.
@@ -83,6 +91,15 @@ pub struct Log {
     pub format: LogFormat,
     /// A level, or directives.
     pub level: String,
+}
+
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsReaders {
+    /// Whoever is on this machine.
+    Loopback,
+    /// Whoever reaches the service.
+    Everybody,
 }
 
 /// Whom the log is written for.
@@ -148,6 +165,7 @@ struct Raw {
     postgres: RawPostgres,
     exports: RawExports,
     http: RawHttp,
+    metrics: RawMetrics,
     log: RawLog,
     init: RawInit,
 }
@@ -176,12 +194,20 @@ struct RawHttp {
     n_workers: usize,
     max_body_bytes: usize,
     max_decoded_body_bytes: usize,
+    max_requests_at_once: usize,
+    max_bytes_of_all_bodies: usize,
+    max_connections_per_address: usize,
     head_deadline_seconds: u64,
     body_deadline_seconds: u64,
     min_body_bytes_per_second: usize,
     keep_alive_seconds: u64,
     drain_notice_seconds: u64,
     drain_seconds: u64,
+}
+
+#[derive(Deserialize)]
+struct RawMetrics {
+    readers: String,
 }
 
 #[derive(Deserialize)]
@@ -209,6 +235,7 @@ impl Raw {
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
             exports_dir,
             http: self.http.parse()?,
+            metrics_readers: self.metrics.parse()?,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,
@@ -239,10 +266,21 @@ impl RawHttp {
             let expected = "at least http.max_body_bytes and at most 256 MiB";
             return Err(ConfigError::Invalid { key: "http.max_decoded_body_bytes", expected });
         }
+        if !(1..=1_000_000).contains(&self.max_requests_at_once) {
+            return Err(ConfigError::Invalid { key: "http.max_requests_at_once", expected: "1 to 1000000" });
+        }
+        // A zstd body takes its size twice while it is decoded.
+        if self.max_bytes_of_all_bodies < 2 * self.max_decoded_body_bytes || self.max_bytes_of_all_bodies > 4096 * MIB {
+            let expected = "at least twice http.max_decoded_body_bytes and at most 4 GiB";
+            return Err(ConfigError::Invalid { key: "http.max_bytes_of_all_bodies", expected });
+        }
         Ok(Http {
             n_workers: if self.n_workers == 0 { processors } else { self.n_workers.min(1024) },
             max_body_bytes: self.max_body_bytes,
             max_decoded_body_bytes: self.max_decoded_body_bytes,
+            max_requests_at_once: self.max_requests_at_once,
+            max_bytes_of_all_bodies: self.max_bytes_of_all_bodies,
+            max_connections_per_address: self.max_connections_per_address,
             head_deadline: seconds("http.head_deadline_seconds", self.head_deadline_seconds)?,
             body_deadline: seconds("http.body_deadline_seconds", self.body_deadline_seconds)?,
             min_body_bytes_per_second: self.min_body_bytes_per_second,
@@ -250,6 +288,16 @@ impl RawHttp {
             drain_notice: Duration::from_secs(self.drain_notice_seconds.min(3600)),
             drain: seconds("http.drain_seconds", self.drain_seconds)?,
         })
+    }
+}
+
+impl RawMetrics {
+    fn parse(&self) -> Result<MetricsReaders, ConfigError> {
+        match self.readers.as_str() {
+            "loopback" => Ok(MetricsReaders::Loopback),
+            "everybody" => Ok(MetricsReaders::Everybody),
+            _ => Err(ConfigError::Invalid { key: "metrics.readers", expected: "`loopback` or `everybody`" }),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
 use crate::domain::feedback::{Feedback, Reaction, Signal};
 use crate::domain::ids::{CompletionId, FeedbackId, UserId};
-use crate::domain::recipe::{Options, TrustFilter};
+use crate::domain::trust::TrustFilter;
 
 /// Who votes: a user, or a reaction without a user, which counts by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,15 +50,24 @@ pub(super) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(completions: &'a [Completion], feedback: &'a [Feedback], options: &Options) -> Self {
+    /// Looks at all answers to one prompt.
+    pub(super) fn new(completions: &'a [Completion], feedback: &'a [Feedback], trust: TrustFilter) -> Self {
         let mut completions: Vec<&Completion> = completions.iter().collect();
         completions.sort_by(|left, right| left.id.cmp(&right.id));
-        let places: HashMap<&CompletionId, usize> =
-            completions.iter().enumerate().map(|(place, completion)| (&completion.id, place)).collect();
+        let places = completions.iter().enumerate().map(|(place, completion)| (&completion.id, place)).collect();
+        Self { completions, ..Self::of_places(&places, feedback, trust) }
+    }
+
+    /// Looks at one answer without knowing more of it than its id.
+    pub(super) fn of_one(id: &'a CompletionId, feedback: &'a [Feedback], trust: TrustFilter) -> Self {
+        Self::of_places(&HashMap::from([(id, 0)]), feedback, trust)
+    }
+
+    fn of_places(places: &HashMap<&CompletionId, usize>, feedback: &'a [Feedback], trust: TrustFilter) -> Self {
         let mut left_out = Exclusions::default();
         let mut items: Vec<&Feedback> = Vec::with_capacity(feedback.len());
         for item in feedback {
-            if !item.trust.passes(options.trust) {
+            if !item.trust.passes(trust) {
                 left_out.add(UNTRUSTED);
             } else if !places.contains_key(&item.completion_id) {
                 left_out.add(UNKNOWN_COMPLETION);
@@ -70,7 +79,7 @@ impl<'a> Group<'a> {
 
         let mut by_chain: BTreeMap<(Signal, Target, Voter), Vec<usize>> = BTreeMap::new();
         for (nth, item) in items.iter().enumerate() {
-            match places.get(&item.completion_id).and_then(|place| target(item, *place, &places)) {
+            match places.get(&item.completion_id).and_then(|place| target(item, *place, places)) {
                 Some(target) => {
                     let voter = item.user.as_ref().map_or(Voter::Nobody(item.id), Voter::User);
                     by_chain.entry((item.reaction.signal(), target, voter)).or_default().push(nth);
@@ -93,7 +102,7 @@ impl<'a> Group<'a> {
             }
             chains.entry((signal, target)).or_default().push(Chain { voter, items: timeline });
         }
-        Self { completions, items, left_out, chains }
+        Self { completions: Vec::new(), items, left_out, chains }
     }
 
     /// Returns what the voters have said about a target with a signal, by voter.

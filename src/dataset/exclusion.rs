@@ -113,7 +113,7 @@ pub const REASONS: &[(&str, &str)] = &[
     (BRIDGES_SPLITS, "The row shares a prompt, a conversation or a user with rows of two different splits."),
 ];
 
-/// Feedback without the trust that the recipe asks for.
+/// Feedback that does not pass the filter of trust.
 pub const UNTRUSTED: &str = "untrusted";
 /// Feedback on a completion that is not among the prompt's.
 pub const UNKNOWN_COMPLETION: &str = "unknown_completion";
@@ -126,7 +126,7 @@ pub const NO_EVIDENCE: &str = "no_evidence";
 
 /// Every reason for which an item of feedback was not counted, with the sentence that explains it.
 pub const FEEDBACK_REASONS: &[(&str, &str)] = &[
-    (UNTRUSTED, "Nothing vouches for it, and `trust` asks for verified feedback."),
+    (UNTRUSTED, "Nothing vouches for it, and only verified feedback counts (`trust`)."),
     (UNKNOWN_COMPLETION, "Its completion is not among the answers that were read."),
     (SUPERSEDED, "A later item of the same user names it as superseded."),
     (REPLACED, "A later reaction of the same kind by the same user to the same answer replaces it."),

@@ -8,6 +8,7 @@ use super::plan::PlanKey;
 use crate::domain::completion::Completion;
 use crate::domain::feedback::Feedback;
 use crate::domain::recipe::{Format, Recipe};
+use crate::domain::trust::TrustFilter;
 
 /// Everything that one prompt's answers and feedback give, and what they do not give.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,10 +53,12 @@ impl Funnel {
 
 /// Makes the examples of one prompt, given all its answers and all feedback on them.
 ///
-/// The order of the answers and of the feedback changes nothing.
+/// The order of the answers and of the feedback changes nothing. Where the recipe's selection leaves open whose feedback
+/// counts, only the verified does: whoever knows the project settles it before.
 pub fn harvest(completions: &[Completion], feedback: &[Feedback], recipe: &Recipe) -> Harvest {
     let options = &recipe.options;
-    let group = Group::new(completions, feedback, options);
+    let trust = recipe.selection.trust.unwrap_or(TrustFilter::Verified);
+    let group = Group::new(completions, feedback, trust);
     let mut harvest = Harvest::default();
     let n_candidates = match recipe.format {
         Format::Preference => pair::add(&mut harvest, &group, options),

@@ -6,9 +6,10 @@ use super::effective::{Group, Target, Voter};
 use super::exclusion::NOT_ENDORSED;
 use super::poll::{Ballot, Choice, Poll, Side, Vote};
 use super::timeline::Timeline;
-use crate::domain::completion::Completion;
 use crate::domain::feedback::{Feedback, Reaction, Signal, Thumb};
+use crate::domain::ids::CompletionId;
 use crate::domain::recipe::Options;
+use crate::domain::trust::TrustFilter;
 
 /// What an answer is, after its votes were combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +20,17 @@ pub enum Verdict {
     Negative,
     /// Nothing that the recipe would rely on.
     None,
+}
+
+impl Verdict {
+    /// Returns the verdict's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+            Self::None => "none",
+        }
+    }
 }
 
 /// A verdict with the rule that gave it and how strong it is.
@@ -34,9 +46,9 @@ pub struct Label {
     pub strength: f64,
 }
 
-/// Labels a completion by the thumbs and ratings on it.
-pub fn label(completion: &Completion, feedback: &[Feedback], options: &Options) -> Label {
-    let group = Group::new(std::slice::from_ref(completion), feedback, options);
+/// Labels a completion by the thumbs and ratings on it that pass the filter of trust.
+pub fn label(id: &CompletionId, feedback: &[Feedback], options: &Options, trust: TrustFilter) -> Label {
+    let group = Group::of_one(id, feedback, trust);
     let none = |rule, n_votes| Label { verdict: Verdict::None, rule, n_votes, strength: 0.0 };
     let Some(poll) = votes(&group, 0, options) else { return none(NOT_ENDORSED, 0) };
     match poll.standing.last() {

@@ -4,8 +4,9 @@
 
 use super::clock::Timestamp;
 use super::completion::NewCompletion;
+use super::credential::MAX_TOKEN_BYTES;
 use super::feedback::NewFeedback;
-use super::fields::{FieldCode, FieldError, Fields, id, integer, short_text, timestamp, uuid};
+use super::fields::{FieldCode, FieldError, Fields, id, integer, short_text, text, timestamp, uuid};
 use super::grant::Grant;
 use super::ids::CompletionId;
 use super::json::Json;
@@ -65,7 +66,7 @@ pub fn feedback(body: Json, grant: Option<&Grant>) -> Result<Vec<Item<NewFeedbac
     let mut envelope = Fields::open(body, "")?;
     envelope.optional("v", integer(1, 1));
     // A credential, which whoever authenticates has read before; it is never kept.
-    envelope.take("token");
+    envelope.optional("token", text(MAX_TOKEN_BYTES));
     let sent_at: Option<Timestamp> = envelope.optional("sent_at", timestamp);
     let sdk = envelope.optional("sdk", short_text);
     let values = take_list(&mut envelope, "feedback");

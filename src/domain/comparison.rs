@@ -2,7 +2,11 @@
 
 use super::experiment::{DEFAULT_ALPHA, METRIC_NAMES, Unit};
 use super::fields::{FieldCode, FieldError};
+use super::query::Query;
 use super::selection::Selection;
+
+/// The most bytes of `model:` and a name.
+const MAX_SIDE_BYTES: usize = super::ids::MAX_ID_BYTES + 6;
 
 /// Which completions make up the two sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +45,10 @@ pub struct ComparisonSpec {
 impl ComparisonSpec {
     /// Parses query parameters, already decoded, in the order in which they came.
     pub fn from_query(pairs: &[(String, String)]) -> Result<Self, Vec<FieldError>> {
-        let mut query = Query { pairs, errors: Vec::new(), used: Vec::new() };
+        let mut query = Query::new(pairs);
         let experiment = query.one("experiment");
-        let (control, candidate) = (query.one("control"), query.one("candidate"));
+        let (control, candidate) =
+            (query.one_up_to("control", MAX_SIDE_BYTES), query.one_up_to("candidate", MAX_SIDE_BYTES));
         let unit = query.one("unit").and_then(|word| query.word("unit", &word, Unit::WORDS));
         let alpha = query.one("alpha").and_then(|text| query.number("alpha", &text, 1e-4, 0.2));
         let mut margins = Vec::new();
@@ -68,90 +73,7 @@ impl ComparisonSpec {
     }
 }
 
-struct Query<'a> {
-    pairs: &'a [(String, String)],
-    errors: Vec<FieldError>,
-    used: Vec<String>,
-}
-
 impl Query<'_> {
-    fn fail(&mut self, name: &str, code: FieldCode, detail: impl Into<String>) {
-        self.errors.push(FieldError::new(name, code, detail));
-    }
-
-    fn all(&mut self, name: &str) -> Vec<String> {
-        self.used.push(name.to_owned());
-        let values: Vec<String> =
-            self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect();
-        for value in &values {
-            let code = if value.is_empty() {
-                FieldCode::Empty
-            } else if value.len() > super::ids::MAX_ID_BYTES + 8 {
-                FieldCode::TooLong
-            } else if value.contains('\0') {
-                FieldCode::NulCharacter
-            } else {
-                continue;
-            };
-            self.fail(name, code, "must be 1 to 256 bytes without U+0000");
-            return Vec::new();
-        }
-        values
-    }
-
-    fn one(&mut self, name: &str) -> Option<String> {
-        let mut values = self.all(name);
-        if values.len() > 1 {
-            self.fail(name, FieldCode::Contradiction, "must be given once");
-            return None;
-        }
-        values.pop()
-    }
-
-    fn number(&mut self, name: &str, text: &str, min: f64, max: f64) -> Option<f64> {
-        match text.parse::<f64>() {
-            Ok(number) if (min..=max).contains(&number) => Some(number),
-            Ok(_) => {
-                self.fail(name, FieldCode::OutOfRange, format!("must be between {min} and {max}"));
-                None
-            }
-            Err(_) => {
-                self.fail(name, FieldCode::WrongType, "must be a number");
-                None
-            }
-        }
-    }
-
-    fn word<T: Copy>(&mut self, name: &str, text: &str, words: &[(&str, T)]) -> Option<T> {
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        if found.is_none() {
-            let list: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.fail(name, FieldCode::NotOneOf, format!("must be one of: {}", list.join(", ")));
-        }
-        found
-    }
-
-    fn selection(&mut self) -> Selection {
-        let (from, to) = (self.moment("from"), self.moment("to"));
-        if let (Some(from), Some(to)) = (from, to)
-            && from >= to
-        {
-            self.fail("to", FieldCode::Contradiction, "must be later than `from`");
-        }
-        Selection { tasks: self.all("task"), languages: self.all("language"), from, to, ..Selection::default() }
-    }
-
-    fn moment(&mut self, name: &str) -> Option<super::clock::Timestamp> {
-        let text = self.one(name)?;
-        match super::fields::timestamp(&super::json::Json::String(text)) {
-            Ok(moment) => Some(moment),
-            Err((code, detail)) => {
-                self.fail(name, code, detail);
-                None
-            }
-        }
-    }
-
     fn sides(
         &mut self,
         experiment: Option<String>,
@@ -189,15 +111,5 @@ impl Query<'_> {
             self.fail(name, FieldCode::Malformed, "must have the form `model:NAME`");
         }
         model.map(str::to_owned)
-    }
-
-    fn refuse_unknown(&mut self) {
-        if self.pairs.iter().any(|(name, _)| !self.used.contains(name)) {
-            let mut known = self.used.clone();
-            known.sort();
-            known.dedup();
-            let detail = format!("there is a parameter that is not known here; known are: {}", known.join(", "));
-            self.fail("", FieldCode::UnknownField, detail);
-        }
     }
 }

@@ -13,8 +13,16 @@ use super::openai;
 /// The longest single text that is stored, in bytes; the body's own bound is usually met first.
 const MAX_TEXT_BYTES: usize = 8 << 20;
 const MAX_OBJECT_BYTES: usize = 64 << 10;
-const MAX_DURATION_MS: f64 = 1e9;
-const ROLES: [&str; 6] = ["system", "developer", "user", "assistant", "tool", "function"];
+/// The longest duration, in milliseconds: eleven days.
+pub(crate) const MAX_DURATION_MS: f64 = 1e9;
+/// The most that one answer can have cost, in dollars.
+pub(crate) const MAX_COST_USD: f64 = 1e9;
+/// The most attempts at one turn.
+pub(crate) const MAX_ATTEMPT: i64 = 10_000;
+/// The most tags of one completion.
+pub(crate) const MAX_TAGS: usize = 64;
+/// Who can have written a message.
+pub(crate) const ROLES: [&str; 6] = ["system", "developer", "user", "assistant", "tool", "function"];
 
 pub(super) fn parse(value: Json, pointer: &str) -> Result<NewCompletion, Vec<FieldError>> {
     let content_hash = ContentHash::of_json("completion", &value);
@@ -34,14 +42,14 @@ pub(super) fn parse(value: Json, pointer: &str) -> Result<NewCompletion, Vec<Fie
         params: fields.optional("params", free_object(MAX_OBJECT_BYTES)),
         finish_reason: fields.optional("finish_reason", short_text),
         turn_index: fields.optional("turn_index", count),
-        attempt: fields.optional("attempt", integer(1, 10_000)).map(|attempt| attempt as i32),
+        attempt: fields.optional("attempt", integer(1, MAX_ATTEMPT)).map(|attempt| attempt as i32),
         user: fields.optional("user", id(UserId::parse)),
         experiment: fields.optional("experiment", short_text),
         variant: fields.optional("variant", short_text),
         task: fields.optional("task", short_text),
         language: fields.optional("language", short_text),
         tags: fields.optional("tags", tags),
-        cost_usd: fields.optional("cost_usd", number(0.0, 1e9)),
+        cost_usd: fields.optional("cost_usd", number(0.0, MAX_COST_USD)),
         solicit_prob: fields.optional("solicit_prob", number(0.0, 1.0)),
         aliases: fields.optional("aliases", list(16, id(CompletionId::parse))).unwrap_or_default(),
         created_at: fields.optional("created_at", timestamp),
@@ -227,8 +235,8 @@ fn tools(value: &Json) -> Result<Json, (FieldCode, String)> {
 fn tags(value: &Json) -> Result<Json, (FieldCode, String)> {
     let tags = free_object(MAX_OBJECT_BYTES)(value)?;
     match &tags {
-        Json::Object(entries) if entries.len() > 64 => {
-            Err((FieldCode::TooLong, "must have at most 64 tags".to_owned()))
+        Json::Object(entries) if entries.len() > MAX_TAGS => {
+            Err((FieldCode::TooLong, format!("must have at most {MAX_TAGS} tags")))
         }
         Json::Object(entries) if entries.iter().any(|(_, value)| value.as_str().is_none()) => {
             Err((FieldCode::WrongType, "must map names to strings".to_owned()))

@@ -8,13 +8,22 @@ use super::hash::ContentHash;
 use super::ids::{CompletionId, FeedbackId, UserId};
 use super::json::Json;
 
-const MAX_COMMENT_BYTES: usize = 16 << 10;
-const MAX_EDIT_BYTES: usize = 1 << 20;
-const MAX_REASONS: usize = 20;
+/// The longest comment.
+pub(crate) const MAX_COMMENT_BYTES: usize = 16 << 10;
+/// The longest edited answer.
+pub(crate) const MAX_EDIT_BYTES: usize = 1 << 20;
+/// The most reasons of one thumb.
+pub(crate) const MAX_REASONS: usize = 20;
+/// The furthest from zero that points and strengths may lie.
+pub(crate) const MAX_SCORE: f64 = 1e6;
+/// The largest weight: one in a million was kept.
+pub(crate) const MAX_WEIGHT: f64 = 1e6;
 /// A year: an age beyond it is a broken clock, not a late reaction.
-const MAX_AGE_MS: i64 = 366 * 24 * 3600 * 1000;
-const COPY_METHODS: &[(&str, &str)] = &[("selection", "selection"), ("button", "button")];
-const ACCEPT_METHODS: &[(&str, &str)] = &[("insert", "insert"), ("apply", "apply"), ("send", "send")];
+pub(crate) const MAX_AGE_MS: i64 = 366 * 24 * 3600 * 1000;
+/// How a text can have been copied.
+pub(crate) const COPY_METHODS: &[(&str, &str)] = &[("selection", "selection"), ("button", "button")];
+/// How a text can have been taken over.
+pub(crate) const ACCEPT_METHODS: &[(&str, &str)] = &[("insert", "insert"), ("apply", "apply"), ("send", "send")];
 
 pub(super) fn parse(value: Json, pointer: &str) -> Result<NewFeedback, Vec<FieldError>> {
     let content_hash = content_hash(&value);
@@ -29,7 +38,7 @@ pub(super) fn parse(value: Json, pointer: &str) -> Result<NewFeedback, Vec<Field
     let seq = fields.optional("seq", integer(0, i64::MAX));
     let user = fields.optional("user", id(UserId::parse));
     let supersedes = fields.optional("supersedes", uuid).map(FeedbackId);
-    let weight = fields.optional("weight", number(1.0, 1e6)).unwrap_or(1.0);
+    let weight = fields.optional("weight", number(1.0, MAX_WEIGHT)).unwrap_or(1.0);
     if weight > 1.0 && signal.is_some_and(Signal::is_explicit) {
         fields.fail("weight", FieldCode::Contradiction, "must be 1 for an explicit signal, which is never sampled");
     }
@@ -131,7 +140,7 @@ fn reaction(signal: Signal, fields: &mut Fields, completion_id: Option<&Completi
 fn rating(fields: &mut Fields) -> Option<Reaction> {
     if matches!(fields.at_value("value"), Some(Json::Object(_))) {
         let points = fields.nested("value", |inner| {
-            let bound = || number(-1e6, 1e6);
+            let bound = || number(-MAX_SCORE, MAX_SCORE);
             let score = inner.required("score", bound());
             let min = inner.required("min", bound());
             let max = inner.required("max", bound());
@@ -154,7 +163,7 @@ fn rating(fields: &mut Fields) -> Option<Reaction> {
 }
 
 fn preference(fields: &mut Fields, completion_id: Option<&CompletionId>) -> Option<Reaction> {
-    let strength = fields.optional("strength", number(0.0, 1e6));
+    let strength = fields.optional("strength", number(0.0, MAX_SCORE));
     let shown_first =
         fields.optional("shown_first", super::fields::one_of(ShownFirst::WORDS)).unwrap_or(ShownFirst::Unknown);
     let outcome = fields.required("outcome", super::fields::one_of(Outcome::WORDS));

@@ -315,14 +315,23 @@ pub fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Json) ->
     }
 }
 
-/// Parses an integer in a closed range.
+/// Up to here, 2^53, a float holds every integer exactly.
+const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
+
+/// Parses an integer in a closed range. `5.0` is one: JSON has one kind of number, and some clients write every number
+/// with a fraction.
 pub fn integer(min: i64, max: i64) -> impl Fn(&Json) -> Parsed<i64> {
-    move |value| match value {
-        Json::Integer(number) => i64::try_from(*number)
-            .ok()
+    move |value| {
+        let number = match value {
+            Json::Integer(number) => i64::try_from(*number).ok(),
+            Json::Float(number) if number.fract() == 0.0 => {
+                Some(*number as i64).filter(|_| number.abs() <= MAX_EXACT_FLOAT)
+            }
+            _ => return wrong_type("an integer"),
+        };
+        number
             .filter(|number| (min..=max).contains(number))
-            .ok_or_else(|| (FieldCode::OutOfRange, format!("must be between {min} and {max}"))),
-        _ => wrong_type("an integer"),
+            .ok_or_else(|| (FieldCode::OutOfRange, format!("must be between {min} and {max}")))
     }
 }
 
@@ -415,4 +424,28 @@ pub fn check_storable(value: &Json, max_bytes: usize) -> Parsed<()> {
         return Err((FieldCode::TooLong, format!("must be at most {max_bytes} bytes of JSON")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_may_be_written_with_a_fraction_of_zero_as_far_as_it_is_exact() {
+        let read = |text: &str| integer(-5, i64::MAX)(&Json::parse(text.as_bytes()).unwrap()).map_err(|(code, _)| code);
+
+        for (text, expected) in [
+            ("7.0", Ok(7)),
+            ("-0.0", Ok(0)),
+            ("1e3", Ok(1000)),
+            ("9007199254740992.0", Ok(9_007_199_254_740_992)),
+            ("9007199254740994.0", Err(FieldCode::OutOfRange)),
+            ("1e300", Err(FieldCode::OutOfRange)),
+            ("-6.0", Err(FieldCode::OutOfRange)),
+            ("7.5", Err(FieldCode::WrongType)),
+            ("\"7\"", Err(FieldCode::WrongType)),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
 }

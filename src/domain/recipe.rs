@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::fields::{FieldCode, FieldError, Fields, boolean, integer, number, one_of, short_text};
 use super::json::Json;
-use super::principal::Trust;
 use super::selection::Selection;
+use super::trust::TrustFilter;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -38,15 +38,6 @@ words!(
         Preference = "preference",
         /// Endorsed answers for supervised fine-tuning.
         Sft = "sft",
-    }
-);
-words!(
-    /// Whose feedback enters.
-    TrustFilter {
-        /// Only what a backend or a signed token vouches for.
-        Verified = "verified",
-        /// Everything.
-        Any = "any",
     }
 );
 words!(
@@ -116,8 +107,6 @@ words!(
 /// The options of a recipe; `Options::default` is what `datasets.md` calls the defaults.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Options {
-    /// Whose feedback enters.
-    pub trust: TrustFilter,
     /// Fewest votes that make a verdict.
     pub min_votes: i64,
     /// Smallest share of the votes that agree, 0.5 to 1.
@@ -161,7 +150,6 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            trust: TrustFilter::Verified,
             min_votes: 1,
             min_agreement: 0.66,
             pair_scope: PairScope::User,
@@ -205,13 +193,6 @@ pub struct ExportRequest {
     pub directory: Option<String>,
 }
 
-impl Trust {
-    /// Tells whether feedback of this tier passes a filter.
-    pub fn passes(self, filter: TrustFilter) -> bool {
-        filter == TrustFilter::Any || self == Self::Verified
-    }
-}
-
 impl Recipe {
     /// Parses a recipe; absent options take the values of `base`, which is usually the default.
     pub fn from_json(value: Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
@@ -230,7 +211,7 @@ impl Recipe {
             Some(base) => fields.optional("format", one_of(aliases)).or(Some(base.format)),
         };
         let (base_selection, base_options) = base.map(|base| (base.selection, base.options)).unwrap_or_default();
-        let selection = match fields.take("selection") {
+        let mut selection = match fields.take("selection") {
             Some(value) => match Selection::from_json(value, &fields.at("selection")) {
                 Ok(selection) => selection,
                 Err(errors) => {
@@ -240,8 +221,17 @@ impl Recipe {
             },
             None => base_selection,
         };
-        let options =
-            fields.nested("options", |inner| read_options(inner, base_options.clone())).unwrap_or(base_options);
+        let mut trust = None;
+        let options = fields.nested("options", |inner| {
+            // It is the selection's; recipes of before it moved there still say it here.
+            trust = inner.optional("trust", one_of(TrustFilter::WORDS));
+            if trust.is_some() && selection.trust.is_some_and(|other| Some(other) != trust) {
+                inner.fail("trust", FieldCode::Contradiction, "must not differ from the selection's `trust`");
+            }
+            read_options(inner, base_options.clone())
+        });
+        selection.trust = selection.trust.or(trust);
+        let options = options.unwrap_or(base_options);
         Some(Self { format: format?, selection, options })
     }
 }
@@ -295,7 +285,6 @@ pub fn directory(value: &Json) -> Result<String, (FieldCode, String)> {
 fn read_options(fields: &mut Fields, base: Options) -> Options {
     let share = || number(0.0, 0.5);
     let options = Options {
-        trust: fields.optional("trust", one_of(TrustFilter::WORDS)).unwrap_or(base.trust),
         min_votes: fields.optional("min_votes", integer(1, 1000)).unwrap_or(base.min_votes),
         min_agreement: fields.optional("min_agreement", number(0.5, 1.0)).unwrap_or(base.min_agreement),
         pair_scope: fields.optional("pair_scope", one_of(PairScope::WORDS)).unwrap_or(base.pair_scope),

@@ -1,12 +1,14 @@
-//! A selection: which completions a reader wants. It filters the completions that feedback is tied to.
+//! A selection: which completions a reader wants, and whose feedback on them. All but `trust` filter the completions
+//! that feedback is tied to.
 
 use serde::Serialize;
 
 use super::clock::Timestamp;
-use super::fields::{FieldCode, FieldError, Fields, list, short_text, timestamp};
+use super::fields::{FieldCode, FieldError, Fields, list, one_of, short_text, timestamp};
 use super::json::Json;
+use super::trust::TrustFilter;
 
-/// A filter over completions; an empty list or an absent bound lets everything through.
+/// A filter over completions and the feedback on them; an empty list or an absent bound lets everything through.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Selection {
     /// Models that answered.
@@ -30,6 +32,9 @@ pub struct Selection {
     /// Completions received before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
+    /// Whose feedback counts; where it is absent, the project decides ([`super::trust::TrustRule`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<TrustFilter>,
 }
 
 const MAX_WORDS: usize = 100;
@@ -53,6 +58,7 @@ impl Selection {
             languages: fields.optional("languages", list(MAX_WORDS, short_text)).unwrap_or_default(),
             from: fields.optional("from", timestamp),
             to: fields.optional("to", timestamp),
+            trust: fields.optional("trust", one_of(TrustFilter::WORDS)),
         };
         if let (Some(from), Some(to)) = (selection.from, selection.to)
             && from >= to

@@ -75,6 +75,17 @@ impl Admission for MayAnalyse {
     }
 }
 
+/// Admits those who see to projects and keys.
+pub(crate) struct MayAdminister;
+
+impl Admission for MayAdminister {
+    const NEEDS: &'static str = "projects, keys and the audit need a key of role admin";
+
+    fn admits(role: Role) -> bool {
+        role.may_administer()
+    }
+}
+
 /// An authenticated caller whose role was admitted.
 pub(crate) struct Caller<A> {
     /// Who it is.

@@ -7,12 +7,16 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use tokio::time::{Instant, timeout_at};
 
-use super::decode::{Collected, Encoding, too_large};
+use super::budget::Share;
+use super::decode::{Collected, Encoding, Step, too_large};
 use super::error::Problem;
 use super::incoming::Incoming;
 use super::problem;
 use super::services::{BodyLimits, Services};
 use crate::domain::json::{Json, JsonError};
+
+/// How often a body that does not come is asked whether it may still wait: its time shrinks when many wait.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A body that has not been read yet: a handler reads it once its caller is known.
 pub(crate) struct Body {
@@ -86,7 +90,7 @@ impl Body {
     }
 
     async fn read(self, media: Media) -> Result<Vec<u8>, Problem> {
-        let limits = &self.services.settings().body;
+        let (limits, door) = (&self.services.settings().body, self.services.door());
         if !self.header(&header::CONTENT_TYPE)?.is_some_and(|content_type| media.admits(content_type)) {
             let accept_post = HeaderName::from_static("accept-post");
             return Err(Problem::new(problem::MEDIA_TYPE_UNSUPPORTED).header(accept_post, media.list()));
@@ -101,17 +105,28 @@ impl Body {
         if expected_bytes.is_some_and(|n_bytes| n_bytes > limits.wire_bytes as u64) {
             return Err(too_large(limits));
         }
-        let mut collected = Collected::new(encoding, limits, expected_bytes.map(|n_bytes| n_bytes as usize))?;
+        let mut filling =
+            Filling { collected: Collected::new(encoding, limits)?, share: door.bodies.share(), encoding };
+        if encoding == Encoding::Identity {
+            // What is announced is asked for at once, so that bodies that come in pieces do not wait for each other.
+            filling.grow_to(expected_bytes.unwrap_or(0) as usize).await?;
+        }
         let started = Instant::now();
         loop {
-            let deadline = started + time_allowed(limits, collected.n_wire_bytes());
-            match timeout_at(deadline, self.incoming.next()).await {
-                Ok(Some(Ok(piece))) => collected.push(&piece)?,
-                Ok(None) => return collected.finish(),
+            let allowed = time_allowed(limits, filling.collected.n_wire_bytes(), door.gate.is_crowded());
+            let deadline = started + allowed;
+            match timeout_at(deadline.min(Instant::now() + LOOK_EVERY), self.incoming.next()).await {
+                Ok(Some(Ok(piece))) => filling.take(&piece).await?,
+                Ok(None) => break,
                 Ok(Some(Err(_))) => return Err(Problem::new(problem::BODY_INCOMPLETE)),
+                Err(_) if Instant::now() < deadline => (),
                 Err(_) => return Err(Problem::new(problem::BODY_TOO_SLOW)),
             }
         }
+        let (bytes, share) = filling.finish().await?;
+        // What was parsed takes about as much, until it is answered.
+        self.incoming.hold(share);
+        Ok(bytes)
     }
 
     /// Returns a header that may come once; a list of several values is one text to whoever reads it.
@@ -126,11 +141,53 @@ impl Body {
     }
 }
 
+/// A body on its way into memory, and the memory that it may take.
+struct Filling<'a> {
+    collected: Collected<'a>,
+    share: Share,
+    encoding: Encoding,
+}
+
+impl Filling<'_> {
+    /// Takes a piece in steps, between which other requests have their turn.
+    async fn take(&mut self, mut piece: &[u8]) -> Result<(), Problem> {
+        loop {
+            match self.collected.advance(piece)? {
+                Step::Took(n_bytes) => piece = &piece[n_bytes..],
+                Step::NeedsRoom(n_bytes) => self.grow_to(n_bytes).await?,
+                Step::Done => return Ok(()),
+            }
+            if self.encoding != Encoding::Identity {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Gets room for so many bytes and, where that can be, for as many again: small steps would cost more than they save.
+    async fn grow_to(&mut self, n_bytes: usize) -> Result<(), Problem> {
+        let n_copies = self.encoding.n_copies();
+        let generous = (2 * n_bytes).min(self.collected.max_bytes()).max(n_bytes) * n_copies;
+        if !self.share.try_grow_to(generous) {
+            self.share.grow_to(n_bytes * n_copies).await?;
+        }
+        self.collected.grant(self.share.n_bytes() / n_copies);
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<(Vec<u8>, Share), Problem> {
+        while let Step::NeedsRoom(n_bytes) = self.collected.finish()? {
+            self.grow_to(n_bytes).await?;
+        }
+        Ok((self.collected.into_bytes(), self.share))
+    }
+}
+
 /// How long after its start a body may take for its next piece, given what has come: the grace, and the time that the
-/// slowest acceptable rate takes for it, but never more than the deadline.
-fn time_allowed(limits: &BodyLimits, n_wire_bytes: usize) -> Duration {
+/// slowest acceptable rate takes for it, but never more than the deadline. Where many wait, the grace is short.
+fn time_allowed(limits: &BodyLimits, n_wire_bytes: usize, is_crowded: bool) -> Duration {
     let earned = Duration::from_secs_f64(n_wire_bytes as f64 / limits.min_bytes_per_s.max(1) as f64);
-    limits.deadline.min(limits.grace + earned)
+    let grace = if is_crowded { limits.grace / 10 } else { limits.grace };
+    limits.deadline.min(grace + earned)
 }
 
 #[cfg(test)]
@@ -158,8 +215,10 @@ mod tests {
             ..BodyLimits::default()
         };
 
-        assert_eq!(time_allowed(&limits, 0), Duration::from_secs(5));
-        assert_eq!(time_allowed(&limits, 10_000), Duration::from_secs(15));
-        assert_eq!(time_allowed(&limits, 10_000_000), Duration::from_mins(1));
+        assert_eq!(time_allowed(&limits, 0, false), Duration::from_secs(5));
+        assert_eq!(time_allowed(&limits, 10_000, false), Duration::from_secs(15));
+        assert_eq!(time_allowed(&limits, 10_000_000, false), Duration::from_mins(1));
+        assert_eq!(time_allowed(&limits, 0, true), Duration::from_millis(500));
+        assert_eq!(time_allowed(&limits, 10_000, true), Duration::from_millis(10_500));
     }
 }

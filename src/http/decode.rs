@@ -15,6 +15,10 @@ const FREE_BYTES: usize = 1 << 20;
 /// The largest window that a zstd body may ask for: 8 MiB, which RFC 9659 sets for HTTP.
 const MAX_WINDOW_LOG: u32 = 23;
 const ZSTD_STEP_BYTES: usize = 32 << 10;
+/// How much of a piece is looked at in one step.
+const STEP_BYTES: usize = 16 << 10;
+/// The smallest buffer that is set aside.
+const FIRST_BYTES: usize = 4 << 10;
 
 /// How a body is encoded on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,11 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// The encodings that are accepted, as `Accept-Encoding` lists them.
     pub(crate) const ACCEPTED: &'static str = "gzip, zstd, identity";
+
+    /// Returns how many times a body's bytes are in memory while it is decoded: zstd keeps a window of them besides.
+    pub(crate) fn n_copies(self) -> usize {
+        if self == Self::Zstd { 2 } else { 1 }
+    }
 
     /// Finds the encoding of a `Content-Encoding` value; a list of several is none that we accept.
     pub(crate) fn parse(value: &str) -> Option<Self> {
@@ -47,9 +56,20 @@ pub(crate) struct Collected<'a> {
 }
 
 enum Decoder {
-    Identity(Vec<u8>),
+    Identity(Bounded),
     Gzip(Box<MultiGzDecoder<Bounded>>),
     Zstd(Box<Frames>),
+}
+
+/// How far a step came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// So many bytes of the piece are taken; there may be more to come out of them.
+    Took(usize),
+    /// The body needs to hold at least so many bytes to go on.
+    NeedsRoom(usize),
+    /// The piece is taken, and all that came out of it.
+    Done,
 }
 
 /// Frames of zstd that follow each other.
@@ -57,22 +77,36 @@ struct Frames {
     decoder: ZstdDecoder<'static>,
     output: Bounded,
     step: Vec<u8>,
+    n_unwritten: usize,
+    may_have_more: bool,
     is_between: bool,
 }
 
-/// A buffer that refuses to grow beyond a bound.
+/// A buffer that refuses to grow beyond its bound, and waits for room beyond what it was granted.
 #[derive(Default)]
 struct Bounded {
     bytes: Vec<u8>,
     max_bytes: usize,
+    granted_bytes: usize,
+    wanted_bytes: usize,
     is_over: bool,
 }
 
 impl Write for Bounded {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + piece.len() > self.max_bytes {
+        let n_bytes = self.bytes.len() + piece.len();
+        if n_bytes > self.max_bytes {
             self.is_over = true;
             return Err(io::Error::other("the body is over its bound"));
+        }
+        if n_bytes > self.granted_bytes {
+            self.wanted_bytes = n_bytes;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if n_bytes > self.bytes.capacity() {
+            // Twice as much each time, but not more than was granted: that is what is counted.
+            let capacity = (2 * self.bytes.capacity()).max(n_bytes).max(FIRST_BYTES).min(self.granted_bytes);
+            self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.extend_from_slice(piece);
         Ok(piece.len())
@@ -84,25 +118,34 @@ impl Write for Bounded {
 }
 
 impl<'a> Collected<'a> {
-    /// Begins with nothing; `expected_bytes` is what the client announced.
-    pub(crate) fn new(
-        encoding: Encoding,
-        limits: &'a BodyLimits,
-        expected_bytes: Option<usize>,
-    ) -> Result<Self, Problem> {
+    /// Begins with nothing.
+    pub(crate) fn new(encoding: Encoding, limits: &'a BodyLimits) -> Result<Self, Problem> {
         let decoder = match encoding {
-            // A client may announce more than it sends, so that only a part is set aside at once.
-            Encoding::Identity => Decoder::Identity(Vec::with_capacity(expected_bytes.unwrap_or(0).min(64 << 10))),
+            Encoding::Identity => Decoder::Identity(Bounded::default()),
             Encoding::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(Bounded::default()))),
             Encoding::Zstd => {
                 let broken = |_| Problem::new(problem::INTERNAL_ERROR);
                 let mut decoder = ZstdDecoder::new().map_err(broken)?;
                 decoder.set_parameter(DParameter::WindowLogMax(MAX_WINDOW_LOG)).map_err(broken)?;
-                let (output, step) = (Bounded::default(), vec![0; ZSTD_STEP_BYTES]);
-                Decoder::Zstd(Box::new(Frames { decoder, output, step, is_between: false }))
+                Decoder::Zstd(Box::new(Frames {
+                    decoder,
+                    output: Bounded::default(),
+                    step: vec![0; ZSTD_STEP_BYTES],
+                    n_unwritten: 0,
+                    may_have_more: false,
+                    is_between: false,
+                }))
             }
         };
         Ok(Self { limits, n_wire_bytes: 0, decoder })
+    }
+
+    /// Returns how many bytes the body may have in the end.
+    pub(crate) fn max_bytes(&self) -> usize {
+        match self.decoder {
+            Decoder::Identity(_) => self.limits.wire_bytes,
+            _ => self.limits.decoded_bytes,
+        }
     }
 
     /// Returns how many bytes came over the wire so far.
@@ -110,60 +153,83 @@ impl<'a> Collected<'a> {
         self.n_wire_bytes
     }
 
-    /// Takes the next piece.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), Problem> {
-        self.n_wire_bytes += piece.len();
-        if self.n_wire_bytes > self.limits.wire_bytes {
-            return Err(too_large(self.limits));
-        }
-        let max_bytes = self.max_decoded_bytes();
-        let (outcome, is_over) = match &mut self.decoder {
-            Decoder::Identity(bytes) => {
-                bytes.extend_from_slice(piece);
-                return Ok(());
-            }
-            Decoder::Gzip(decoder) => {
-                decoder.get_mut().max_bytes = max_bytes;
-                (decoder.write_all(piece), decoder.get_ref().is_over)
-            }
-            Decoder::Zstd(frames) => {
-                frames.output.max_bytes = max_bytes;
-                (frames.push(piece), frames.output.is_over)
-            }
-        };
-        outcome.map_err(|_| self.refusal(is_over))
+    /// Lets the body hold so many bytes.
+    pub(crate) fn grant(&mut self, n_bytes: usize) {
+        self.output().granted_bytes = n_bytes;
     }
 
-    /// Ends the body and returns its bytes.
-    pub(crate) fn finish(self) -> Result<Vec<u8>, Problem> {
-        let malformed = || Problem::new(problem::ENCODING_MALFORMED);
-        match self.decoder {
-            Decoder::Identity(bytes) => Ok(bytes),
-            Decoder::Gzip(mut decoder) => {
-                let outcome = decoder.try_finish();
-                if decoder.get_ref().is_over {
-                    let max_bytes = decoder.get_ref().max_bytes;
-                    return Err(over(self.limits, max_bytes));
-                }
-                outcome.map_err(|_| malformed())?;
-                Ok(std::mem::take(&mut decoder.get_mut().bytes))
-            }
-            Decoder::Zstd(frames) => {
-                if frames.is_between {
-                    Ok(frames.output.bytes)
-                } else {
-                    Err(malformed())
-                }
-            }
+    /// Takes what it can of a piece in one short step. A bomb is measured by what was taken of it so far and not by
+    /// what has come, so that it is cut off as soon as it expands too much.
+    pub(crate) fn advance(&mut self, piece: &[u8]) -> Result<Step, Problem> {
+        if self.n_wire_bytes + piece.len() > self.limits.wire_bytes {
+            return Err(too_large(self.limits));
         }
+        let max_bytes = match self.decoder {
+            Decoder::Identity(_) => self.limits.wire_bytes,
+            _ => self.max_decoded_bytes(),
+        };
+        self.output().max_bytes = max_bytes;
+        let piece = &piece[..piece.len().min(STEP_BYTES)];
+        let outcome = match &mut self.decoder {
+            Decoder::Zstd(frames) => frames.advance(piece),
+            _ if piece.is_empty() => return Ok(Step::Done),
+            Decoder::Identity(output) => output.write(piece).map(Step::Took),
+            Decoder::Gzip(decoder) => decoder.write(piece).map(Step::Took),
+        };
+        match outcome {
+            // A decoder that takes nothing of something and has nothing to say never will.
+            Ok(Step::Took(0)) if !piece.is_empty() && !self.has_output() => {
+                Err(Problem::new(problem::ENCODING_MALFORMED))
+            }
+            Ok(Step::Took(n_bytes)) => {
+                self.n_wire_bytes += n_bytes;
+                Ok(Step::Took(n_bytes))
+            }
+            Ok(step) => Ok(step),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Step::NeedsRoom(self.output().wanted_bytes)),
+            Err(_) => Err(self.refusal()),
+        }
+    }
+
+    /// Ends the body; what is left to come out of it may need room.
+    pub(crate) fn finish(&mut self) -> Result<Step, Problem> {
+        let outcome = match &mut self.decoder {
+            Decoder::Identity(_) => Ok(()),
+            Decoder::Gzip(decoder) => decoder.try_finish(),
+            Decoder::Zstd(frames) if frames.is_between => Ok(()),
+            Decoder::Zstd(_) => return Err(Problem::new(problem::ENCODING_MALFORMED)),
+        };
+        match outcome {
+            Ok(()) => Ok(Step::Done),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Step::NeedsRoom(self.output().wanted_bytes)),
+            Err(_) => Err(self.refusal()),
+        }
+    }
+
+    /// Returns the bytes of a body that has ended.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output().bytes)
+    }
+
+    fn output(&mut self) -> &mut Bounded {
+        match &mut self.decoder {
+            Decoder::Identity(output) => output,
+            Decoder::Gzip(decoder) => decoder.get_mut(),
+            Decoder::Zstd(frames) => &mut frames.output,
+        }
+    }
+
+    fn has_output(&self) -> bool {
+        matches!(&self.decoder, Decoder::Zstd(frames) if frames.n_unwritten > 0)
     }
 
     fn max_decoded_bytes(&self) -> usize {
         self.limits.decoded_bytes.min(FREE_BYTES.max(self.n_wire_bytes.saturating_mul(self.limits.max_ratio)))
     }
 
-    fn refusal(&self, is_over: bool) -> Problem {
-        if is_over { over(self.limits, self.max_decoded_bytes()) } else { Problem::new(problem::ENCODING_MALFORMED) }
+    fn refusal(&mut self) -> Problem {
+        let max_bytes = self.max_decoded_bytes();
+        if self.output().is_over { over(self.limits, max_bytes) } else { Problem::new(problem::ENCODING_MALFORMED) }
     }
 }
 
@@ -184,19 +250,22 @@ fn over(limits: &BodyLimits, max_bytes: usize) -> Problem {
 }
 
 impl Frames {
-    fn push(&mut self, mut piece: &[u8]) -> io::Result<()> {
-        loop {
-            let status = self.decoder.run_on_buffers(piece, &mut self.step)?;
-            piece = &piece[status.bytes_read..];
-            self.output.write_all(&self.step[..status.bytes_written])?;
-            if status.bytes_read > 0 || status.bytes_written > 0 {
-                self.is_between = status.remaining == 0;
-            }
-            // A full step may have more behind it even when all input is taken.
-            if piece.is_empty() && status.bytes_written < self.step.len() {
-                return Ok(());
-            }
+    fn advance(&mut self, piece: &[u8]) -> io::Result<Step> {
+        if self.n_unwritten > 0 {
+            self.output.write_all(&self.step[..self.n_unwritten])?;
+            self.n_unwritten = 0;
         }
+        if piece.is_empty() && !self.may_have_more {
+            return Ok(Step::Done);
+        }
+        let status = self.decoder.run_on_buffers(piece, &mut self.step)?;
+        if status.bytes_read > 0 || status.bytes_written > 0 {
+            self.is_between = status.remaining == 0;
+        }
+        // A full step may have more behind it even when all input is taken.
+        self.may_have_more = status.bytes_written == self.step.len();
+        self.n_unwritten = status.bytes_written;
+        Ok(Step::Took(status.bytes_read))
     }
 }
 
@@ -232,11 +301,25 @@ mod tests {
     fn decode(encoding: Encoding, wire: &[u8], step: usize) -> Result<Vec<u8>, &'static str> {
         let limits = limits();
         let code = |problem: Problem| problem.kind().code;
-        let mut collected = Collected::new(encoding, &limits, None).map_err(code)?;
+        let mut collected = Collected::new(encoding, &limits).map_err(code)?;
         for piece in wire.chunks(step) {
-            collected.push(piece).map_err(code)?;
+            take(&mut collected, piece).map_err(code)?;
         }
-        collected.finish().map_err(code)
+        while let Step::NeedsRoom(n_bytes) = collected.finish().map_err(code)? {
+            collected.grant(n_bytes);
+        }
+        Ok(collected.into_bytes())
+    }
+
+    /// Gives a piece all the room that it asks for.
+    fn take(collected: &mut Collected, mut piece: &[u8]) -> Result<(), Problem> {
+        loop {
+            match collected.advance(piece)? {
+                Step::Took(n_bytes) => piece = &piece[n_bytes..],
+                Step::NeedsRoom(n_bytes) => collected.grant(n_bytes),
+                Step::Done => return Ok(()),
+            }
+        }
     }
 
     #[test]
@@ -277,13 +360,43 @@ mod tests {
     fn a_bomb_is_cut_off_long_before_it_is_unpacked() {
         let limits = BodyLimits::default();
         let bomb = gzip(&vec![b'a'; 64 << 20]);
-        let mut collected = Collected::new(Encoding::Gzip, &limits, None).unwrap();
+        for piece_bytes in [1000, usize::MAX] {
+            let mut collected = Collected::new(Encoding::Gzip, &limits).unwrap();
 
-        let refused = bomb.chunks(4096).find_map(|piece| collected.push(piece).err()).unwrap();
+            let refused = bomb.chunks(piece_bytes.min(bomb.len())).find_map(|piece| take(&mut collected, piece).err());
 
-        assert_eq!(refused.kind().code, "compression_ratio_too_high");
-        let Decoder::Gzip(decoder) = &collected.decoder else { panic!("a gzip body") };
-        assert!(decoder.get_ref().bytes.capacity() <= 4 << 20);
+            assert_eq!(refused.unwrap().kind().code, "compression_ratio_too_high");
+            assert!(collected.n_wire_bytes() < 20_000 && collected.output().bytes.capacity() <= 2 << 20);
+        }
+    }
+
+    #[test]
+    fn a_body_never_holds_more_than_it_was_granted() {
+        let limits = BodyLimits::default();
+        for (encoding, wire) in [
+            (Encoding::Identity, ordinary_text(300_000)),
+            (Encoding::Gzip, gzip(&ordinary_text(300_000))),
+            (Encoding::Zstd, zstd(&ordinary_text(300_000))),
+        ] {
+            let mut collected = Collected::new(encoding, &limits).unwrap();
+            collected.grant(100_000);
+            let mut rest = &wire[..];
+            let wanted = loop {
+                match collected.advance(rest).unwrap() {
+                    Step::Took(n_bytes) => rest = &rest[n_bytes..],
+                    Step::NeedsRoom(n_bytes) => break n_bytes,
+                    Step::Done => panic!("{encoding:?} took more than it may"),
+                }
+            };
+
+            assert!(wanted > 100_000 && collected.output().bytes.capacity() <= 100_000, "{encoding:?}");
+            assert_eq!(collected.advance(rest).unwrap(), Step::NeedsRoom(wanted), "{encoding:?} asks again");
+            take(&mut collected, rest).unwrap();
+            while let Step::NeedsRoom(n_bytes) = collected.finish().unwrap() {
+                collected.grant(n_bytes);
+            }
+            assert_eq!(collected.into_bytes(), ordinary_text(300_000), "{encoding:?}");
+        }
     }
 
     #[test]

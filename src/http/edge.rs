@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _};
+use actix_web::{Error, HttpMessage as _, web};
 use uuid::Uuid;
 
 use super::error::Problem;
 use super::incoming::Incoming;
 use super::problem::Kind;
+use super::services::Services;
 use crate::service::authenticate::new_request_id;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -49,10 +50,19 @@ pub(crate) async fn edge(
     let mut response =
         if incoming.has_ended() { response } else { response.map_body(|_, body| incoming.held_by(body)) };
     add_headers(response.headers_mut(), request_id);
-    let route = response.request().match_pattern().unwrap_or_default();
-    let (method, status) = (known(&method), response.status().as_u16());
+    let pattern = response.request().match_pattern();
+    let (method, status, took) = (known(&method), response.status().as_u16(), started.elapsed());
+    let services = response.request().app_data::<web::Data<Services>>().cloned();
+    if let Some(services) = &services {
+        services.meter().observe(pattern.as_deref(), method, status, took);
+        if services.is_draining() {
+            // A client that keeps its connection would send its next request into one that is about to be closed.
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
+    }
+    let route = pattern.unwrap_or_default();
     // Microseconds are as fine as anybody reads.
-    let duration_ms = started.elapsed().as_micros() as f64 / 1e3;
+    let duration_ms = took.as_micros() as f64 / 1e3;
     if matches!(route.as_str(), "/livez" | "/readyz") && status == 200 {
         // Health checks come every few seconds and would be most of the log.
         tracing::debug!(request.id = %request_id, http.method = method, http.route = route, duration_ms, "is healthy");

@@ -181,6 +181,9 @@ impl From<ServiceError> for Problem {
             ServiceError::Conflict(Conflict::IdempotencyKey) => problem::IDEMPOTENCY_KEY_REUSED,
             ServiceError::Conflict(Conflict::Experiment) => problem::EXPERIMENT_CONFLICT,
             ServiceError::Conflict(Conflict::ExportUnfinished) => problem::EXPORT_UNFINISHED,
+            ServiceError::Conflict(Conflict::TooManyKeys) => problem::TOO_MANY_KEYS,
+            ServiceError::Conflict(Conflict::NoSigningKey) => problem::SIGNING_KEY_MISSING,
+            ServiceError::Conflict(Conflict::TooManyRevocations) => problem::TOO_MANY_REVOCATIONS,
             ServiceError::Overloaded => problem::OVERLOADED,
             ServiceError::TimedOut => problem::DATABASE_TIMEOUT,
             _ => match error.failure() {

@@ -14,6 +14,8 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream as _;
 
+use super::budget::Share;
+
 /// A handle on a request's body.
 #[derive(Clone)]
 pub(crate) struct Incoming(Rc<RefCell<Source>>);
@@ -21,12 +23,14 @@ pub(crate) struct Incoming(Rc<RefCell<Source>>);
 struct Source {
     payload: Payload,
     has_ended: bool,
+    /// The memory that what was read may take.
+    share: Option<Share>,
 }
 
 impl Incoming {
     pub(crate) fn new(payload: Payload) -> Self {
         let has_ended = matches!(payload, Payload::None);
-        Self(Rc::new(RefCell::new(Source { payload, has_ended })))
+        Self(Rc::new(RefCell::new(Source { payload, has_ended, share: None })))
     }
 
     /// Returns the next piece, or nothing after the last.
@@ -48,6 +52,11 @@ impl Incoming {
     /// Tells whether everything was read.
     pub(crate) fn has_ended(&self) -> bool {
         self.0.borrow().has_ended
+    }
+
+    /// Keeps the memory of a body that was read until its request is answered.
+    pub(crate) fn hold(&self, share: Share) {
+        self.0.borrow_mut().share = Some(share);
     }
 
     /// Makes an answer's body hold the request's until the answer is sent.

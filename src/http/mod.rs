@@ -3,14 +3,22 @@
 //!
 //! `routes` lists every address; `edge` wraps them all; `problem` is the table of what can go wrong.
 
+mod admission;
 mod auth;
 mod body;
+mod budget;
+mod connection;
+mod crowd;
 mod decode;
+mod docs;
+mod door;
 mod edge;
 mod error;
 mod health;
 mod incoming;
+mod metrics;
 mod negotiate;
+mod openapi;
 mod pages;
 mod problem;
 mod query;

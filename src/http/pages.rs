@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
+use super::openapi::names as doc;
 use super::problem::KINDS;
 
 /// Lets a page use the styles that stand in it, and nothing else.
@@ -28,16 +29,24 @@ const INDEX: &str = "<title>Afterword</title>\n<h1>Afterword</h1>\n\
      <tr><td><code>GET /v1/comparisons</code><td>whether another model does as well\n\
      <tr><td><code>POST /v1/experiments</code><td>a planned comparison\n\
      <tr><td><a href=\"/readyz\"><code>GET /readyz</code></a><td>whether the service is ready\n\
+     <tr><td><a href=\"/docs\"><code>GET /docs</code></a><td>every address, to read and to try; \
+     <a href=\"/openapi.json\">as OpenAPI</a>\n\
      <tr><td><a href=\"/problems\"><code>GET /problems</code></a><td>every error code and what to do about it\n\
      </table>\n<p>Requests carry a secret key: <code>Authorization: Bearer aw_sec_…</code>; <code>afterword key \
      create</code> makes one. The reference is <code>docs/api.md</code> in the source.</p>\n";
 
 /// Says what this is.
+#[utoipa::path(get, path = "/", tag = "People", responses(
+    (status = 200, description = "A page", content_type = "text/html", body = doc::Page),
+))]
 pub(crate) async fn index() -> HttpResponse {
     page(format!("{HEAD}{INDEX}"))
 }
 
 /// Lists the kinds of problems; a problem's `type` points at its row.
+#[utoipa::path(get, path = "/problems", tag = "People", responses(
+    (status = 200, description = "A page", content_type = "text/html", body = doc::Page),
+))]
 pub(crate) async fn problems() -> HttpResponse {
     let mut html = format!("{HEAD}<title>Afterword: problems</title>\n<h1>Problems</h1>\n<table>\n");
     html.push_str("<tr><th>Code<th>Status<th>Retry<th>Meaning\n");

@@ -73,6 +73,12 @@ kinds! {
          another key";
     EXPORT_UNFINISHED = "export_unfinished" 409 "The export has not ended",
         "wait until the export has ended";
+    TOO_MANY_KEYS = "too_many_keys" 409 "The project has too many keys",
+        "a project may have 200 live keys of a kind; revoke those that nobody needs";
+    SIGNING_KEY_MISSING = "signing_key_missing" 409 "No key to sign with",
+        "the project's signing keys are not HS256, or do not live as long as the token; make one, or mint offline";
+    TOO_MANY_REVOCATIONS = "too_many_revocations" 409 "Too many tokens are revoked",
+        "a project may have 10000 revoked tokens at once; revoke their signing key instead";
     BODY_TOO_LARGE = "body_too_large" 413 "The body is too large", "send fewer or smaller items in one request";
     DECODED_BODY_TOO_LARGE = "decoded_body_too_large" 413 "The decompressed body is too large",
         "send fewer or smaller items in one request";
@@ -118,6 +124,8 @@ kinds! {
         "send a token that names the signal";
     INTERNAL_ERROR = "internal_error" 500 "Something broke in the service",
         "it is not your fault; the service's log has the cause under the id in `instance`";
+    BUSY = "busy" 503 "Too many requests at once",
+        "nothing was stored; send the request again a little later, or to another instance", retryable;
     OVERLOADED = "overloaded" 503 "Too much is waiting to be written",
         "nothing was stored; send the request again a little later", retryable;
     DATABASE_UNAVAILABLE = "database_unavailable" 503 "The database is not available",

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::door::Door;
+use super::metrics::RequestMeter;
+use crate::config::MetricsReaders;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
 
@@ -18,12 +21,22 @@ pub struct HttpSettings {
     pub keep_alive: Duration,
     /// How long a client may take to send a request's head.
     pub head_deadline: Duration,
+    /// How long a client may take to read on before its connection is given up.
+    pub stall_deadline: Duration,
+    /// How many connections one address may hold; any number for 0.
+    pub max_connections_per_address: usize,
     /// How long requests may take to end once the server is asked to stop.
     pub shutdown_deadline: Duration,
     /// Bounds of a request's body.
     pub body: BodyLimits,
+    /// How many requests may be under way at once.
+    pub max_requests_at_once: usize,
+    /// How much memory the bodies of all requests may take together.
+    pub max_bytes_of_all_bodies: usize,
     /// How often the progress of an export is looked up for a client that follows it.
     pub progress_every: Duration,
+    /// Who may read the metrics.
+    pub metrics_readers: MetricsReaders,
 }
 
 impl Default for HttpSettings {
@@ -32,9 +45,14 @@ impl Default for HttpSettings {
             n_workers: 2,
             keep_alive: Duration::from_secs(75),
             head_deadline: Duration::from_secs(5),
+            stall_deadline: Duration::from_secs(30),
+            max_connections_per_address: 4096,
             shutdown_deadline: Duration::from_secs(25),
             body: BodyLimits::default(),
+            max_requests_at_once: 4096,
+            max_bytes_of_all_bodies: 32 << 20,
             progress_every: Duration::from_millis(500),
+            metrics_readers: MetricsReaders::Loopback,
         }
     }
 }
@@ -75,12 +93,15 @@ pub(crate) struct Services {
     app: App,
     runtime: Handle,
     settings: HttpSettings,
+    door: Door,
+    meter: RequestMeter,
     draining: Arc<AtomicBool>,
 }
 
 impl Services {
     pub(crate) fn new(app: App, runtime: Handle, settings: HttpSettings, draining: Arc<AtomicBool>) -> Self {
-        Self { app, runtime, settings, draining }
+        let door = Door::new(&settings);
+        Self { app, runtime, settings, door, meter: RequestMeter::new(), draining }
     }
 
     /// Runs a use case to its end on the service's runtime, whether or not the client still waits.
@@ -102,6 +123,16 @@ impl Services {
 
     pub(crate) fn settings(&self) -> &HttpSettings {
         &self.settings
+    }
+
+    /// Returns what guards the way in.
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Returns what counts the answers.
+    pub(crate) fn meter(&self) -> &RequestMeter {
+        &self.meter
     }
 
     /// Tells whether the server has been asked to stop.

@@ -2,6 +2,7 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::experiment::Unit;
+use crate::domain::trust::TrustRule;
 use crate::stats::Interval;
 use crate::stats::verdict::{ComparisonMode, VerdictCode, VerdictReason};
 
@@ -32,7 +33,9 @@ pub struct Comparison {
     pub window: Option<(Timestamp, Timestamp)>,
     /// Days (UTC) with completions.
     pub n_days: i64,
-    /// Reactions left out because nobody vouches for them.
+    /// Whose reactions were counted, and why.
+    pub trust: TrustRule,
+    /// Reactions that nobody vouches for; they are left out unless everybody's count.
     pub n_unverified: i64,
     /// Filters over both sides, as words for the reader; empty where there are none.
     pub filters: Vec<(String, String)>,

@@ -54,6 +54,7 @@ pub fn to_json(comparison: &Comparison) -> Value {
         "preference": comparison.preference.filter(|_| !withholds).map(|preference| preference_json(&preference)),
         "window": comparison.window.map(|(first, last)| json!({ "first_at": moment(first), "last_at": moment(last) })),
         "n_days": comparison.n_days,
+        "trust": comparison.trust,
         "n_unverified": comparison.n_unverified,
         "filters": filters,
         "departures": departures,

@@ -1,6 +1,7 @@
 //! From a credential to a principal. One function, one answer for everything that is wrong.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::runtime::Handle;
 
+use super::authenticate_token::{CheckedTokens, Signer};
+use super::detached::spawn_on;
 use super::error::ServiceError;
 use super::lookups::Lookups;
-use super::{App, ids};
+use super::{App, authenticate_token, ids};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::{KeyId, PublishableKey};
 use crate::domain::origin::Origin;
@@ -19,12 +22,12 @@ use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
 use crate::store::keys::{self, StoredKey};
 use crate::store::publishable_keys::{self, StoredPublishableKey};
-use crate::store::{Access, Store};
+use crate::store::{Access, Store, StoreError, signing_keys};
 
 pub use crate::domain::credential::Presented;
 
 /// How seldom the time of last use is written.
-const TOUCH_EVERY: Duration = Duration::from_mins(1);
+const TOUCH_EVERY_S: i64 = 60;
 /// How seldom one secret key in a browser is reported.
 const REPORT_EVERY: Duration = Duration::from_mins(1);
 const MAX_REPORTED: usize = 1_000;
@@ -34,6 +37,8 @@ const MAX_REPORTED: usize = 1_000;
 pub struct Credentials {
     secrets: Lookups<SecretHolder>,
     publishable: Lookups<PublishableHolder>,
+    pub(super) signers: Lookups<Signer>,
+    pub(super) tokens: CheckedTokens,
     origins: Lookups<()>,
     reported: Mutex<HashMap<String, Instant>>,
 }
@@ -43,6 +48,7 @@ pub struct Credentials {
 struct SecretHolder {
     key: StoredKey,
     principal: Arc<Principal>,
+    last_use: LastUse,
 }
 
 /// Whoever holds a publishable key.
@@ -50,6 +56,44 @@ struct SecretHolder {
 struct PublishableHolder {
     key: StoredPublishableKey,
     principal: Arc<Principal>,
+    last_use: LastUse,
+}
+
+/// The minute in which a key was last used, as far as this process knows.
+#[derive(Debug)]
+pub(super) struct LastUse(AtomicI64);
+
+impl LastUse {
+    pub(super) fn new(last_used_at: Option<Timestamp>) -> Self {
+        Self(AtomicI64::new(last_used_at.map_or(i64::MIN, |at| at.timestamp())))
+    }
+
+    /// Writes the time of an accepted use, seldom and without anybody waiting for it.
+    pub(super) fn note(&self, app: &App, credential: &CredentialId, now: Timestamp) {
+        let last = self.0.load(Ordering::Relaxed);
+        let is_due = now.timestamp().saturating_sub(last) >= TOUCH_EVERY_S
+            && self.0.compare_exchange(last, now.timestamp(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if is_due {
+            let (store, credential) = (app.store.clone(), credential.clone());
+            spawn_on(&app.runtime, async move {
+                if let Err(error) = write_use(&store, &credential, now).await {
+                    tracing::warn!(error = %error, "the last use of a key was not written");
+                }
+            });
+        }
+    }
+}
+
+async fn write_use(store: &Store, credential: &CredentialId, now: Timestamp) -> Result<(), StoreError> {
+    let key_id = credential.as_str();
+    let mut tx = store.begin(Pool::Reading, "key.touch", Access::Key(key_id)).await?;
+    match credential.kind() {
+        CredentialKind::SecretKey => keys::touch(&mut tx, key_id, now).await?,
+        CredentialKind::PublishableKey => publishable_keys::touch(&mut tx, key_id, now).await?,
+        CredentialKind::SigningKey => signing_keys::touch(&mut tx, key_id, now).await?,
+        CredentialKind::Operator => {}
+    }
+    tx.commit().await
 }
 
 impl Credentials {
@@ -58,6 +102,8 @@ impl Credentials {
         Self {
             secrets: Lookups::new(runtime.clone()),
             publishable: Lookups::new(runtime.clone()),
+            signers: Lookups::new(runtime.clone()),
+            tokens: CheckedTokens::default(),
             origins: Lookups::new(runtime.clone()),
             reported: Mutex::default(),
         }
@@ -67,6 +113,7 @@ impl Credentials {
     pub(super) fn forget(&self, key_id: &str) {
         self.secrets.forget(key_id);
         self.publishable.forget(key_id);
+        self.signers.forget(key_id);
     }
 
     /// Tells whether a report of this key is due, and notes that it is made.
@@ -85,7 +132,7 @@ pub async fn authenticate(app: &App, presented: &Presented) -> Result<Arc<Princi
     match presented {
         Presented::Secret(key) => secret(app, key).await,
         Presented::Publishable(key) => publishable(app, key).await,
-        Presented::Token(_) => Err(ServiceError::Unauthenticated),
+        Presented::Token(text) => authenticate_token::token(app, text).await,
     }
 }
 
@@ -106,65 +153,52 @@ pub async fn known_origin(app: &App, origin: &Origin) -> Result<bool, ServiceErr
 
 async fn secret(app: &App, presented: &SecretKey) -> Result<Arc<Principal>, ServiceError> {
     let found = app.credentials.secrets.get(presented.id(), || {
-        let (store, key_id, now) = (app.store.clone(), presented.id().to_owned(), app.clock.now());
-        async move { find_secret(&store, &key_id, now).await }
+        let (store, key_id) = (app.store.clone(), presented.id().to_owned());
+        async move { find_secret(&store, &key_id).await }
     });
-    let found = found.await?;
+    let (found, now) = (found.await?, app.clock.now());
     let presented_hash = Sha256::digest(presented.secret().as_bytes());
     // An unknown key is compared as well, so that it takes the same path as a wrong one.
     let stored_hash = found.as_ref().map_or(&[0_u8; 32][..], |holder| &holder.key.secret_hash[..]);
     let matches: bool = presented_hash[..].ct_eq(stored_hash).into();
     match found {
-        Some(holder) if matches && is_live(holder.key.revoked_at, holder.key.expires_at, app.clock.now()) => {
+        Some(holder) if matches && is_live(holder.key.revoked_at, holder.key.expires_at, now) => {
+            holder.last_use.note(app, &holder.principal.credential, now);
             Ok(Arc::clone(&holder.principal))
         }
         _ => Err(ServiceError::Unauthenticated),
     }
 }
 
-async fn find_secret(store: &Store, key_id: &str, now: Timestamp) -> Result<Option<SecretHolder>, ServiceError> {
+async fn find_secret(store: &Store, key_id: &str) -> Result<Option<SecretHolder>, ServiceError> {
     let mut tx = store.begin(Pool::Reading, "authenticate", Access::Key(key_id)).await?;
     let found = keys::find(&mut tx, key_id).await?;
-    if let Some(key) = &found
-        && is_live(key.revoked_at, key.expires_at, now)
-        && is_touch_due(key.last_used_at, now)
-    {
-        keys::touch(&mut tx, key_id, now).await?;
-    }
     tx.commit().await?;
     Ok(found.map(|key| {
         let credential = CredentialId::new(CredentialKind::SecretKey, &key.key_id);
         let principal = Arc::new(Principal::of_backend(key.project_id, credential, key.role));
-        SecretHolder { key, principal }
+        SecretHolder { last_use: LastUse::new(key.last_used_at), key, principal }
     }))
 }
 
 async fn publishable(app: &App, presented: &PublishableKey) -> Result<Arc<Principal>, ServiceError> {
     let found = app.credentials.publishable.get(presented.id().as_str(), || {
-        let (store, key_id, now) = (app.store.clone(), presented.id().clone(), app.clock.now());
-        async move { find_publishable(&store, &key_id, now).await }
+        let (store, key_id) = (app.store.clone(), presented.id().clone());
+        async move { find_publishable(&store, &key_id).await }
     });
-    match found.await? {
-        Some(holder) if is_live(holder.key.revoked_at, holder.key.expires_at, app.clock.now()) => {
+    let (found, now) = (found.await?, app.clock.now());
+    match found {
+        Some(holder) if is_live(holder.key.revoked_at, holder.key.expires_at, now) => {
+            holder.last_use.note(app, &holder.principal.credential, now);
             Ok(Arc::clone(&holder.principal))
         }
         _ => Err(ServiceError::Unauthenticated),
     }
 }
 
-async fn find_publishable(
-    store: &Store,
-    key_id: &KeyId,
-    now: Timestamp,
-) -> Result<Option<PublishableHolder>, ServiceError> {
+async fn find_publishable(store: &Store, key_id: &KeyId) -> Result<Option<PublishableHolder>, ServiceError> {
     let mut tx = store.begin(Pool::Reading, "authenticate", Access::Key(key_id.as_str())).await?;
     let found = publishable_keys::find(&mut tx, key_id).await?;
-    if let Some(key) = &found
-        && is_live(key.revoked_at, key.expires_at, now)
-        && is_touch_due(key.last_used_at, now)
-    {
-        publishable_keys::touch(&mut tx, key_id, now).await?;
-    }
     tx.commit().await?;
     Ok(found.map(|key| {
         let principal = Arc::new(Principal {
@@ -175,16 +209,12 @@ async fn find_publishable(
             grant: None,
             origins: key.origins.iter().cloned().collect(),
         });
-        PublishableHolder { key, principal }
+        PublishableHolder { last_use: LastUse::new(key.last_used_at), key, principal }
     }))
 }
 
 pub(super) fn is_live(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
     revoked_at.is_none_or(|at| now < at) && expires_at.is_none_or(|at| now < at)
-}
-
-pub(super) fn is_touch_due(last_used_at: Option<Timestamp>, now: Timestamp) -> bool {
-    last_used_at.is_none_or(|at| (now - at).to_std().is_ok_and(|age| age >= TOUCH_EVERY))
 }
 
 /// Writes into the audit that a secret key came out of a browser, if it is a real one: whoever guesses reports nothing.
@@ -196,7 +226,7 @@ pub fn report_secret_in_browser(app: &App, presented: &SecretKey, origin: Option
     }
     let (app, presented) = (app.clone(), presented.clone());
     let runtime = app.runtime.clone();
-    super::detached::spawn_on(&runtime, async move {
+    spawn_on(&runtime, async move {
         if let Ok(principal) = secret(&app, &presented).await
             && let Err(error) = write_report(&app, &principal, origin.as_ref()).await
         {

@@ -8,16 +8,14 @@ use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 
 use super::error::ServiceError;
+use crate::domain::credential::KeyId;
 use crate::domain::principal::SecretKey;
+use crate::domain::signing::SigningSecret;
 
 /// Makes a secret key: 16 characters of `[a-z0-9]` as its id, 256 random bits as its secret.
 pub fn new_secret_key() -> Result<SecretKey, ServiceError> {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut bytes = [0_u8; 48];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|_| ServiceError::Internal("the system has no randomness"))?;
-    let id: String = bytes[..16].iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
-    let text = format!("aw_sec_{id}_{}", URL_SAFE_NO_PAD.encode(&bytes[16..]));
-    SecretKey::parse(&text).ok_or(ServiceError::Internal("a new key has the wrong form"))
+    let text = format!("aw_sec_{}_{}", new_key_id()?, URL_SAFE_NO_PAD.encode(bytes::<32>()?));
+    SecretKey::parse(&text).ok_or(WRONG_FORM)
 }
 
 /// Returns between half of a pause and the whole, so that two who met do not meet again.
@@ -28,3 +26,29 @@ pub fn jitter(pause: Duration) -> Duration {
         OsRng.try_fill_bytes(&mut bytes).map_or(1.0, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX));
     pause.mul_f64(0.5 + share / 2.0)
 }
+
+/// Makes the secret of an HS256 signing key, of 256 random bits.
+pub fn new_signing_secret() -> Result<SigningSecret, ServiceError> {
+    let text = format!("aw_sig_{}_{}", new_key_id()?, URL_SAFE_NO_PAD.encode(bytes::<32>()?));
+    SigningSecret::parse(&text).ok_or(WRONG_FORM)
+}
+
+/// Makes the seed of an Ed25519 key.
+pub fn new_seed() -> Result<[u8; 32], ServiceError> {
+    bytes()
+}
+
+/// Makes the public id of a key: 80 random bits as 16 characters of `[a-z0-9]`.
+pub fn new_key_id() -> Result<KeyId, ServiceError> {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let text: String = bytes::<16>()?.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    KeyId::parse(&text).ok_or(WRONG_FORM)
+}
+
+fn bytes<const N: usize>() -> Result<[u8; N], ServiceError> {
+    let mut bytes = [0; N];
+    OsRng.try_fill_bytes(&mut bytes).map_err(|_| ServiceError::Internal("the system has no randomness"))?;
+    Ok(bytes)
+}
+
+const WRONG_FORM: ServiceError = ServiceError::Internal("a new key has the wrong form");

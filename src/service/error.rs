@@ -60,6 +60,15 @@ pub enum Conflict {
     /// The export has not ended yet.
     #[error("the export has not ended yet")]
     ExportUnfinished,
+    /// The project has as many live keys of the kind as it may.
+    #[error("the project has too many live keys of this kind")]
+    TooManyKeys,
+    /// The project has signing keys, and none that the service can sign with.
+    #[error("the project has no live HS256 signing key")]
+    NoSigningKey,
+    /// As many tokens are taken back as are remembered.
+    #[error("too many tokens of the project are revoked")]
+    TooManyRevocations,
 }
 
 impl From<StoreError> for ServiceError {

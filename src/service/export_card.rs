@@ -8,12 +8,15 @@ use crate::columnar::columns::{Config, Kind};
 use crate::dataset::example::{Exclusions, Split};
 use crate::dataset::exclusion;
 use crate::domain::recipe::{Format, Recipe};
+use crate::domain::trust::TrustRule;
 
 /// What a card tells.
 #[derive(Debug)]
 pub struct CardFacts<'a> {
     /// The recipe with every option.
     pub recipe: &'a Recipe,
+    /// Whose feedback was counted, and why.
+    pub trust: TrustRule,
     /// How many of what went in.
     pub funnel: ManifestFunnel,
     /// Candidates that became no row.
@@ -126,6 +129,7 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     )?;
     writeln!(card, "every file with its SHA-256, `stats.json` has the numbers behind the rows.\n")?;
     write_what(card, facts.format())?;
+    writeln!(card, "{}\n", facts.trust.sentence())?;
     write_splits(card, facts)?;
     write_loading(card, facts)?;
     write_funnel(card, facts)?;

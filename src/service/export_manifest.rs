@@ -10,6 +10,7 @@ use crate::dataset::example::{Exclusions, Split};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ExportId;
 use crate::domain::recipe::{Format, Recipe};
+use crate::domain::trust::TrustRule;
 
 /// Version of the manifest's form.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -35,6 +36,8 @@ pub struct Manifest {
     pub default_config: &'static str,
     /// The recipe with every option.
     pub recipe: Recipe,
+    /// Whose feedback was counted, and why.
+    pub trust: TrustRule,
     /// How many of what went in, from completions to rows.
     pub funnel: ManifestFunnel,
     /// Rows.

@@ -13,7 +13,9 @@ use super::export_spill::{Spill, SpillWriter};
 use crate::dataset::example::Exclusions;
 use crate::dataset::{Funnel, Plan, PlanKey, Planner, harvest};
 use crate::domain::recipe::Recipe;
+use crate::domain::trust::TrustRule;
 use crate::store::groups::{self, Group};
+use crate::store::projects;
 
 /// Prompts that are read together.
 const N_PROMPTS_OF_PAGE: usize = 256;
@@ -36,6 +38,8 @@ pub(super) struct WhatWasRead {
     pub(super) exclusions: Exclusions,
     /// Feedback that was not counted.
     pub(super) feedback_left_out: Exclusions,
+    /// Whose feedback counted.
+    pub(super) trust: TrustRule,
     /// The snapshot, in Postgres's own form.
     pub(super) snapshot: String,
 }
@@ -43,6 +47,7 @@ pub(super) struct WhatWasRead {
 /// Collects what prompts give.
 struct Collector {
     recipe: Recipe,
+    trust: TrustRule,
     spill: SpillWriter,
     planner: Planner,
     exclusions: Exclusions,
@@ -58,14 +63,18 @@ pub(super) async fn gather(
     stop: &CancellationToken,
 ) -> Result<Gathered, RunError> {
     let (project_id, selection) = (production.project_id, &production.recipe.selection);
+    let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
+    let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
+    let mut recipe = production.recipe.clone();
+    recipe.selection.trust = Some(trust.filter);
     let mut collector = Collector {
-        recipe: production.recipe.clone(),
+        recipe,
+        trust,
         spill: SpillWriter::create(spill)?,
         planner: Planner::new(&production.recipe.options),
         exclusions: Exclusions::default(),
         funnel: Funnel::default(),
     };
-    let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let snapshot = groups::snapshot(&mut tx).await?;
     let prompts = groups::list_prompts(&mut tx, project_id, selection).await?;
     progress.enter(Phase::Reading, prompts.len() as u64);
@@ -115,7 +124,7 @@ impl Collector {
             n_examples: plan.placements.len() as u64,
         };
         let (exclusions, feedback_left_out) = (self.exclusions, self.funnel.feedback_left_out);
-        let read = WhatWasRead { funnel, exclusions, feedback_left_out, snapshot };
+        let read = WhatWasRead { funnel, exclusions, feedback_left_out, trust: self.trust, snapshot };
         Ok(Gathered { spill: self.spill.finish()?, plan, read })
     }
 }

@@ -17,7 +17,7 @@ use super::error::ServiceError;
 use super::export_card::{CardFacts, sentence, to_card};
 use super::export_files::MANIFEST;
 use super::export_manifest::{
-    ListedFile, MANIFEST_VERSION, Manifest, ManifestFunnel, Part, by_config, commands, part_path, top_exclusions,
+    ListedFile, MANIFEST_VERSION, Manifest, Part, by_config, commands, part_path, top_exclusions,
 };
 use super::export_progress::{Phase, Progress};
 use super::export_read::{Gathered, WhatWasRead, gather};
@@ -29,7 +29,8 @@ use crate::columnar::ColumnarError;
 use crate::columnar::columns::{Config, Row};
 use crate::columnar::parts::{PartSizes, PartsWriter};
 use crate::dataset::Plan;
-use crate::dataset::example::{Exclusions, Split};
+use crate::dataset::example::Split;
+use crate::dataset::exclusion::UNTRUSTED;
 use crate::domain::clock::Timestamp;
 use crate::domain::export::ExportProblem;
 use crate::domain::ids::{ExportId, ProjectId};
@@ -126,7 +127,7 @@ pub async fn run(
     let gathered = gather(app, production, &scratch.join("spill"), progress, stop).await?;
     let Gathered { spill, plan, read } = gathered;
     if plan.placements.is_empty() {
-        return Err(RunError::NoExamples(no_examples(&read.exclusions, read.funnel)));
+        return Err(RunError::NoExamples(no_examples(&read)));
     }
     let groups = (plan.n_groups, plan.n_rows_largest_group);
     let writing = Writing {
@@ -152,6 +153,8 @@ async fn publish(
     stop: &CancellationToken,
 ) -> Result<Manifest, RunError> {
     let (format, funnel) = (production.recipe.format, read.funnel);
+    let mut recipe = production.recipe.clone();
+    recipe.selection.trust = Some(read.trust.filter);
     let (mut files, mut parts) = (Vec::new(), Vec::new());
     for (part, local) in local_parts {
         if stop.is_cancelled() {
@@ -164,7 +167,8 @@ async fn publish(
     let mut warnings = stats.warnings();
     warnings.extend(group_warning(n_rows_largest_group, funnel.n_examples));
     let facts = CardFacts {
-        recipe: &production.recipe,
+        recipe: &recipe,
+        trust: read.trust,
         funnel,
         exclusions: &read.exclusions,
         feedback_left_out: &read.feedback_left_out,
@@ -182,7 +186,8 @@ async fn publish(
         snapshot: read.snapshot,
         format,
         default_config: Config::of(format)[0].as_str(),
-        recipe: production.recipe.clone(),
+        recipe,
+        trust: read.trust,
         funnel,
         n_examples: funnel.n_examples,
         n_exclusions: read.exclusions.0,
@@ -304,7 +309,9 @@ impl Writing {
 }
 
 /// Explains an export without rows by what was left out.
-fn no_examples(exclusions: &Exclusions, funnel: ManifestFunnel) -> ExportProblem {
+fn no_examples(read: &WhatWasRead) -> ExportProblem {
+    let (exclusions, funnel) = (&read.exclusions, read.funnel);
+    let n_untrusted = read.feedback_left_out.0.get(UNTRUSTED).copied().unwrap_or_default();
     let detail = if funnel.n_feedback == 0 {
         "no completion that the selection lets through has feedback, so there is nothing to export".to_owned()
     } else if funnel.n_candidates == 0 {
@@ -319,6 +326,11 @@ fn no_examples(exclusions: &Exclusions, funnel: ManifestFunnel) -> ExportProblem
             .map(|(reason, n)| format!("{reason} {n} ({})", sentence(reason).trim_end_matches('.')))
             .collect();
         format!("all {} candidates were left out: {}", funnel.n_candidates, reasons.join("; "))
+    };
+    let detail = if n_untrusted > 0 {
+        format!("{detail}; nothing vouches for {n_untrusted} of the items, and only verified feedback counts (`trust`)")
+    } else {
+        detail
     };
     let n_exclusions: BTreeMap<String, u64> =
         exclusions.0.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect();

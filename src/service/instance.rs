@@ -4,6 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::App;
 use super::error::ServiceError;
@@ -18,6 +19,10 @@ pub use crate::store::PoolSizes;
 
 /// The largest difference between our clock and the database's that is no fault, in seconds.
 const MAX_SKEW_SECONDS: i64 = 2;
+
+/// How often, and how many times, a server that is starting is looked at: half a minute.
+const LOOK_AT_START_EVERY: Duration = Duration::from_millis(100);
+const N_LOOKS_AT_START: usize = 300;
 
 /// What a migration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,18 @@ pub async fn migrate(owner_url: &str, login: Option<&str>) -> Result<Migrated, S
         migrations::grant_service_role(owner_url, login).await?;
     }
     Ok(Migrated { from: before.found, to: after.found })
+}
+
+/// Waits for a server that runs and takes no connections yet, such as one that replays its log after a crash. A service
+/// that is started again after the same crash would otherwise end at once. Every other failure is left to the next step.
+pub async fn wait_until_started(url: &str) {
+    for _ in 0..N_LOOKS_AT_START {
+        match migrations::version(url).await {
+            Err(StoreError::Unavailable(Cause::Server { code, .. })) if code == "57P03" => (),
+            _ => return,
+        }
+        tokio::time::sleep(LOOK_AT_START_EVERY).await;
+    }
 }
 
 /// Brings an older schema up to date where the role may, and refuses one that it may not touch, or a newer one.

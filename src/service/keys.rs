@@ -1,15 +1,15 @@
-//! Secret keys: made once, shown once, revoked for good.
+//! Keys for the person at the command line: secret ones with the project that they open, revoked whatever they are.
 
-use super::App;
 use super::authenticate::hash_secret;
 use super::chance::new_secret_key;
 use super::detached::detached;
 use super::error::ServiceError;
 use super::ids::new_id;
+use super::{App, key_ring};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::KeyId;
 use crate::domain::ids::ProjectId;
-use crate::domain::principal::{Role, SecretKey};
-use crate::store::audit::{self, AuditEntry};
+use crate::domain::principal::{CredentialId, Principal, Role, SecretKey};
 use crate::store::connection::{Pool, Tx};
 use crate::store::keys::{self, StoredKey};
 use crate::store::{Access, projects};
@@ -44,34 +44,14 @@ pub async fn create(app: &App, new: NewKey) -> Result<SecretKey, ServiceError> {
     Ok(key)
 }
 
-/// Lists the keys of a project, oldest first.
-pub async fn list(app: &App, project: &str) -> Result<Vec<StoredKey>, ServiceError> {
-    let (app, project) = (app.clone(), project.to_owned());
-    detached(async move {
-        let mut tx = app.store.begin(Pool::Reading, "key.list", Access::Operator).await?;
-        let project_id = projects::find(&mut tx, &project).await?.ok_or(ServiceError::NotFound)?;
-        let keys = keys::list(&mut tx, project_id).await?;
-        tx.commit().await?;
-        Ok(keys)
-    })
-    .await
-}
-
-/// Revokes a key by its public id.
+/// Revokes a key of whichever kind by its public id, for the person at the command line.
 pub async fn revoke(app: &App, key_id: &str) -> Result<(), ServiceError> {
-    let (app, key_id) = (app.clone(), key_id.to_owned());
-    detached(async move {
-        let now = app.clock.now();
-        let mut tx = app.store.begin(Pool::Reading, "key.revoke", Access::Operator).await?;
-        let project_id = keys::revoke(&mut tx, &key_id, now).await?.ok_or(ServiceError::NotFound)?;
-        tx.commit().await?;
-        let mut tx = app.store.begin(Pool::Reading, "key.revoke", Access::Projects(&[project_id])).await?;
-        record(&mut tx, project_id, now, "key.revoked", &key_id, "{}".to_owned()).await?;
-        tx.commit().await?;
-        app.credentials.forget(&key_id);
-        Ok(())
-    })
-    .await
+    let key_id = KeyId::parse(key_id).ok_or(ServiceError::NotFound)?;
+    let (store, sought) = (app.store.clone(), key_id.clone());
+    let project_id = detached(async move { key_ring::find_project(&store, &sought).await }).await?;
+    let project_id = project_id.ok_or(ServiceError::NotFound)?;
+    let operator = Principal::of_backend(project_id, CredentialId::operator(), Role::Admin);
+    key_ring::revoke(app, &operator, &key_id).await
 }
 
 /// Stores a key of a project and writes it into the audit.
@@ -98,20 +78,9 @@ pub(super) async fn store_key(
     };
     let inserted = keys::insert(tx, &stored).await?;
     if inserted {
-        let details = format!("{{\"role\":\"{}\"}}", role.as_str());
-        record(tx, project_id, now, "key.created", key.id(), details).await?;
+        let operator = Principal::of_backend(project_id, CredentialId::operator(), Role::Admin);
+        let details = format!("{{\"kind\":\"secret\",\"role\":\"{}\"}}", role.as_str());
+        key_ring::record(tx, &operator, now, "key.created", key.id(), details).await?;
     }
     Ok(inserted)
-}
-
-async fn record(
-    tx: &mut Tx,
-    project_id: ProjectId,
-    at: Timestamp,
-    action: &'static str,
-    subject: &str,
-    details: String,
-) -> Result<(), ServiceError> {
-    let entry = AuditEntry { project_id, audit_id: new_id(), at, actor: "operator", action, subject, details };
-    Ok(audit::insert(tx, &entry).await?)
 }

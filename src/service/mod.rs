@@ -1,7 +1,9 @@
 //! Use cases in the imperative: record, request, run, compare. This layer owns ids, time and transactions; it
 //! introduces the store to the pure cores and knows neither HTTP nor SQL.
 
+pub mod audit;
 pub mod authenticate;
+mod authenticate_token;
 pub mod bootstrap;
 pub mod chance;
 pub mod compare;
@@ -26,10 +28,16 @@ mod ingest_meter;
 mod ingest_queue;
 mod ingest_writer;
 pub mod instance;
+pub mod key_ring;
 pub mod keys;
 pub mod lookups;
+pub mod pages;
+pub mod projects;
 pub mod readiness;
 pub mod recipes;
+pub mod signature;
+pub mod tokens;
+pub mod vitals;
 
 use std::sync::Arc;
 
@@ -59,7 +67,8 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of the app is gone.
+    /// Puts the parts together and starts the ingest writers on the present runtime; they run until the last clone of
+    /// the app is gone.
     pub fn start(store: Store, blob: Blob, clock: Arc<dyn Clock>) -> Self {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         let runtime = tokio::runtime::Handle::current();

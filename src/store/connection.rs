@@ -65,6 +65,19 @@ pub enum Pool {
     Jobs,
 }
 
+/// How much a pool is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Its name.
+    pub name: &'static str,
+    /// Connections that somebody holds.
+    pub n_busy: u64,
+    /// Connections that nobody holds.
+    pub n_idle: u64,
+    /// Connections that it may have.
+    pub n_max: u64,
+}
+
 /// An open transaction; dropping it rolls back.
 #[derive(Debug)]
 pub struct Tx(Inner);
@@ -181,6 +194,19 @@ impl Store {
             Pool::Jobs => &self.jobs,
         };
         Ok(Tx(Inner::Pooled(pool.begin_with(AssertSqlSafe(beginning(name, access, begin))).await?)))
+    }
+
+    /// Tells how many connections each pool has, and what for.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        let pools = [("ingest", &self.ingest), ("reading", &self.reading), ("jobs", &self.jobs)];
+        pools
+            .into_iter()
+            .map(|(name, pool)| {
+                let n_idle = (pool.num_idle() as u64).min(pool.size().into());
+                let n_max = pool.options().get_max_connections().into();
+                PoolUse { name, n_busy: u64::from(pool.size()) - n_idle, n_idle, n_max }
+            })
+            .collect()
     }
 
     /// Reads where the schema stands, over the connection that is kept for it: that the database answers is half of

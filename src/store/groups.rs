@@ -118,6 +118,10 @@ async fn add_feedback(
     for row in &rows {
         let mut item = feedback_from_row(row)?;
         if let Some((index, id)) = names.get(item.completion_id.as_str()) {
+            let granted: Option<&str> = row.try_get("granted_conversation_id")?;
+            let about = groups[*index].completions.iter().find(|completion| completion.id == *id);
+            let conversation = about.and_then(|about| about.conversation_id.as_ref());
+            item.trust = item.trust.within(granted, conversation.map(ConversationId::as_str));
             item.completion_id = id.clone();
             name_by_own_ids(&mut item, names);
             groups[*index].feedback.push(item);
@@ -146,7 +150,7 @@ fn name_by_own_ids(item: &mut Feedback, names: &HashMap<String, (usize, Completi
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// A selection as bound values: an empty list is bound as null, which lets everything through.
-struct Words {
+pub(super) struct Words {
     models: Option<Vec<String>>,
     experiment: Option<String>,
     variants: Option<Vec<String>>,
@@ -157,7 +161,7 @@ struct Words {
 }
 
 impl Words {
-    fn of(selection: &Selection) -> Self {
+    pub(super) fn of(selection: &Selection) -> Self {
         let list = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
         Self {
             models: list(&selection.models),
@@ -171,7 +175,7 @@ impl Words {
     }
 
     /// Binds the selection as $2 to $8.
-    fn bind<'q>(&self, query: Query<'q>) -> Query<'q> {
+    pub(super) fn bind<'q>(&self, query: Query<'q>) -> Query<'q> {
         query
             .bind(self.models.clone())
             .bind(self.experiment.clone())

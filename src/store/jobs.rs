@@ -23,6 +23,28 @@ pub struct ClaimedJob {
     pub n_attempts: i32,
 }
 
+/// How many jobs there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobCounts {
+    /// Jobs that nobody holds.
+    pub n_waiting: i64,
+    /// Jobs under a lease.
+    pub n_held: i64,
+}
+
+/// Counts the jobs that the transaction sees; they are few, since a job is deleted when it is done.
+pub async fn count(tx: &mut Tx) -> Result<JobCounts, StoreError> {
+    let row = sqlx::query(
+        "-- store::jobs::count
+         select count(*) filter (where leased_until is null or leased_until < clock_timestamp()) as n_waiting,
+                count(*) filter (where leased_until >= clock_timestamp()) as n_held
+           from jobs",
+    )
+    .fetch_one(tx.connection())
+    .await?;
+    Ok(JobCounts { n_waiting: row.try_get("n_waiting")?, n_held: row.try_get("n_held")? })
+}
+
 /// Queues the production of an export.
 pub async fn insert_export(
     tx: &mut Tx,

@@ -85,17 +85,18 @@ pub async fn list(tx: &mut Tx, project: ProjectId) -> Result<Vec<StoredKey>, Sto
     .collect()
 }
 
-/// Revokes a key; tells its project where it was live.
-pub async fn revoke(tx: &mut Tx, key_id: &str, now: Timestamp) -> Result<Option<ProjectId>, StoreError> {
-    let row = sqlx::query(
+/// Revokes a key of a project; tells whether it was live.
+pub async fn revoke(tx: &mut Tx, project: ProjectId, key_id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let done = sqlx::query(
         "-- store::keys::revoke
-         update keys set revoked_at = $2 where key_id = $1 and revoked_at is null returning project_id",
+         update keys set revoked_at = $3 where project_id = $1 and key_id = $2 and revoked_at is null",
     )
+    .bind(project.0)
     .bind(key_id)
     .bind(now)
-    .fetch_optional(tx.connection())
+    .execute(tx.connection())
     .await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?.map(ProjectId))
+    Ok(done.rows_affected() == 1)
 }
 
 /// Records that a key was used.

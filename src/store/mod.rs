@@ -15,9 +15,11 @@ pub mod groups;
 pub mod jobs;
 pub mod keys;
 pub mod migrations;
+pub mod pages;
 pub mod projects;
 pub mod publishable_keys;
 pub mod reading;
+pub mod signing_keys;
 pub mod tallies;
 
 pub use composite::{Inserted, Telling};

@@ -30,10 +30,66 @@ pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<ProjectId>, StoreErr
     Ok(row.map(|row| row.try_get(0)).transpose()?.map(ProjectId))
 }
 
+/// Returns when a feedback token was first used in a project.
+pub async fn token_used_at(tx: &mut Tx, id: ProjectId) -> Result<Option<Timestamp>, StoreError> {
+    let row =
+        sqlx::query("-- store::projects::token_used_at\nselect token_used_at from projects where project_id = $1")
+            .bind(id.0)
+            .fetch_optional(tx.connection())
+            .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+}
+
 /// Lists every project's name and id, by name.
 pub async fn list(tx: &mut Tx) -> Result<Vec<(String, ProjectId)>, StoreError> {
     let rows = sqlx::query("-- store::projects::list\nselect name, project_id from projects order by name")
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter().map(|row| Ok((row.try_get(0)?, ProjectId(row.try_get(1)?)))).collect()
+}
+
+/// A project as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredProject {
+    /// Its id, which is the issuer of its feedback tokens.
+    pub id: ProjectId,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When a feedback token was first accepted.
+    pub token_used_at: Option<Timestamp>,
+}
+
+/// Finds a project by its id.
+pub async fn show(tx: &mut Tx, id: ProjectId) -> Result<Option<StoredProject>, StoreError> {
+    let row = sqlx::query(
+        "-- store::projects::show
+         select name, created_at, token_used_at from projects where project_id = $1",
+    )
+    .bind(id.0)
+    .fetch_optional(tx.connection())
+    .await?;
+    row.map(|row| {
+        Ok(StoredProject {
+            id,
+            name: row.try_get("name")?,
+            created_at: row.try_get("created_at")?,
+            token_used_at: row.try_get("token_used_at")?,
+        })
+    })
+    .transpose()
+}
+
+/// Records that a feedback token was accepted, the first time only.
+pub async fn mark_token_used(tx: &mut Tx, id: ProjectId, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::projects::mark_token_used
+         update projects set token_used_at = $2 where project_id = $1 and token_used_at is null",
+    )
+    .bind(id.0)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
 }

@@ -133,9 +133,9 @@ pub async fn revoke(tx: &mut Tx, project: ProjectId, key_id: &KeyId, now: Timest
 }
 
 /// Records that a key was used.
-pub async fn touch(tx: &mut Tx, key_id: &KeyId, now: Timestamp) -> Result<(), StoreError> {
+pub async fn touch(tx: &mut Tx, key_id: &str, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query("-- store::publishable_keys::touch\nupdate publishable_keys set last_used_at = $2 where key_id = $1")
-        .bind(key_id.as_str())
+        .bind(key_id)
         .bind(now)
         .execute(tx.connection())
         .await?;

@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::experiment::Unit;
 use crate::domain::ids::ProjectId;
 use crate::domain::selection::Selection;
+use crate::domain::trust::TrustFilter;
 
 /// Which completions make up the two sides, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct TallyQuery<'a> {
     pub control_model: Option<&'a str>,
     /// Model behind the candidate variant, where it was declared.
     pub candidate_model: Option<&'a str>,
+    /// Whose reactions count.
+    pub trust: TrustFilter,
     /// Filters over both sides; only tasks, languages and the window are read.
     pub selection: &'a Selection,
 }
@@ -80,7 +83,7 @@ pub struct Coverage {
     pub n_days: i64,
     /// Days (UTC) with completions of both sides.
     pub n_days_both: i64,
-    /// Reactions left out because nobody vouches for them.
+    /// Reactions that nobody vouches for, whether they count or not.
     pub n_unverified: i64,
 }
 
@@ -126,6 +129,7 @@ pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec
         .bind(query.selection.to)
         .bind(query.control_model)
         .bind(query.candidate_model)
+        .bind(query.trust == TrustFilter::Any)
         .fetch_all(tx.connection())
         .await?;
     rows.iter()
@@ -172,6 +176,7 @@ pub async fn preferences(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Choices,
     let row = bind_query(sqlx::query(include_str!("sql/preferences.sql")), query)
         .bind(query.control_model.map(str::to_owned))
         .bind(query.candidate_model.map(str::to_owned))
+        .bind(query.trust == TrustFilter::Any)
         .fetch_one(tx.connection())
         .await?;
     Ok(Choices { n_wins: row.try_get("n_wins")?, n_losses: row.try_get("n_losses")?, n_ties: row.try_get("n_ties")? })

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::auth::{Caller, MayView};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{negotiate, query};
 use crate::domain::comparison::ComparisonSpec;
@@ -31,6 +32,36 @@ static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Compares what the query names.
+///
+/// Give `experiment`, and `candidate` as the name of a variant where there are several; or `control` and `candidate` as
+/// `model:NAME` where nothing was randomised.
+#[utoipa::path(get, path = "/v1/comparisons", tag = "Comparing", operation_id = "compare",
+    security(("credential" = ["viewer", "analyst", "admin"])),
+    params(
+        ("experiment" = Option<doc::ShortText>, Query, description = "The key of an experiment"),
+        ("control" = Option<doc::Side>, Query, description = "The present model, where there is no experiment"),
+        ("candidate" = Option<doc::ShortText>, Query, description = "The other model, or a variant"),
+        ("unit" = Option<doc::Unit>, Query, description = "What standard errors cluster by"),
+        ("alpha" = Option<doc::ErrorRate>, Query, description = "One-sided error rate of the verdict"),
+        ("margin.good_turn" = Option<doc::Margin>, Query, description = "As a share of the control's rate"),
+        ("margin.bad_turn" = Option<doc::Margin>, Query, description = "As a share of the control's rate"),
+        ("margin.thumb_up" = Option<doc::Margin>, Query, description = "As a share of the control's rate"),
+        ("margin.thumb_down" = Option<doc::Margin>, Query, description = "As a share of the control's rate"),
+        ("trust" = Option<doc::TrustFilter>, Query, description = "Whose feedback counts; the project decides where it is absent"),
+        ("from" = Option<doc::Moment>, Query, description = "Completions received from then on"),
+        ("to" = Option<doc::Moment>, Query, description = "Completions received before then"),
+        ("task" = Option<Vec<doc::ShortText>>, Query, description = "Kinds of work"),
+        ("language" = Option<Vec<doc::ShortText>>, Query, description = "Language tags"),
+        ("trust" = Option<doc::TrustFilter>, Query, description = "Whose reactions count; the project decides else"),
+    ),
+    responses(
+        (status = 200, description = "The comparison", content(
+            (doc::Comparison = "application/json"), (doc::Page = "text/html"), (doc::Page = "text/plain"),
+        )),
+        (status = 404, description = "No experiment has this key: `not_found`"),
+        (status = 406, description = "None of the forms is accepted: `not_acceptable`"),
+    ),
+)]
 pub(crate) async fn show(
     request: HttpRequest,
     caller: Caller<MayView>,

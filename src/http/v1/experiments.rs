@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::auth::{Caller, MayAnalyse, MayView};
 use super::super::body::{Body, Media};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::services::Services;
 use crate::domain::clock::Timestamp;
 use crate::domain::experiment::Experiment;
@@ -32,6 +33,16 @@ impl From<(Experiment, Timestamp)> for ExperimentItem {
 }
 
 /// Declares an experiment: 201 where it is new, 200 where the same one was declared before.
+#[utoipa::path(post, path = "/v1/experiments", tag = "Comparing", operation_id = "create_experiment",
+    security(("credential" = ["analyst", "admin"])),
+    request_body = doc::ExperimentBody,
+    responses(
+        (status = 200, description = "The same one was declared before", body = doc::Experiment),
+        (status = 201, description = "It is new", body = doc::Experiment,
+            headers(("Location" = String, description = "Its address"))),
+        (status = 409, description = "Another one was declared under this key: `experiment_conflict`"),
+    ),
+)]
 pub(crate) async fn create(
     caller: Caller<MayAnalyse>,
     body: Body,
@@ -47,6 +58,11 @@ pub(crate) async fn create(
 }
 
 /// Shows an experiment.
+#[utoipa::path(get, path = "/v1/experiments/{key}", tag = "Comparing", operation_id = "show_experiment",
+    security(("credential" = ["viewer", "analyst", "admin"])),
+    params(("key" = doc::ShortText, Path, description = "The experiment's key")),
+    responses((status = 200, description = "The experiment", body = doc::Experiment)),
+)]
 pub(crate) async fn show(
     caller: Caller<MayView>,
     key: web::Path<String>,
@@ -57,6 +73,10 @@ pub(crate) async fn show(
 }
 
 /// Lists the newest experiments.
+#[utoipa::path(get, path = "/v1/experiments", tag = "Comparing", operation_id = "list_experiments",
+    security(("credential" = ["viewer", "analyst", "admin"])),
+    responses((status = 200, description = "At most 200", body = doc::ExperimentsPage)),
+)]
 pub(crate) async fn list(caller: Caller<MayView>, services: web::Data<Services>) -> Result<HttpResponse, Problem> {
     let found = services.run(|app| async move { experiments::list(&app, &caller.principal).await }).await?;
     let experiments = found.into_iter().map(ExperimentItem::from).collect();

@@ -7,11 +7,25 @@ use futures_util::TryStreamExt as _;
 
 use super::super::auth::{Caller, MayAnalyse};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::exports::export_id;
 use crate::service::export_files;
 
 /// Streams a file that the export's manifest names.
+#[utoipa::path(get, path = "/v1/exports/{id}/files/{path}", tag = "Exporting", operation_id = "show_export_file",
+    security(("credential" = ["analyst", "admin"])),
+    params(
+        ("id" = doc::ResourceId, Path, description = "The export's id"),
+        ("path" = doc::FilePath, Path, description = "A path of the manifest; it may hold `/`"),
+    ),
+    responses(
+        (status = 200, description = "The file", content(
+            (doc::Bytes = "application/vnd.apache.parquet"), (Object = "application/json"), (doc::Page = "text/markdown"),
+        )),
+        (status = 409, description = "The export has not ended yet: `export_unfinished`"),
+    ),
+)]
 pub(crate) async fn show(
     caller: Caller<MayAnalyse>,
     place: web::Path<(String, String)>,

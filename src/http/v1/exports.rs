@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::super::auth::{Caller, MayAnalyse};
 use super::super::body::{Body, Media};
 use super::super::error::Problem;
+use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{negotiate, problem, query};
 use crate::domain::clock::Timestamp;
@@ -86,6 +87,15 @@ impl TryFrom<Export> for ExportItem {
 }
 
 /// Asks for an export; a worker makes it.
+#[utoipa::path(post, path = "/v1/exports", tag = "Exporting", operation_id = "create_export",
+    security(("credential" = ["analyst", "admin"])),
+    params(("Idempotency-Key" = Option<doc::IdempotencyKey>, Header, description = "Makes the request repeatable")),
+    request_body = doc::ExportBody,
+    responses(
+        (status = 202, description = "A worker makes it", body = doc::Export,
+            headers(("Location" = String, description = "Its address"))),
+    ),
+)]
 pub(crate) async fn create(
     request: HttpRequest,
     caller: Caller<MayAnalyse>,
@@ -104,6 +114,14 @@ pub(crate) async fn create(
 }
 
 /// Lists exports, newest first.
+#[utoipa::path(get, path = "/v1/exports", tag = "Exporting", operation_id = "list_exports",
+    security(("credential" = ["analyst", "admin"])),
+    params(
+        ("cursor" = Option<doc::ResourceId>, Query, description = "The `next_cursor` of the page before"),
+        ("limit" = Option<doc::PageLimit>, Query, description = "50 where it is absent"),
+    ),
+    responses((status = 200, description = "A page", body = doc::ExportsPage)),
+)]
 pub(crate) async fn list(
     request: HttpRequest,
     caller: Caller<MayAnalyse>,
@@ -121,6 +139,16 @@ pub(crate) async fn list(
 }
 
 /// Shows an export, or its progress as server-sent events until it ends.
+#[utoipa::path(get, path = "/v1/exports/{id}", tag = "Exporting", operation_id = "show_export",
+    security(("credential" = ["analyst", "admin"])),
+    params(("id" = doc::ResourceId, Path, description = "The export's id")),
+    responses(
+        (status = 200, description = "The export", content(
+            (doc::Export = "application/json"), (doc::Page = "text/event-stream"),
+        )),
+        (status = 406, description = "None of the forms is accepted: `not_acceptable`"),
+    ),
+)]
 pub(crate) async fn show(
     request: HttpRequest,
     caller: Caller<MayAnalyse>,
@@ -138,6 +166,14 @@ pub(crate) async fn show(
 }
 
 /// Withdraws an export: its files go, its manifest stays as a record.
+#[utoipa::path(delete, path = "/v1/exports/{id}", tag = "Exporting", operation_id = "delete_export",
+    security(("credential" = ["analyst", "admin"])),
+    params(("id" = doc::ResourceId, Path, description = "The export's id")),
+    responses(
+        (status = 204, description = "Its files are gone"),
+        (status = 409, description = "It has not ended yet: `export_unfinished`"),
+    ),
+)]
 pub(crate) async fn delete(
     caller: Caller<MayAnalyse>,
     id: web::Path<String>,

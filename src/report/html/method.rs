@@ -2,6 +2,7 @@
 
 use super::{verdict, words};
 use crate::domain::clock::Timestamp;
+use crate::domain::trust::TrustFilter;
 use crate::report::comparison::Comparison;
 use crate::report::markup::Element;
 use crate::stats::verdict::ComparisonMode;
@@ -45,7 +46,9 @@ fn entries(comparison: &Comparison) -> Vec<(&'static str, Element)> {
     if !comparison.margin_departures.is_empty() {
         entries.push(("Limits not as planned", text(verdict::departures(comparison))));
     }
-    let unverified = format!("{} left out: nobody vouches for them", comparison.n_unverified);
+    entries.push(("Reactions counted", text(comparison.trust.sentence().to_owned())));
+    let fate = if comparison.trust.filter == TrustFilter::Any { "counted" } else { "left out" };
+    let unverified = format!("{} {fate}: nobody vouches for them", comparison.n_unverified);
     entries.push(("Unverified reactions", text(unverified)));
     entries.push(("Computed", Element::new("dd").child(moment(comparison.computed_at))));
     entries

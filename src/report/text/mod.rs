@@ -84,6 +84,7 @@ fn subject(page: &mut Page, comparison: &Comparison) {
     for (name, words) in &comparison.filters {
         page.wrap("Filter:    ", &format!("{name}: {words}"));
     }
+    page.wrap("Trust:     ", comparison.trust.sentence());
 }
 
 fn side_line(side: &Side, unit: &str) -> String {

@@ -7,6 +7,7 @@ use super::question::Question;
 use super::sample::{Sample, UnitCounts};
 use super::words::{join, p_value, percent, rate, thousands as count, units};
 use crate::domain::experiment::Unit;
+use crate::domain::trust::{TrustFilter, TrustRule};
 use crate::report::comparison::{Check, CheckStatus};
 use crate::stats::Multiplier;
 use crate::stats::cluster::ClusteredRates;
@@ -255,12 +256,16 @@ pub(super) fn agreement(question: &Question, sample: &Sample<'_>, good: &Measure
 }
 
 /// Counts what nobody vouches for.
-pub(super) fn unverified(coverage: &Coverage) -> Check {
+pub(super) fn unverified(coverage: &Coverage, trust: TrustRule) -> Check {
     let n = coverage.n_unverified;
     let detail = if n == 0 {
         "Every reaction is vouched for.".to_owned()
     } else {
-        format!("{} left out because nobody vouches for them.", plural(n, "reaction", "reactions"))
+        let reactions = plural(n, "reaction", "reactions");
+        match trust.filter {
+            TrustFilter::Verified => format!("{reactions} left out because nobody vouches for them."),
+            TrustFilter::Any => format!("{reactions} counted although nobody vouches for them."),
+        }
     };
     line("unverified", "Reactions vouched for", pass_unless(n > 0, CheckStatus::Warn), detail)
 }

@@ -7,6 +7,7 @@ use super::question::{Question, SideName};
 use super::sample::{Sample, UnitCounts};
 use super::words::{Story, tell};
 use crate::domain::clock::Timestamp;
+use crate::domain::trust::TrustRule;
 use crate::report::comparison::{Check, Comparison, Preference, Side};
 use crate::stats::Interval;
 use crate::stats::preference::sign_test;
@@ -16,6 +17,8 @@ use crate::store::tallies::{Choices, Coverage, UnitTally};
 /// All that was read.
 #[derive(Debug)]
 pub(super) struct Evidence {
+    /// Whose reactions were counted.
+    pub(super) trust: TrustRule,
     /// Tallies by side and cluster.
     pub(super) tallies: Vec<UnitTally>,
     /// Units as the experiment randomises them.
@@ -82,6 +85,7 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         preference: preference(&evidence.choices, question.alpha),
         window: evidence.coverage.first_at.zip(evidence.coverage.last_at),
         n_days: evidence.coverage.n_days,
+        trust: evidence.trust,
         n_unverified: evidence.coverage.n_unverified,
         filters: question.filters.clone(),
         margin_departures: question.departures.clone(),
@@ -121,7 +125,7 @@ fn verify(question: &Question, evidence: &Evidence, sample: &Sample<'_>, measure
         checks::activity(question, sample),
         checks::typical_user(question, sample, good),
         Some(checks::influence(question, sample, measured)),
-        Some(checks::unverified(&evidence.coverage)),
+        Some(checks::unverified(&evidence.coverage, evidence.trust)),
     ];
     Verified { checks: checks.into_iter().flatten().collect(), srm_p, ratings, shortfall }
 }

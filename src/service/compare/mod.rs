@@ -19,10 +19,11 @@ use super::detached::detached;
 use super::error::ServiceError;
 use crate::domain::comparison::{ComparisonSpec, Sides};
 use crate::domain::principal::Principal;
+use crate::domain::trust::TrustRule;
 use crate::report::comparison::Comparison;
 use crate::store::connection::Tx;
-use crate::store::experiments;
 use crate::store::tallies::{self, TallyQuery};
+use crate::store::{experiments, projects};
 use conclude::Evidence;
 use question::Question;
 use sample::UnitCounts;
@@ -43,6 +44,8 @@ pub async fn compare(app: &App, principal: &Principal, spec: ComparisonSpec) -> 
             Sides::Models { .. } => None,
         };
         let question = Question::resolve(&spec, declared)?;
+        let used_at = projects::token_used_at(&mut tx, project_id).await?;
+        let trust = TrustRule::settle(spec.selection.trust, used_at);
         let query = TallyQuery {
             project_id,
             experiment: question.experiment.as_ref().map(|facts| facts.key.as_str()),
@@ -50,9 +53,10 @@ pub async fn compare(app: &App, principal: &Principal, spec: ComparisonSpec) -> 
             candidate: &question.candidate.name,
             control_model: question.control.model.as_deref(),
             candidate_model: question.candidate.model.as_deref(),
+            trust: trust.filter,
             selection: &spec.selection,
         };
-        let evidence = read(&mut tx, &query, &question).await?;
+        let evidence = read(&mut tx, &query, &question, trust).await?;
         tx.commit().await?;
         refuse_emptiness(&question, &evidence)?;
         Ok(conclude::conclude(&question, &evidence, app.clock.now()))
@@ -60,7 +64,12 @@ pub async fn compare(app: &App, principal: &Principal, spec: ComparisonSpec) -> 
     .await
 }
 
-async fn read(tx: &mut Tx, query: &TallyQuery<'_>, question: &Question) -> Result<Evidence, ServiceError> {
+async fn read(
+    tx: &mut Tx,
+    query: &TallyQuery<'_>,
+    question: &Question,
+    trust: TrustRule,
+) -> Result<Evidence, ServiceError> {
     tallies::prepare(tx).await?;
     let tallies = tallies::list(tx, query, question.unit).await?;
     let randomised = match question.randomised {
@@ -68,6 +77,7 @@ async fn read(tx: &mut Tx, query: &TallyQuery<'_>, question: &Question) -> Resul
         _ => UnitCounts::of(&tallies),
     };
     Ok(Evidence {
+        trust,
         randomised,
         coverage: tallies::coverage(tx, query).await?,
         choices: tallies::preferences(tx, query).await?,

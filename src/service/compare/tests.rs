@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::comparison::ComparisonSpec;
 use crate::domain::experiment::{Experiment, Unit};
 use crate::domain::json::Json;
+use crate::domain::trust::TrustRule;
 use crate::report::comparison::{CheckStatus, Comparison, Role, Status};
 use crate::stats::verdict::{VerdictCode, VerdictReason};
 use crate::store::tallies::{Choices, Coverage, UnitTally};
@@ -67,6 +68,7 @@ fn evidence(control: Vec<UnitTally>, candidate: Vec<UnitTally>, n_days: i64) -> 
     let tallies: Vec<UnitTally> = control.into_iter().chain(candidate).collect();
     let first = moment("2026-03-02T00:00:00Z");
     Evidence {
+        trust: TrustRule::settle(None, None),
         randomised: UnitCounts::of(&tallies),
         coverage: Coverage {
             first_at: Some(first),

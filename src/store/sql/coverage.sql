@@ -4,6 +4,7 @@
 -- days that they tell of. No answer was made after it arrived.
 with selected as (
     select c.completion_id,
+           c.conversation_id,
            case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side,
            least(coalesce(c.created_at, c.received_at), c.received_at) as made_at,
            array_append(case when c.aliases is null then '{}' else array(
@@ -36,13 +37,15 @@ select min(s.made_at) as first_at,
                  group by (d.made_at at time zone 'utc')::date
                 having count(distinct d.side) = 2) both_sides) as n_days_both,
        (select count(*)
-          from (select unnest(t.names) as name from selected t) n
+          from (select unnest(t.names) as name, t.conversation_id from selected t) n
          cross join lateral (
                    select
                      from feedback f
                     where f.project_id = $1
                       and f.completion_id = n.name
-                      and f.trust <> 'verified'
+                      and not (f.trust = 'verified'
+                               and (f.granted_conversation_id is null
+                                    or f.granted_conversation_id is not distinct from n.conversation_id))
                    offset 0
-               ) left_out) as n_unverified
+               ) unverified) as n_unverified
   from selected s

@@ -1,9 +1,10 @@
 -- store::tallies::preferences
 -- Direct choices between an answer of the control and one of the candidate, told from the candidate's side. The latest
 -- of a user for a pair is the one that counts. Parameters as in coverage.sql, and the models that were declared for the
--- variants, or null, as $9 and $10: answers that were shown side by side belong to no variant, but to a model.
+-- variants, or null, as $9 and $10, whether the unverified count, too, as $11: answers that were shown side by side belong to no variant, but to a model.
 with selected as (
     select c.completion_id,
+           c.conversation_id,
            c.prompt_hash,
            c.user_id,
            array_append(case when c.aliases is null then '{}' else array(
@@ -32,7 +33,7 @@ with selected as (
        and ($8::timestamptz is null or c.received_at < $8)
 ),
 named as (
-    select s.completion_id, s.prompt_hash, s.side, unnest(s.names) as name
+    select s.completion_id, s.conversation_id, s.prompt_hash, s.side, unnest(s.names) as name
       from selected s
 ),
 -- As in tallies.sql.
@@ -49,7 +50,9 @@ heard as materialized (
                 where r.project_id = $1
                   and r.completion_id = n.name
                   and r.signal = 'preference'
-                  and r.trust = 'verified'
+                  and ($11 or (r.trust = 'verified'
+                               and (r.granted_conversation_id is null
+                                    or r.granted_conversation_id = n.conversation_id)))
                offset 0
            ) f
 ),

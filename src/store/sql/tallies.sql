@@ -2,9 +2,10 @@
 -- One row for each side and unit: its turns, and how many of them had which outcome.
 --   $1 project       $2 experiment key or null   $3 name of the control (variant or model)   $4 of the candidate
 --   $5 'user' or 'conversation'   $6 tasks   $7 languages   $8 from   $9 to
---   $10 model declared for the control or null   $11 for the candidate
+--   $10 model declared for the control or null   $11 for the candidate   $12 whether the unverified count, too
 with recursive selected as (
     select c.completion_id,
+           c.conversation_id,
            c.parent_completion_id,
            array_append(case when c.aliases is null then '{}' else array(
                -- An id of its own outranks another completion's alias of the same text (LATE-3).
@@ -58,13 +59,16 @@ heard as materialized (
            -- An item that has no place in a session stands for itself.
            case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
                 else 's:' || f.session_id end as session
-      from (select s.completion_id, unnest(s.names) as name from selected s) n
+      from (select s.completion_id, s.conversation_id, unnest(s.names) as name from selected s) n
      cross join lateral (
                select *
                  from feedback r
                 where r.project_id = $1
                   and r.completion_id = n.name
-                  and r.trust = 'verified'
+                  -- A token for one conversation vouches for no other.
+                  and ($12 or (r.trust = 'verified'
+                               and (r.granted_conversation_id is null
+                                    or r.granted_conversation_id = n.conversation_id)))
                offset 0
            ) f
 ),

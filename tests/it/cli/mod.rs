@@ -5,9 +5,12 @@
 mod compare;
 mod configuration;
 mod doctor;
+mod drain;
 mod export;
 mod keys;
+mod logs;
 mod ordinary_user;
-mod program;
 mod refusals;
 mod serve;
+
+use crate::support::program;

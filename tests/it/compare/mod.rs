@@ -6,4 +6,5 @@ mod order;
 mod seed;
 mod simulator;
 mod tallies;
+mod trust;
 mod verdicts;

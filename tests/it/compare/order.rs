@@ -7,12 +7,13 @@ use afterword::domain::clock::Timestamp;
 use afterword::domain::feedback::{Feedback, NewFeedback, Reaction, Thumb};
 use afterword::domain::json::Json;
 use afterword::domain::principal::Trust;
-use afterword::domain::recipe::{Format, Options, Recipe, TrustFilter};
+use afterword::domain::recipe::{Format, Options, Recipe};
 use afterword::domain::selection::Selection;
-use afterword::store::Access;
+use afterword::domain::trust::TrustFilter;
 use afterword::store::connection::Pool;
 use afterword::store::feedback::{self, FeedbackRow};
 use afterword::store::groups;
+use afterword::store::{Access, Inserted, Telling};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -133,6 +134,7 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
             .iter()
             .zip(items)
             .map(|(feedback, said)| FeedbackRow {
+                granted_conversation_id: None,
                 project_id,
                 feedback,
                 trust: if said.is_trusted { Trust::Verified } else { Trust::Unverified },
@@ -143,7 +145,7 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
         rows.sort_by_key(|row| (&row.feedback.completion_id, row.feedback.id));
         let access = [project_id];
         let mut tx = seeded.app.store.begin(Pool::Ingest, "test", Access::Projects(&access)).await.unwrap();
-        assert_eq!(feedback::insert(&mut tx, &rows).await.unwrap().len(), rows.len());
+        assert!(matches!(feedback::insert(&mut tx, &rows, Telling::Count).await.unwrap(), Inserted::All));
         tx.commit().await.unwrap();
     }
 }

@@ -9,7 +9,8 @@ use afterword::domain::completion::NewCompletion;
 use afterword::domain::experiment::Experiment;
 use afterword::domain::feedback::NewFeedback;
 use afterword::domain::json::Json;
-use afterword::domain::principal::{Principal, Role};
+use afterword::domain::principal::{CredentialId, CredentialKind, Principal, Role};
+use afterword::domain::trust::TrustFilter;
 use afterword::report::comparison::Comparison;
 use afterword::service::error::ServiceError;
 use afterword::service::ingest::{Parsed, record_completions, record_feedback};
@@ -23,6 +24,8 @@ pub(super) struct Seeded {
     pub(super) app: App,
     pub(super) principal: Principal,
     pub(super) database: TestDatabase,
+    /// Whose reactions the tallies count.
+    pub(super) trust: TrustFilter,
 }
 
 impl Seeded {
@@ -30,8 +33,9 @@ impl Seeded {
         let database = TestDatabase::new().await;
         let app = App::start(database.store().clone(), Blob::memory(), Arc::new(SystemClock));
         let project_id = bootstrap::ensure(&app, "demo", None).await.unwrap();
-        let principal = Principal { project_id, key_id: "testkey000000000".to_owned(), role: Role::Analyst };
-        Self { app, principal, database }
+        let credential = CredentialId::new(CredentialKind::SecretKey, "testkey000000000");
+        let principal = Principal::of_backend(project_id, credential, Role::Analyst);
+        Self { app, principal, database, trust: TrustFilter::Verified }
     }
 
     /// Records completions; every one must be accepted.

@@ -16,6 +16,7 @@ impl Seeded {
             candidate: "new",
             control_model: None,
             candidate_model: None,
+            trust: self.trust,
             selection,
         }
     }
@@ -27,7 +28,7 @@ impl Seeded {
         tallies::list(&mut tx, &self.query(&selection), unit).await.unwrap()
     }
 
-    async fn coverage(&self) -> Coverage {
+    pub(super) async fn coverage(&self) -> Coverage {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
         tallies::prepare(&mut tx).await.unwrap();

@@ -3,8 +3,9 @@
 use afterword::dataset::label::{Verdict, label};
 use afterword::domain::feedback::Thumb;
 use afterword::domain::recipe::Options;
+use afterword::domain::trust::TrustFilter;
 
-use super::fixtures::{answer, down, rate, react, stars, thumb, up};
+use super::fixtures::{down, id, rate, react, stars, thumb, up};
 
 #[test]
 fn a_label_is_the_majority_of_thumbs_and_ratings() {
@@ -37,7 +38,7 @@ fn a_label_is_the_majority_of_thumbs_and_ratings() {
         (vec![], &default, Verdict::None, "not_endorsed", 0),
     ];
     for (nth, (feedback, options, verdict, rule, n_votes)) in table.into_iter().enumerate() {
-        let label = label(&answer("a"), &feedback, options);
+        let label = label(&id("a"), &feedback, options, TrustFilter::Verified);
         assert_eq!((label.verdict, label.rule, label.n_votes), (verdict, rule, n_votes), "row {nth}");
     }
 }
@@ -46,7 +47,7 @@ fn a_label_is_the_majority_of_thumbs_and_ratings() {
 fn a_label_is_as_strong_as_its_majority() {
     let feedback = [react(1, "u", "a", up()), react(2, "v", "a", up()), react(3, "w", "a", down())];
 
-    let label = label(&answer("a"), &feedback, &Options::default());
+    let label = label(&id("a"), &feedback, &Options::default(), TrustFilter::Verified);
 
     assert!((label.strength - 2.0 / 3.0).abs() < 1e-12);
 }

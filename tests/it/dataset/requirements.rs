@@ -1,12 +1,14 @@
 //! What a recipe asks of completions, whatever the evidence says.
 
 use afterword::dataset::example::Body;
+use afterword::dataset::harvest;
 use afterword::domain::completion::Completion;
 use afterword::domain::principal::Trust;
-use afterword::domain::recipe::{Consent, Options, Policy, SystemPrompt, TrustFilter};
+use afterword::domain::recipe::{Consent, Format, Options, Policy, SystemPrompt};
+use afterword::domain::trust::TrustFilter;
 
 use super::fixtures::{
-    Case, answer, better, changed, check, down, message, options, pairs_of, react, says, summary, two, up, with,
+    Case, answer, better, changed, check, down, message, options, pairs_of, react, recipe, says, summary, two, up, with,
 };
 
 #[test]
@@ -132,7 +134,9 @@ fn unverified_feedback_enters_only_on_request() {
     })];
 
     let strict = pairs_of(&two(), &feedback, &Options::default());
-    let open = pairs_of(&two(), &feedback, &options(|options| options.trust = TrustFilter::Any));
+    let mut everybody = recipe(Format::Preference, Options::default());
+    everybody.selection.trust = Some(TrustFilter::Any);
+    let open = harvest(&two(), &feedback, &everybody);
 
     assert_eq!(summary(&strict), "");
     assert_eq!(strict.funnel.feedback_left_out.0, [("untrusted", 1)].into());

@@ -11,7 +11,7 @@ use afterword::domain::export::{Export, ExportStatus};
 use afterword::domain::feedback::NewFeedback;
 use afterword::domain::ids::{ExportId, ProjectId};
 use afterword::domain::json::Json;
-use afterword::domain::principal::{Principal, Role, SecretKey};
+use afterword::domain::principal::{CredentialId, CredentialKind, Principal, Role, SecretKey};
 use afterword::domain::recipe::ExportRequest;
 use afterword::service::ingest::{Parsed, record_completions, record_feedback};
 use afterword::service::{App, bootstrap, export_files, exports};
@@ -133,7 +133,7 @@ pub(super) fn app(database: &TestDatabase, root: &TempDir, clock: Arc<dyn Clock>
 /// Returns an analyst of a project.
 pub(super) fn principal(project_id: ProjectId) -> Principal {
     let key = SecretKey::parse(&format!("aw_sec_abcdefgh01234567_{}", "s".repeat(43))).unwrap();
-    Principal { project_id, key_id: key.id().to_owned(), role: Role::Analyst }
+    Principal::of_backend(project_id, CredentialId::new(CredentialKind::SecretKey, key.id()), Role::Analyst)
 }
 
 /// Returns an answer with text that no encoding may change.

@@ -7,3 +7,4 @@ mod folder;
 mod jobs;
 mod lifecycle;
 mod trainer_check;
+mod trust;

@@ -8,7 +8,7 @@ use afterword::store::connection::pool_options;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
 
-use super::proxy::DelayProxy;
+use super::proxy::FaultProxy;
 use crate::support::TestDatabase;
 
 /// Beyond this many waits a `begin` is through.
@@ -26,7 +26,7 @@ async fn losses(options: impl Fn() -> PgPoolOptions) -> Vec<Loss> {
     for statement in ["create table probe (n int)", "grant select, insert on probe to afterword_app"] {
         sqlx::query(statement).execute(&mut owner).await.unwrap();
     }
-    let proxy = DelayProxy::start(database.service_url(), Duration::from_millis(10)).await;
+    let proxy = FaultProxy::before_postgres(database.service_url(), Duration::from_millis(10)).await;
     let url = proxy.url(database.service_url());
     let mut losses = Vec::new();
     for n_waits in 1..=MAX_WAITS {

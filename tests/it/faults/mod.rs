@@ -2,6 +2,15 @@
 
 #![cfg(test)]
 
+mod canary;
+mod canary_bodies;
 mod dirty_connection;
-mod hang_up;
+mod journal;
+mod kill;
+mod load;
+mod plant;
 mod proxy;
+mod reply_cut;
+mod reset;
+mod size;
+mod starting;

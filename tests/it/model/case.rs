@@ -7,8 +7,8 @@ use afterword::domain::clock::{Clock as _, SystemClock, Timestamp};
 use afterword::domain::experiment::Unit;
 use afterword::domain::feedback::Feedback;
 use afterword::domain::ids::ProjectId;
-use afterword::domain::recipe::TrustFilter;
 use afterword::domain::selection::Selection;
+use afterword::domain::trust::TrustFilter;
 use afterword::store::groups;
 use afterword::store::tallies::{self, TallyQuery};
 use chrono::{SecondsFormat, SubsecRound as _, TimeDelta};
@@ -154,6 +154,11 @@ impl Case<'_> {
         }
     }
 
+    /// Makes an id that says nothing of when the item happened, and that every other project has, too.
+    fn next_id(&self) -> Uuid {
+        Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from((self.said.len() as u16).reverse_bits()))
+    }
+
     fn pick(&self, of: Index) -> Option<Said> {
         (!self.said.is_empty()).then(|| of.get(&self.said).clone())
     }
@@ -172,11 +177,12 @@ impl Case<'_> {
         let follows_on = self.actor == Some(source) && source != BACKEND;
         self.moment += if follows_on { TimeDelta::seconds(1) } else { TimeDelta::minutes(15) };
         self.actor = Some(source);
+        let id = self.next_id();
         let from = &mut self.sources[source];
         from.n_said += 1;
         let session = (source != BACKEND).then(|| format!("{source}-{}", from.n_sessions));
         self.said.push(Said {
-            id: Uuid::now_v7(),
+            id,
             source,
             answer,
             name,
@@ -194,8 +200,9 @@ impl Case<'_> {
     /// Replaces an item by name. Only what was named makes the new item the later one: its own time is long ago.
     fn correct(&mut self, before: &Said, value: u8) {
         self.long_ago += TimeDelta::minutes(1);
+        let id = self.next_id();
         self.said.push(Said {
-            id: Uuid::now_v7(),
+            id,
             source: BACKEND,
             user: before.user.or(Some("ann")),
             session: None,
@@ -337,6 +344,17 @@ impl Case<'_> {
             agree!(counting, self.truth.counting(*answer), "what counts of {}", id_of(*answer));
         }
 
+        let page = self.front.get("/v1/completions?limit=200", &self.key).await?;
+        let shown: BTreeMap<String, BTreeSet<Uuid>> = page["completions"]
+            .as_array()
+            .ok_or("no page of completions")?
+            .iter()
+            .map(|item| (item["id"].as_str().unwrap_or_default().to_owned(), shown_to_count(item)))
+            .collect();
+        let expected: BTreeMap<String, BTreeSet<Uuid>> =
+            self.truth.completions.keys().map(|answer| (id_of(*answer), self.truth.counting(*answer))).collect();
+        agree!(shown, expected, "the page of completions");
+
         let query = TallyQuery {
             project_id: project,
             experiment: None,
@@ -344,6 +362,7 @@ impl Case<'_> {
             candidate: "new",
             control_model: None,
             candidate_model: None,
+            trust: TrustFilter::Verified,
             selection: &everything,
         };
         let mut tx = store.begin_snapshot("model", project).await.map_err(fail)?;
@@ -363,6 +382,12 @@ impl Case<'_> {
         agree!([choices.n_wins, choices.n_losses, choices.n_ties], self.truth.choices(), "the direct choices");
         Ok(())
     }
+}
+
+/// Reads which feedback of a completion is shown as what counts.
+fn shown_to_count(completion: &Value) -> BTreeSet<Uuid> {
+    let items = completion["feedback"].as_array().into_iter().flatten();
+    items.filter(|item| item["standing"] == "counts").filter_map(|item| item["id"].as_str()?.parse().ok()).collect()
 }
 
 /// The item as it is sent at a moment; its age grows while it waits.

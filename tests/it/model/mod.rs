@@ -14,7 +14,6 @@ mod operation;
 mod truth;
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, UNIX_EPOCH};
 
@@ -119,16 +118,15 @@ async fn any_history_ends_where_the_sequential_model_ends() {
     let started = Instant::now();
     let database = TestDatabase::new().await;
     let owner = PgPoolOptions::new().max_connections(2).connect(database.owner_url()).await.unwrap();
-    let stage = Arc::new(Stage { front: Front::new(database.store()), owner, n_projects: AtomicU64::new(0) });
+    let stage = Stage { front: Front::new(database.store()), owner, n_projects: AtomicU64::new(0) };
 
     let numbers = Number::kept().into_iter().chain((0..n_cases).map(|nth| Number { seed, nth }));
-    let n_operations = Arc::new(AtomicU64::new(0));
+    let n_operations = AtomicU64::new(0);
     let mut played = stream::iter(numbers)
         .map(|number| {
-            let (stage, n_operations) = (Arc::clone(&stage), Arc::clone(&n_operations));
-            let script = number.tree().current();
+            let (stage, script) = (&stage, number.tree().current());
             n_operations.fetch_add(script.operations.len() as u64, Ordering::Relaxed);
-            async move { (number, tokio::spawn(async move { stage.play(&script).await }).await.unwrap()) }
+            async move { (number, stage.play(&script).await) }
         })
         .buffer_unordered(N_AT_ONCE);
     let (mut n_played, mut failed) = (0, None);
@@ -159,7 +157,6 @@ async fn any_history_ends_where_the_sequential_model_ends() {
         stage.front.n_resets(),
         started.elapsed().as_secs_f64(),
     );
-    let stage = Arc::into_inner(stage).expect("every case has ended");
     stage.owner.close().await;
     stage.front.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use afterword::domain::clock::Timestamp;
 use afterword::domain::experiment::Unit;
+use afterword::domain::trust::TrustRule;
 use afterword::report::comparison::{
     Check, CheckStatus, Comparison, Conclusion, Difference, ExperimentFacts, Margin, Metric, Preference, Rate, Role,
     Side, Status,
@@ -206,6 +207,7 @@ pub(super) fn switch() -> Comparison {
         }),
         window: Some((moment("2026-01-05T09:04:11Z"), moment("2026-02-01T22:58:40Z"))),
         n_days: 28,
+        trust: TrustRule::settle(None, Some(Timestamp::UNIX_EPOCH)),
         n_unverified: 17,
         filters: vec![("task".to_owned(), "chat".to_owned())],
         margin_departures: Vec::new(),

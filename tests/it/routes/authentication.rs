@@ -36,7 +36,7 @@ async fn ask(service: &TestService, method: &str, path: &str, key: &str) -> Answ
 
 /// Leaves out what differs in any two answers: the id, the time, whether the body had come before the answer went, and
 /// the order of the headers.
-fn without_id(answer: &Answer) -> (u16, String, Vec<(String, String)>) {
+pub(super) fn without_id(answer: &Answer) -> (u16, String, Vec<(String, String)>) {
     let id = answer.header("x-request-id");
     let mut headers: Vec<(String, String)> = answer
         .headers

@@ -11,6 +11,10 @@ mod experiments;
 mod exports;
 mod feedback;
 mod health;
+mod matrix;
+mod metrics;
+mod openapi;
+mod reading;
 
 use serde_json::{Value, json};
 use uuid::Uuid;

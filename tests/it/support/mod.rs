@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 pub(crate) mod database;
+pub(crate) mod program;
 mod server;
 pub(crate) mod service;
 

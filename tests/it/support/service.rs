@@ -149,6 +149,11 @@ impl TestService {
         self.send(self.request(Method::GET, path, key)).await
     }
 
+    /// Returns the URL of the database's owner, who sees every project.
+    pub(crate) fn owner_url(&self) -> &str {
+        self.database.owner_url()
+    }
+
     /// Reads one value as the owner, who sees every project.
     pub(crate) async fn query<T>(&self, statement: &str) -> T
     where

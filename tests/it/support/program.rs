@@ -16,7 +16,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A directory that the user who runs Postgres for root can pass through.
-pub(super) fn open_dir() -> TempDir {
+pub(crate) fn open_dir() -> TempDir {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
     dir
@@ -24,7 +24,7 @@ pub(super) fn open_dir() -> TempDir {
 
 /// Prepares the program with nothing in its environment but where programs are found, in a directory without a
 /// configuration.
-pub(super) fn afterword(args: &[&str]) -> Command {
+pub(crate) fn afterword(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
     command.args(args).env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin").stdin(Stdio::null());
@@ -35,10 +35,10 @@ pub(super) fn afterword(args: &[&str]) -> Command {
 
 /// What a run of the program came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) status: Option<i32>,
-    pub(super) out: String,
-    pub(super) err: String,
+pub(crate) struct Outcome {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for Outcome {
@@ -52,13 +52,13 @@ impl From<Output> for Outcome {
 }
 
 /// Runs the program to its end.
-pub(super) fn run(command: &mut Command) -> Outcome {
+pub(crate) fn run(command: &mut Command) -> Outcome {
     command.output().unwrap().into()
 }
 
 impl Outcome {
     /// Checks that the program refused with this status and one line that has these words, and nothing else.
-    pub(super) fn assert_refused(&self, status: i32, words: &str) {
+    pub(crate) fn assert_refused(&self, status: i32, words: &str) {
         assert_eq!(self.status, Some(status), "{self:?}");
         assert_eq!(self.out, "", "{self:?}");
         assert!(self.err.starts_with("error: ") && self.err.contains(words), "{self:?}");
@@ -67,13 +67,13 @@ impl Outcome {
 }
 
 /// A service that runs.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     output: BufReader<ChildStdout>,
     /// What it wrote before the line that says where it listens.
-    pub(super) greeting: Vec<String>,
+    pub(crate) greeting: Vec<String>,
     /// Where it listens.
-    pub(super) url: String,
+    pub(crate) url: String,
     client: Client,
 }
 
@@ -92,7 +92,7 @@ fn greeting_and_url(output: &mut impl BufRead) -> Option<(Vec<String>, String)> 
 
 impl Running {
     /// Starts `serve` on a free port, in a process group of its own, and waits until it listens.
-    pub(super) fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         command.env("AFTERWORD_LISTEN", "127.0.0.1:0").stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -104,38 +104,39 @@ impl Running {
     }
 
     /// Starts `serve` on the private Postgres of a data directory.
-    pub(super) fn start_on(data_dir: &Path) -> Self {
+    pub(crate) fn start_on(data_dir: &Path) -> Self {
         Self::start(afterword(&["serve"]).env("AFTERWORD_DATA_DIR", data_dir))
     }
 
     /// Begins a request.
-    pub(super) fn post(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
         let body = body.to_string();
         let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(key);
         request.header("content-type", "application/json").body(body)
     }
 
     /// Returns the status of a path.
-    pub(super) async fn status(&self, path: &str) -> u16 {
+    pub(crate) async fn status(&self, path: &str) -> u16 {
         self.client.get(format!("{}{path}", self.url)).send().await.unwrap().status().as_u16()
     }
 
     /// Sends a signal to the service alone.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }
 
     /// Sends a signal to all that a terminal would send it to.
-    pub(super) fn signal_group(&self, signal: Signal) {
+    pub(crate) fn signal_group(&self, signal: Signal) {
         kill_process_group(self.pid(), signal).unwrap();
     }
 
-    fn pid(&self) -> Pid {
+    /// Returns its process id.
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
     /// Waits for the end; returns the exit status and what else was written.
-    pub(super) fn wait(mut self) -> (Option<i32>, String) {
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -150,7 +151,7 @@ impl Running {
     }
 
     /// Asks for the end and waits for it.
-    pub(super) fn stop(self) {
+    pub(crate) fn stop(self) {
         self.signal(Signal::TERM);
         assert_eq!(self.wait(), (Some(0), String::new()));
     }

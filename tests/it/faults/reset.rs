@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::proxy::DelayProxy;
+use super::proxy::FaultProxy;
 use crate::support::TestService;
 
 const N_ROUNDS: usize = 12;
@@ -52,7 +52,7 @@ async fn hang_up(service: &TestService, key: &str, after: Duration) -> Option<&'
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_cannot_cut_a_transaction() {
     let sizes = PoolSizes { ingest: 2, reading: N_CLIENTS as u32, jobs: 1 };
-    let delayed = async |url: &str| DelayProxy::start(url, Duration::from_millis(20)).await.url(url);
+    let delayed = async |url: &str| FaultProxy::before_postgres(url, Duration::from_millis(20)).await.url(url);
     let service = TestService::start_behind(delayed, sizes).await;
     let key = service.key(Role::Admin).await;
     let (mut n_experiments, mut n_feedback, mut n_cut) = (0, 0, 0);

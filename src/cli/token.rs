@@ -1,0 +1,139 @@
+//! `afterword token`: mints feedback tokens and takes them back.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::UsageError;
+use super::connect::{self, Connected};
+use crate::config::Config;
+use crate::domain::credential::TokenText;
+use crate::domain::json::Json;
+use crate::domain::token::{NewToken, SignedToken, token_id};
+use crate::service::tokens;
+
+/// Arguments of `afterword token`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  TOKEN=$(afterword token mint --subject u-1 --completion-id chatcmpl-9f --signal thumb)
+  afterword token mint --subject u-1 --conversation-id c-1 --ttl-s 3600
+  afterword token revoke \"$TOKEN\"")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Mint a token and print it.
+    Mint(Mint),
+    /// Take tokens back before they expire.
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+struct Mint {
+    /// Project that the token acts on; not needed where there is only one.
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// User whose reactions it grants.
+    #[arg(long, value_name = "USER")]
+    subject: String,
+    /// Completion that it grants reactions to; may be repeated.
+    #[arg(long, value_name = "ID", required_unless_present = "conversation_id", conflicts_with = "conversation_id")]
+    completion_id: Vec<String>,
+    /// Conversation whose completions it grants reactions to.
+    #[arg(long, value_name = "ID")]
+    conversation_id: Option<String>,
+    /// Signal that it grants; may be repeated, and any if left out.
+    #[arg(long, value_name = "SIGNAL")]
+    signal: Vec<String>,
+    /// Seconds for which it is valid; 15 minutes if left out.
+    #[arg(long, value_name = "SECONDS")]
+    ttl_s: Option<i64>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Revoke {
+    /// Project of the tokens; not needed where there is only one.
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// Tokens, or their ids (the claim `jti`).
+    #[arg(value_name = "TOKEN", required = true, num_args = 1.., value_parser = parse_token_id)]
+    tokens: Vec<String>,
+}
+
+/// Runs the subcommand.
+pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Mint(args) => {
+            let asked = asked(&args)?;
+            connect::with(config, async |connected: &Connected| mint(connected, args.project.as_deref(), asked).await)
+                .await?;
+        }
+        Command::Revoke(args) => {
+            connect::with(config, async |connected: &Connected| revoke(connected, args).await).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes the arguments through the same door as a request.
+fn asked(args: &Mint) -> Result<NewToken, UsageError> {
+    let text = |text: &String| Json::String(text.clone());
+    let texts = |texts: &[String]| match texts {
+        [] => Json::Null,
+        texts => Json::Array(texts.iter().map(text).collect()),
+    };
+    let members = vec![
+        ("subject".to_owned(), text(&args.subject)),
+        ("completion_ids".to_owned(), texts(&args.completion_id)),
+        ("conversation_id".to_owned(), args.conversation_id.as_ref().map_or(Json::Null, text)),
+        ("signals".to_owned(), texts(&args.signal)),
+        ("ttl_s".to_owned(), args.ttl_s.map_or(Json::Null, |seconds| Json::Integer(seconds.into()))),
+    ];
+    NewToken::from_json(Json::Object(members)).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        UsageError(errors.join("; "))
+    })
+}
+
+async fn mint(connected: &Connected, project: Option<&str>, asked: NewToken) -> anyhow::Result<()> {
+    let project = connected.project(project).await?;
+    let minted = tokens::mint(&connected.app, &project.operator(), asked).await?;
+    writeln!(std::io::stdout().lock(), "{}", minted.token)?;
+    let expires_at = minted.expires_at.format("%Y-%m-%d %H:%M:%SZ");
+    writeln!(std::io::stderr().lock(), "minted token {}, valid until {expires_at}", minted.token_id)?;
+    Ok(())
+}
+
+async fn revoke(connected: &Connected, args: Revoke) -> anyhow::Result<()> {
+    let project = connected.project(args.project.as_deref()).await?;
+    let n_revoked = tokens::revoke(&connected.app, &project.operator(), args.tokens).await?;
+    writeln!(std::io::stderr().lock(), "revoked {n_revoked} tokens; running services refuse them within seconds")?;
+    Ok(())
+}
+
+/// Takes the id of a token, or finds it in the token; what is wrong is not repeated, because it may be a credential.
+fn parse_token_id(text: &str) -> Result<String, String> {
+    if let Some(token) = TokenText::parse(text).and_then(|text| SignedToken::read(&text)) {
+        return Ok(token.claims.grant.token_id);
+    }
+    token_id(&Json::String(text.to_owned())).map_err(|(_, detail)| detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_revoked_by_its_id_or_by_itself() {
+        let token = "eyJ0eXAiOiJhdy1mZWVkYmFjaytqd3QiLCJhbGciOiJIUzI1NiIsImtpZCI6ImFiY2RlZmdoMDEyMzQ1NjcifQ.\
+                     eyJpc3MiOiJwIiwiYXVkIjoiYWZ0ZXJ3b3JkIiwiaWF0IjoxMDAwLCJuYmYiOjEwMDAsImV4cCI6MTkwMCwianRpIjoidC03\
+                     Iiwic3ViIjoidSIsImNvbnZlcnNhdGlvbl9pZCI6InYifQ.c2ln";
+
+        assert_eq!(parse_token_id(token).as_deref(), Ok("t-7"));
+        assert_eq!(parse_token_id("t-7").as_deref(), Ok("t-7"));
+        assert!(parse_token_id("").is_err() && parse_token_id(&"t".repeat(65)).is_err());
+    }
+}

@@ -1,0 +1,276 @@
+//! Schemas of what analysts and operators read and declare: experiments, comparisons, exports, problems.
+
+use serde_json::{Map, Value, json};
+
+use super::super::problem::KINDS;
+use super::words::{
+    Member, all, boolean, closed, described, estimate, integer, list, moment, named, nullable, number, object, one_of,
+    optional, required, short_text, timestamp, total, uuid, words_of,
+};
+use crate::domain::experiment::{METRIC_NAMES, Unit};
+use crate::domain::export::{ExportProblem, ExportStatus};
+use crate::domain::recipe::{Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt};
+use crate::domain::trust::TrustFilter;
+use crate::service::recipes::shipped_recipes;
+
+fn alpha() -> Value {
+    number(1e-4, 0.2)
+}
+
+/// A margin as a share of the control's rate.
+pub(super) fn margin() -> Value {
+    number(0.001, 1.0)
+}
+
+/// A one-sided error rate.
+pub(super) fn error_rate() -> Value {
+    alpha()
+}
+
+/// What is randomised.
+pub(super) fn unit() -> Value {
+    one_of(Unit::WORDS)
+}
+
+/// Whose feedback counts.
+pub(super) fn trust() -> Value {
+    one_of(TrustFilter::WORDS)
+}
+
+/// Whose feedback was counted, and why.
+pub(super) fn trust_rule() -> Value {
+    object(vec![required("filter", trust()), required("reason", words_of(["asked", "tokens_used", "no_tokens"]))])
+}
+
+fn experiment_members() -> Vec<Member> {
+    let margins: Map<String, Value> = METRIC_NAMES.iter().map(|name| ((*name).to_owned(), margin())).collect();
+    let variant = closed(vec![
+        required("name", short_text()),
+        optional("model", short_text()),
+        required("share", number(0.001, 0.999)),
+    ]);
+    let mut variants = list(10, &variant);
+    variants["minItems"] = json!(2);
+    vec![
+        required("key", short_text()),
+        required("control", described(short_text(), "The name of one of the variants.")),
+        required("variants", described(variants, "Names differ, and shares add up to 1.")),
+        optional("unit", unit()),
+        optional("alpha", alpha()),
+        optional("margins", json!({ "type": "object", "properties": margins, "additionalProperties": false })),
+    ]
+}
+
+/// An experiment as it is declared.
+pub(super) fn experiment_body() -> Value {
+    let mut schema = closed(experiment_members());
+    schema["example"] = json!({ "key": "llama-swap", "control": "old", "variants": [
+        { "name": "old", "share": 0.5 }, { "name": "new", "model": "llama-3-70b", "share": 0.5 },
+    ] });
+    schema
+}
+
+/// An experiment as it is shown.
+pub(super) fn experiment() -> Value {
+    let mut members = experiment_members();
+    members.push(required("declared_at", moment()));
+    object(members)
+}
+
+/// A page of experiments.
+pub(super) fn experiments_page() -> Value {
+    object(vec![required("experiments", all(&named("Experiment")))])
+}
+
+fn selection() -> Value {
+    let words = || list(100, &short_text());
+    closed(vec![
+        optional("models", words()),
+        optional("experiment", short_text()),
+        optional("variants", words()),
+        optional("tasks", words()),
+        optional("languages", words()),
+        optional("from", timestamp()),
+        optional("to", described(timestamp(), "Later than `from`.")),
+        optional("trust", described(trust(), "Where it is absent, the project decides.")),
+    ])
+}
+
+fn options() -> Value {
+    let share = || number(0.0, 0.5);
+    closed(vec![
+        optional("min_votes", integer(1, 1000)),
+        optional("min_agreement", number(0.5, 1.0)),
+        optional("pair_scope", one_of(PairScope::WORDS)),
+        optional("rating_min_points", number(0.0, 1e6)),
+        optional("rating_min_difference", number(0.0, 1.0)),
+        optional("rating_good", number(0.5, 1.0)),
+        optional("edit_min_distance", number(0.0, 1.0)),
+        optional("edit_max_distance", described(number(0.0, 1.0), "Greater than `edit_min_distance`.")),
+        optional("regenerate", one_of(RegenerateRule::WORDS)),
+        optional("sft_min_signal", one_of(MinSignal::WORDS)),
+        optional("policy", one_of(Policy::WORDS)),
+        optional("dedup", one_of(Dedup::WORDS)),
+        optional("consent", one_of(Consent::WORDS)),
+        optional("require_stop", boolean()),
+        optional("system_prompt", one_of(SystemPrompt::WORDS)),
+        optional("max_chars", integer(0, 100_000_000)),
+        optional("validation_share", share()),
+        optional("test_share", share()),
+        optional("split_salt", short_text()),
+    ])
+}
+
+/// The body of `POST /v1/exports`: a shipped recipe by its name, or one inline.
+pub(super) fn export_body() -> Value {
+    let path = json!({ "type": "string", "maxLength": 256, "pattern": "^[a-z0-9_-]{1,64}(/[a-z0-9_-]{1,64})*$" });
+    let common = || {
+        vec![
+            optional("selection", selection()),
+            optional("options", options()),
+            optional("destination", closed(vec![optional("path", path.clone())])),
+        ]
+    };
+    let names =
+        shipped_recipes().iter().flat_map(|recipe| [recipe.name].into_iter().chain(recipe.aliases.iter().copied()));
+    let format = || words_of(["preference", "dpo", "sft"]);
+    let mut by_name = vec![required("recipe", words_of(names)), optional("format", format())];
+    by_name.extend(common());
+    let mut inline =
+        vec![required("format", format()), ("recipe", json!({ "type": "null" }), super::words::Presence::Optional)];
+    inline.extend(common());
+    json!({ "anyOf": [closed(by_name), closed(inline)], "example": { "recipe": "dpo" } })
+}
+
+/// An export, wherever it stands.
+pub(super) fn export() -> Value {
+    let recipe = object(vec![
+        required("format", one_of(Format::WORDS)),
+        required("selection", json!({ "type": "object" })),
+        required("options", json!({ "type": "object" })),
+    ]);
+    let mut schema = object(vec![
+        required("id", uuid()),
+        required("status", one_of(ExportStatus::WORDS)),
+        required("progress", object(vec![required("n_done", total()), required("n_total", total())])),
+        required("recipe", recipe),
+        required("created_at", moment()),
+    ]);
+    let problem = object(vec![
+        required("code", words_of(ExportProblem::CODES.iter().copied())),
+        required("detail", json!({ "type": "string" })),
+    ]);
+    for (name, own) in [
+        ("problem", problem),
+        ("manifest", json!({ "type": "object" })),
+        ("destination", object(vec![required("path", json!({ "type": "string" }))])),
+        ("finished_at", moment()),
+    ] {
+        schema["properties"][name] = own;
+    }
+    schema
+}
+
+/// A page of exports.
+pub(super) fn exports_page() -> Value {
+    object(vec![required("exports", all(&named("Export"))), required("next_cursor", nullable(uuid()))])
+}
+
+/// A comparison, told in full.
+pub(super) fn comparison() -> Value {
+    let side = object(vec![
+        required("name", json!({ "type": "string" })),
+        required("model", json!({ "type": ["string", "null"] })),
+        required("n_users", total()),
+        required("n_completions", total()),
+        required("n_turns", total()),
+    ]);
+    let verdict = object(vec![
+        required(
+            "code",
+            words_of(["SWITCH", "KEEP", "KEEP_COLLECTING", "CANNOT_TELL", "INVALID", "LEAN_SWITCH", "LEAN_KEEP"]),
+        ),
+        required("reason", json!({ "type": "string" })),
+        required("sentence", json!({ "type": "string" })),
+        required("withholds_numbers", boolean()),
+    ]);
+    let check = object(vec![
+        required("name", json!({ "type": "string" })),
+        required("status", words_of(["pass", "warn", "fail"])),
+        required("detail", json!({ "type": "string" })),
+    ]);
+    object(vec![
+        required("control", side.clone()),
+        required("candidate", side),
+        required("mode", words_of(["randomised", "observational"])),
+        required("unit", unit()),
+        required("alpha", alpha()),
+        required("verdict", verdict),
+        required("metrics", all(&metric())),
+        required("checks", all(&check)),
+        optional("preference", json!({ "type": "object" })),
+        required("trust", named("TrustRule")),
+        required("n_unverified", total()),
+        required("computed_at", moment()),
+    ])
+}
+
+fn metric() -> Value {
+    let rate = object(vec![
+        required("n", total()),
+        required("n_users", total()),
+        required("estimate", estimate()),
+        required("low", estimate()),
+        required("high", estimate()),
+    ]);
+    object(vec![
+        required("name", json!({ "type": "string" })),
+        required("role", words_of(["must_pass", "secondary"])),
+        required("higher_is_better", boolean()),
+        required("control", rate.clone()),
+        required("candidate", rate),
+        required(
+            "difference",
+            object(vec![required("estimate", estimate()), required("low", estimate()), required("high", estimate())]),
+        ),
+        required("status", words_of(["non_inferior", "worse", "better", "undecided"])),
+    ])
+}
+
+/// A failure (RFC 9457).
+pub(super) fn problem() -> Value {
+    let mut schema = object(vec![
+        required(
+            "type",
+            described(json!({ "type": "string", "format": "uri-reference" }), "Leads to the row of `/problems`."),
+        ),
+        required("title", json!({ "type": "string" })),
+        required("status", json!({ "type": "integer", "minimum": 400, "maximum": 599 })),
+        required("detail", json!({ "type": "string" })),
+        required("instance", described(json!({ "type": "string" }), "The request's id, which the log has, too.")),
+        required("code", named("ProblemCode")),
+        required("retryable", boolean()),
+    ]);
+    schema["properties"]["errors"] = all(&named("Fault"));
+    schema["properties"]["rejected"] = all(&named("Rejected"));
+    schema
+}
+
+/// Every code that a problem can have.
+pub(super) fn problem_code() -> Value {
+    words_of(KINDS.iter().map(|kind| kind.code))
+}
+
+/// One thing that is wrong, and where.
+pub(super) fn fault() -> Value {
+    let mut schema =
+        object(vec![required("code", named("ProblemCode")), required("detail", json!({ "type": "string" }))]);
+    schema["properties"]["pointer"] = described(json!({ "type": "string" }), "A JSON Pointer into the body.");
+    schema["properties"]["parameter"] = described(json!({ "type": "string" }), "The name of a query parameter.");
+    schema
+}
+
+/// What a health check answers.
+pub(super) fn health() -> Value {
+    object(vec![required("status", words_of(["live", "ready"]))])
+}
