@@ -13,7 +13,7 @@ use afterword::domain::trust::TrustFilter;
 use afterword::store::connection::Pool;
 use afterword::store::feedback::{self, FeedbackRow};
 use afterword::store::groups;
-use afterword::store::{Access, Inserted};
+use afterword::store::{Access, Inserted, Telling};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -145,7 +145,7 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
         rows.sort_by_key(|row| (&row.feedback.completion_id, row.feedback.id));
         let access = [project_id];
         let mut tx = seeded.app.store.begin(Pool::Ingest, "test", Access::Projects(&access)).await.unwrap();
-        assert!(matches!(feedback::insert(&mut tx, &rows).await.unwrap(), Inserted::All));
+        assert!(matches!(feedback::insert(&mut tx, &rows, Telling::Count).await.unwrap(), Inserted::All));
         tx.commit().await.unwrap();
     }
 }
