@@ -13,7 +13,6 @@ use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
-use rand::Rng as _;
 
 use crate::domain::ids::{ProjectId, UserId};
 use crate::domain::principal::CredentialId;
@@ -154,7 +153,8 @@ impl Meter {
             Ok(Err(not_until)) => {
                 let wait = not_until.wait_time_from(self.limiter.clock().now());
                 let reset_s = wait.as_secs_f64().ceil().max(1.0) as u64;
-                let retry_after_s = Some(reset_s + rand::rng().random_range(0..=MAX_JITTER_S));
+                // What the nanoseconds say is as good as chance.
+                let retry_after_s = Some(reset_s + u64::from(wait.subsec_nanos()) % (MAX_JITTER_S + 1));
                 Reading { name: self.name, quota, n_left: 0, reset_s, retry_after_s }
             }
             Ok(Ok(state)) => {
