@@ -69,6 +69,10 @@ bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY
 bench-peers: $(PEERS_VENV)/.installed ## Beside Arize Phoenix and MLflow from PyPI (1 GB): ARGS="--write docs/peers.md"
 	$(PEERS_VENV)/bin/python benches/peers/run.py $(ARGS)
 
+.PHONY: bench-storage
+bench-storage: tools ## Measure the alternatives behind the tables' shape: ONLY=ways|texts|keys
+	$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench storage
+
 .PHONY: check
 check: ## Type-check everything, the fastest answer
 	$(CARGO) check --locked --all-targets

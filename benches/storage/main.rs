@@ -9,6 +9,7 @@ use std::path::Path;
 
 use afterword::postgres::{Cluster, SERVICE};
 use afterword::service::instance;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 /// Anything that goes wrong ends the run with its words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -61,6 +62,22 @@ async fn run(cluster: &Cluster, figures: &mut Figures) -> Result<()> {
     for round in 0..N_ROUNDS {
         if wants("ways") {
             ways_in::measure(cluster, project, round, figures).await?;
+        }
+    }
+    for (part, script) in [("texts", include_str!("texts.sql")), ("keys", include_str!("keys.sql"))] {
+        if wants(part) {
+            run_script(cluster, script, figures).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs statements that blank lines part, each in a message of its own; the last returns figures with their names.
+async fn run_script(cluster: &Cluster, script: &str, figures: &mut Figures) -> Result<()> {
+    let mut owner = PgConnection::connect(cluster.owner_url()).await?;
+    for statement in script.split("\n\n") {
+        for row in sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).fetch_all(&mut owner).await? {
+            figures.add(row.try_get(0)?, "", row.try_get(1)?);
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ mod ingest;
 mod isolation;
 mod jobs;
 mod schema;
+mod writing;
 
 use std::sync::Arc;
 
