@@ -32,14 +32,14 @@ const KEY_BASE64: &str = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]";
 fn public_key() -> Value {
     let pem = format!("^-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA{KEY_BASE64}=\n-----END PUBLIC KEY-----\n$");
     let x = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$";
-    json!({ "anyOf": [
-        { "type": "string", "pattern": pem },
-        closed(vec![
-            required("kty", words_of(["OKP"])),
-            required("crv", words_of(["Ed25519"])),
-            required("x", json!({ "type": "string", "pattern": x })),
-        ]),
-    ] })
+    // A JWK may say what else the key is for; a private part makes it none.
+    let mut jwk = object(vec![
+        required("kty", words_of(["OKP"])),
+        required("crv", words_of(["Ed25519"])),
+        required("x", json!({ "type": "string", "pattern": x })),
+    ]);
+    jwk["not"] = json!({ "required": ["d"] });
+    json!({ "anyOf": [{ "type": "string", "pattern": pem }, jwk] })
 }
 
 /// The body of `POST /v1/keys`.
