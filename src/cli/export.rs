@@ -281,8 +281,13 @@ mod tests {
 
         given.apply(&mut selection).unwrap();
 
-        assert_eq!((selection.models, selection.experiment.as_deref()), (given.model.clone(), Some("e")));
+        assert_eq!((selection.models.clone(), selection.experiment.as_deref()), (given.model.clone(), Some("e")));
         assert_eq!(selection.from, Some(moment("2026-01-01").unwrap()));
+        assert_eq!(selection.trust, None);
+        let open = SelectionArgs { trust: Some(trust("any").unwrap()), ..SelectionArgs::default() };
+        open.apply(&mut selection).unwrap();
+        assert_eq!(selection.trust, Some(TrustFilter::Any));
+        assert!(trust("some").is_err());
         let late = SelectionArgs { from: Some(moment("2026-01-02").unwrap()), ..SelectionArgs::default() };
         let mut bounded = Selection { to: Some(moment("2026-01-02").unwrap()), ..Selection::default() };
         assert_eq!(late.apply(&mut bounded), Err("--to must be later than --from"));

@@ -312,3 +312,26 @@ fn read_options(fields: &mut Fields, base: Options) -> Options {
     }
     options
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(text: &str) -> Result<Recipe, Vec<FieldError>> {
+        Recipe::from_json(Json::parse(text.as_bytes()).unwrap(), "")
+    }
+
+    #[test]
+    fn trust_is_the_selections_wherever_an_older_recipe_says_it() {
+        let trust = |text: &str| recipe(text).unwrap().selection.trust;
+
+        assert_eq!(trust(r#"{"format":"dpo"}"#), None);
+        assert_eq!(trust(r#"{"format":"dpo","selection":{"trust":"any"}}"#), Some(TrustFilter::Any));
+        assert_eq!(trust(r#"{"format":"dpo","options":{"trust":"verified"}}"#), Some(TrustFilter::Verified));
+        let both =
+            recipe(r#"{"format":"dpo","selection":{"trust":"any"},"options":{"trust":"verified"}}"#).unwrap_err();
+        assert_eq!((both[0].pointer.as_str(), both[0].code), ("/options/trust", FieldCode::Contradiction));
+        let unknown = recipe(r#"{"format":"dpo","selection":{"trust":"some"}}"#).unwrap_err();
+        assert_eq!((unknown[0].pointer.as_str(), unknown[0].code), ("/selection/trust", FieldCode::NotOneOf));
+    }
+}

@@ -25,6 +25,7 @@ const INDEX: &str = "<title>Afterword</title>\n<h1>Afterword</h1>\n\
      honest model comparisons.</p>\n<table>\n\
      <tr><td><code>POST /v1/completions</code><td>what a model answered\n\
      <tr><td><code>POST /v1/feedback</code><td>how people reacted\n\
+     <tr><td><code>GET /v1/completions</code><td>what is stored, with feedback and labels\n\
      <tr><td><code>POST /v1/exports</code><td>training sets: preference pairs, fine-tuning examples\n\
      <tr><td><code>GET /v1/comparisons</code><td>whether another model does as well\n\
      <tr><td><code>POST /v1/experiments</code><td>a planned comparison\n\

@@ -17,6 +17,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use afterword::config::environment;
 use futures_util::stream::{self, StreamExt as _};
 use proptest::strategy::{Strategy as _, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -32,11 +33,6 @@ const N_AT_ONCE: usize = 24;
 /// How long a case that failed is made smaller.
 const SHRINK_WITHIN: Duration = Duration::from_secs(30);
 const KEPT: &str = include_str!("failing_seeds.txt");
-
-#[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to play")]
-fn told_by_environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
 
 /// A case by its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +103,10 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_history_ends_where_the_sequential_model_ends() {
-    let given = told_by_environment("AFTERWORD_MODEL_SEED").map(|seed| seed.parse().expect("the seed is a number"));
+    let given = environment("AFTERWORD_MODEL_SEED").map(|seed| seed.parse().expect("the seed is a number"));
     let seed: u64 = given.unwrap_or_else(|| UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
-    let is_full = told_by_environment("AFTERWORD_CAMPAIGN").is_some_and(|campaign| campaign == "full");
-    let n_cases = told_by_environment("AFTERWORD_MODEL_CASES")
+    let is_full = environment("AFTERWORD_CAMPAIGN").is_some_and(|campaign| campaign == "full");
+    let n_cases = environment("AFTERWORD_MODEL_CASES")
         .map_or(if is_full { 10 * N_CASES } else { N_CASES }, |n| n.parse().expect("the number of cases is a number"));
     println!("AFTERWORD_MODEL_SEED={seed} AFTERWORD_MODEL_CASES={n_cases}");
     let started = Instant::now();
