@@ -20,8 +20,9 @@ use crate::store::{Store, StoreError};
 pub use super::ingest_meter::{Distribution, Histogram, IngestMeter, VerdictCount};
 
 const N_WRITERS: u32 = 2;
-/// How long a caller waits for its verdicts. The write goes on without it; a retry is then a duplicate.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a caller waits for its verdicts; with it a client hears within two seconds that it has to come back. The
+/// write goes on without the caller; a retry is then a duplicate.
+const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// What became of one item that was well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
