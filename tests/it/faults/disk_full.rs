@@ -25,7 +25,7 @@ const DISK_MIB: usize = 192;
 const N_CLIENTS: usize = 6;
 const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 /// Postgres may have ended and replays its log.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 
 /// A small disk in memory, mounted until the end of its test.
 struct SmallDisk(PathBuf);
@@ -46,7 +46,8 @@ impl SmallDisk {
     /// Takes all the room that is left.
     fn fill(&self) {
         let mut ballast = OpenOptions::new().create(true).append(true).open(self.ballast()).unwrap();
-        while ballast.write_all(&[0; 64 << 10]).is_ok() {}
+        let piece = vec![0; 64 << 10];
+        while ballast.write_all(&piece).is_ok() {}
         while ballast.write_all(&[0; 512]).is_ok() {}
     }
 

@@ -46,7 +46,6 @@ pub(super) fn small(kind: &str) -> Value {
 pub(super) fn full(kind: &str) -> Value {
     let more = match kind {
         "envelope" => json!({"sent_at": "2026-01-31T12:00:00Z", "sdk": "js/1.0.0"}),
-        "batch" => json!({}),
         "completion" => json!({
             "requested_model": "m-1", "conversation_id": "v", "turn_index": 3, "parent_completion_id": "c-0", "attempt": 2,
             "user": "u", "experiment": "e", "variant": "a", "task": "t", "language": "en", "finish_reason": "stop",
