@@ -56,6 +56,13 @@ replay: tools-of-tests venv ## Feed the real preferences of AFTERWORD_SHARED/dat
 		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
 	@echo 'The exports and reports are in target/replay.'
 
+.PHONY: test-faults
+test-faults: tools-of-tests venv ## Run every campaign of faults in full; a full disk needs root: SEED=n repeats one
+	@# A filter that matches no test is no success.
+	AFTERWORD_CAMPAIGN=full $(if $(SEED),AFTERWORD_CAMPAIGN_SEED=$(SEED)) \
+		$(CARGO) test --locked --test it -- --nocapture --test-threads 1 faults:: model:: bad_bodies:: \
+		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+
 .PHONY: bench
 bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)
 	$(CARGO) bench --locked --bench throughput

@@ -23,8 +23,9 @@ const N_WRITERS: u32 = 2;
 /// Items that the second writer does not keep waiting while the first writes. Each statement has a price of its own, so
 /// that two small ones at a time cost more than one larger one after the other.
 const N_ENOUGH_ITEMS: usize = 256;
-/// How long a caller waits for its verdicts. The write goes on without it; a retry is then a duplicate.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a caller waits for its verdicts; with it a client hears within two seconds that it has to come back. The
+/// write goes on without the caller; a retry is then a duplicate.
+const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// What became of one item that was well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

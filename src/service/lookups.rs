@@ -21,7 +21,7 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 /// How long a value is answered at all, from the moment at which its look-up began.
 pub const BELIEVED_FOR: Duration = Duration::from_secs(4);
 /// How long a caller waits for a look-up.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 /// A look-up that takes longer is taken for lost, and another one may start.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 /// Values and absences that are remembered.

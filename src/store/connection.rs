@@ -142,7 +142,8 @@ impl WriterConnection {
     }
 }
 
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Less than two seconds, within which whoever asks hears that no connection is free.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 impl Store {
     /// Opens the pools; connections are made when they are needed.

@@ -66,7 +66,7 @@ async fn strike(
         let blow = async {
             match victim {
                 Victim::Service => plant.kill_service(index).await,
-                Victim::Backend => plant.kill_backend(chance.random_range(0..1000)),
+                Victim::Backend => plant.kill_backend(chance.random_range(0..1000)).await,
                 Victim::Postmaster => plant.kill_postmaster().await,
             }
         };

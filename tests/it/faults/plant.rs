@@ -66,12 +66,24 @@ impl Plant {
         std::fs::read_to_string(self.dir.path().join("service.log")).unwrap_or_default()
     }
 
+    /// Reads the last lines of what the services have logged, for the message of a test that fails.
+    pub(super) fn end_of_log(&self) -> String {
+        let log = self.read_log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
     /// Makes a project and a key that writes into it.
     pub(super) fn key(&self, project: &str) -> String {
         let data_dir = self.data_dir.to_str().unwrap();
         let made = run(&mut afterword(&["key", "create", "--project", project, "--data-dir", data_dir]));
         assert_eq!(made.status, Some(0), "{made:?}");
         made.out.trim().to_owned()
+    }
+
+    /// Returns the URL of the database's owner.
+    pub(super) fn owner_url(&self) -> String {
+        run(&mut afterword(&["postgres", "url", "--data-dir", self.data_dir.to_str().unwrap()])).out.trim().to_owned()
     }
 
     /// Returns where a service listens now; a service that was killed comes back elsewhere.
@@ -92,9 +104,17 @@ impl Plant {
     }
 
     /// Kills one of the Postgres processes that serve our connections.
-    pub(super) fn kill_backend(&self, which: usize) {
-        let backends = self.backends();
-        assert!(!backends.is_empty(), "no connection is open");
+    pub(super) async fn kill_backend(&self, which: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        // After a crash there is none for a moment.
+        let backends = loop {
+            let backends = self.backends();
+            if !backends.is_empty() {
+                break backends;
+            }
+            assert!(Instant::now() < deadline, "nobody connects to Postgres");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
         // It may have ended between the look and the blow; the next fault is then the first.
         let _gone = kill_process(backends[which % backends.len()], Signal::KILL);
     }
@@ -119,9 +139,9 @@ impl Plant {
         }
     }
 
-    /// Counts the connections of the service's that Postgres serves.
-    pub(super) fn backends(&self) -> Vec<Pid> {
-        let postmaster = self.postmaster().unwrap();
+    /// Lists the connections of the service's that Postgres serves.
+    fn backends(&self) -> Vec<Pid> {
+        let Some(postmaster) = self.postmaster() else { return Vec::new() };
         let is_ours = |child: &Child| child.command.contains("afterword afterword");
         children_of(postmaster).into_iter().filter(is_ours).map(|child| child.pid).collect()
     }

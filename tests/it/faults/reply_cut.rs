@@ -63,7 +63,7 @@ async fn what_was_committed_before_the_database_fell_silent_is_a_duplicate_after
     let proxy = proxy.unwrap();
     let url = service.url("");
 
-    write_while_cut(&service, &proxy, &url, sized(15, 500)).await;
+    write_while_cut(&service, &proxy, &url, sized(15, 1_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,5 +72,5 @@ async fn what_was_acknowledged_to_a_client_that_never_heard_it_is_a_duplicate_af
     let proxy = FaultProxy::before_service(service.server().address()).await;
     let url = format!("http://{}", proxy.address());
 
-    write_while_cut(&service, &proxy, &url, sized(15, 500)).await;
+    write_while_cut(&service, &proxy, &url, sized(15, 1_000)).await;
 }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod authentication;
+mod bad_bodies;
 mod bad_input;
 mod bodies;
 mod comparisons;
