@@ -70,10 +70,13 @@ async fn run(
         writers.push(Writer::open(cluster, project, columns, way, rows, batch).await?);
     }
     let began = Instant::now();
-    let tasks: Vec<_> = writers.into_iter().map(|writer| tokio::spawn(writer.write())).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in writers {
+        tasks.spawn(writer.write());
+    }
     let mut total_s = 0.0;
-    for task in tasks {
-        total_s += task.await??;
+    while let Some(written) = tasks.join_next().await {
+        total_s += written??;
     }
     Ok((rows.len() as f64 / began.elapsed().as_secs_f64(), total_s * 1e6 / rows.len() as f64))
 }

@@ -102,7 +102,8 @@ fn assert_no_canary(what: &str, text: &str) {
 }
 
 fn shown_headers(headers: &HeaderMap) -> String {
-    headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+    lines.collect::<Vec<String>>().join("\n")
 }
 
 /// A rejected item is named by its own id, which is the one thing of the client's that an answer repeats.

@@ -56,6 +56,7 @@ async fn a_browser_cannot_tell_whether_a_completion_is_there() {
     }
     let medians = taken.map(median);
     println!("medians of {n_samples}: {ids:?} {medians:?}");
-    let spread = *medians.iter().max().unwrap() - *medians.iter().min().unwrap();
-    assert!(spread <= Duration::from_millis(1), "{medians:?}");
+    let spread = medians.iter().max().unwrap().abs_diff(*medians.iter().min().unwrap());
+    // A few samples beside other tests say nothing of time.
+    assert!(!is_full || spread <= Duration::from_millis(1), "{medians:?}");
 }
