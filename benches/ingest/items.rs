@@ -103,7 +103,7 @@ fn text(n: usize, n_bytes: usize) -> String {
     while text.len() < n_bytes {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text.push_str(SYLLABLES[(state >> 59) as usize]);
-        if state >> 33 & 3 == 0 {
+        if (state >> 33).is_multiple_of(4) {
             text.push(' ');
         }
     }
