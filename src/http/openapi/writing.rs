@@ -60,12 +60,14 @@ fn message_of(role: &Value) -> Value {
         })
     };
     let no_content = json!({ "anyOf": [content, { "type": "null" }] });
+    let without_content =
+        |name: &str, schema: Value| form(json!({ "content": no_content, name: schema }), json!(["role", name]));
     json!({
         "anyOf": [
             form(json!({ "content": content }), json!(["role", "content"])),
-            form(json!({ "content": no_content, "tool_calls": all(&named("JsonValue")) }), json!(["role", "tool_calls"])),
-            form(json!({ "content": no_content, "refusal": { "type": "string", "format": "utf8" } }), json!(["role", "refusal"])),
-            form(json!({ "content": no_content, "function_call": named("JsonValue") }), json!(["role", "function_call"])),
+            without_content("tool_calls", all(&named("JsonValue"))),
+            without_content("refusal", json!({ "type": "string", "format": "utf8" })),
+            without_content("function_call", named("JsonValue")),
         ],
     })
 }

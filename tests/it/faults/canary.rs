@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -102,8 +102,9 @@ fn assert_no_canary(what: &str, text: &str) {
 }
 
 fn shown_headers(headers: &HeaderMap) -> String {
-    let lines = headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
-    lines.collect::<Vec<String>>().join("\n")
+    let line =
+        |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+    headers.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A rejected item is named by its own id, which is the one thing of the client's that an answer repeats.
