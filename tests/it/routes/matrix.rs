@@ -31,14 +31,21 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
     Some(match (method, pattern) {
         ("POST", "/v1/feedback") => SENDERS,
         ("POST", "/v1/completions" | "/v1/feedback-tokens" | "/v1/feedback-tokens/revoke") => WRITERS,
-        ("GET", "/v1/completions" | "/v1/completions/{id}" | "/v1/feedback" | "/v1/comparisons")
-        | ("GET", "/v1/experiments" | "/v1/experiments/{key}") => VIEWERS,
+        (
+            "GET",
+            "/v1/completions"
+            | "/v1/completions/{id}"
+            | "/v1/feedback"
+            | "/v1/comparisons"
+            | "/v1/experiments"
+            | "/v1/experiments/{key}",
+        ) => VIEWERS,
         ("POST", "/v1/experiments" | "/v1/exports")
-        | ("GET", "/v1/exports" | "/v1/exports/{id}" | "/v1/exports/{id}/files/{path:.+}")
-        | ("DELETE", "/v1/exports/{id}") => ANALYSTS,
-        ("POST" | "GET", "/v1/keys")
+        | ("GET", "/v1/exports" | "/v1/exports/{id}/files/{path:.+}")
+        | ("GET" | "DELETE", "/v1/exports/{id}") => ANALYSTS,
+        ("POST", "/v1/keys")
         | ("DELETE", "/v1/keys/{id}")
-        | ("GET", "/v1/projects" | "/v1/projects/{id}" | "/v1/audit") => ADMINS,
+        | ("GET", "/v1/keys" | "/v1/projects" | "/v1/projects/{id}" | "/v1/audit") => ADMINS,
         _ => return None,
     })
 }
