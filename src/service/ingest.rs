@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 
 use super::App;
 use super::error::ServiceError;
@@ -113,6 +114,7 @@ pub struct IngestQueue {
 #[derive(Debug)]
 struct Entrance {
     queue: Arc<Queue<Work>>,
+    writers: TaskTracker,
     is_written: bool,
 }
 
@@ -134,10 +136,20 @@ impl IngestQueue {
         let queue = Arc::new(Queue::new(n_enough, Arc::clone(&meter)));
         // Each writer keeps a connection, so that there are never more of them than of these.
         let n_writers = n_writers.min(store.n_ingest_connections());
+        let writers = TaskTracker::new();
         for _ in 0..n_writers {
-            super::detached::spawn(Writer::new(store, &queue, &meter, max_requests).run());
+            super::detached::spawn(writers.track_future(Writer::new(store, &queue, &meter, max_requests).run()));
         }
-        Self { entrance: Arc::new(Entrance { queue, is_written: writing != Writing::Nowhere }), meter }
+        writers.close();
+        let is_written = writing != Writing::Nowhere;
+        Self { entrance: Arc::new(Entrance { queue, writers, is_written }), meter }
+    }
+
+    /// Takes nothing more, and waits until what was taken is written and the writers have given their connections back,
+    /// whoever else still holds a clone of the queue.
+    pub async fn close(&self) {
+        self.entrance.queue.close();
+        self.entrance.writers.wait().await;
     }
 
     /// Returns what the ingest path counts of itself.

@@ -93,7 +93,8 @@ impl<T> Queue<T> {
         let n_items_before = self.meter.n_waiting_items.fetch_add(n_items, Ordering::AcqRel);
         let n_bytes_before = self.meter.n_waiting_bytes.fetch_add(n_bytes, Ordering::AcqRel);
         let room = Room { meter: Arc::clone(&self.meter), n_items, n_bytes };
-        let fits = n_items_before + n_items <= MAX_WAITING_ITEMS
+        let fits = !self.lock().is_closed
+            && n_items_before + n_items <= MAX_WAITING_ITEMS
             && (n_bytes_before == 0 || n_bytes_before + n_bytes <= MAX_WAITING_BYTES);
         if !fits {
             self.meter.n_turned_away.fetch_add(1, Ordering::Relaxed);
@@ -225,6 +226,7 @@ mod tests {
         let ends = tokio::join!(values(&queue, |_| true), values(&queue, |_| true));
 
         assert_eq!(ends, (None, None));
+        assert!(queue.reserve(1, 1).is_none(), "nobody would take it");
     }
 
     #[tokio::test]

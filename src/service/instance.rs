@@ -20,6 +20,9 @@ pub use crate::store::PoolSizes;
 /// The largest difference between our clock and the database's that is no fault, in seconds.
 const MAX_SKEW_SECONDS: i64 = 2;
 
+/// How long the database may take to let go of its connections when an instance is closed.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
 /// How often, and how many times, a server that is starting is looked at: half a minute.
 const LOOK_AT_START_EVERY: Duration = Duration::from_millis(100);
 const N_LOOKS_AT_START: usize = 300;
@@ -87,11 +90,12 @@ pub async fn open(url: &str, sizes: PoolSizes, exports_dir: &Path, clock: Arc<dy
     Ok(App::start(store, Blob::local(exports_dir)?, clock))
 }
 
-/// Closes an instance once every use case has ended.
+/// Closes an instance once every use case has ended. A database that does not answer cannot keep the program: what it
+/// acknowledged is committed, and nobody waits for the rest any more.
 pub async fn close(app: App) {
-    let store = app.store.clone();
-    drop(app);
-    store.close().await;
+    if tokio::time::timeout(CLOSE_WITHIN, app.close()).await.is_err() {
+        tracing::warn!("the database did not let go of its connections in time");
+    }
 }
 
 /// One thing that was looked at, and what was found: words for a person, good or bad.

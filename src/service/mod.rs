@@ -77,6 +77,14 @@ impl App {
     }
 }
 
+impl App {
+    /// Writes what the ingest queue holds, then closes every connection.
+    pub async fn close(&self) {
+        self.ingest.close().await;
+        self.store.close().await;
+    }
+}
+
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App").finish_non_exhaustive()

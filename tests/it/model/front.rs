@@ -103,6 +103,7 @@ impl Front {
             if let Some(server) = server {
                 server.stop().await;
             }
+            former.app.ingest.close().await;
         });
     }
 
@@ -113,7 +114,7 @@ impl Front {
         if let Some(server) = running.server {
             server.stop().await;
         }
-        self.store.close().await;
+        running.app.close().await;
     }
 
     /// Sends a request until it is answered with something else than that the client should come back.

@@ -198,6 +198,6 @@ impl TestService {
         if let Some(worker) = self.worker {
             worker.stop().await;
         }
-        self.app.store.close().await;
+        self.app.close().await;
     }
 }
