@@ -19,3 +19,7 @@ pub mod stats;
 pub mod store;
 pub mod telemetry;
 pub mod worker;
+
+/// Who gives out memory, to the program and to its benchmarks and tests alike.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
