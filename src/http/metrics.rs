@@ -143,7 +143,7 @@ impl Scrape {
         histogram(metric, &self.batch_items, 1.0)?;
         let help = "From the beginning of a batch's transaction to the end of its commit";
         let metric = encoder.encode_descriptor("ingest_commit", help, Some(&Unit::Seconds), MetricType::Histogram)?;
-        histogram(metric, &self.commit_us, 1e-6)?;
+        histogram(metric, &self.commit_us, 1e6)?;
         let help = "What became of items, by table, signal and code";
         let mut family = encoder.encode_descriptor("ingest_items", help, None, MetricType::Counter)?;
         for VerdictCount { table, signal, code, n_items } in &self.verdicts {
@@ -195,14 +195,15 @@ fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u
     ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
 }
 
-/// Writes a distribution whose bounds are so many of the metric's unit.
-fn histogram(mut metric: MetricEncoder<'_>, read: &Distribution, unit: f64) -> Result<(), Error> {
+/// Writes a distribution of which so many make one of the metric's unit. Divided and not multiplied, because 25,000 times
+/// a millionth is not quite 0.025, and a query names its bucket by the text.
+fn histogram(mut metric: MetricEncoder<'_>, read: &Distribution, per_unit: f64) -> Result<(), Error> {
     let mut below = 0;
     let mut buckets: Vec<(f64, u64)> = Vec::with_capacity(read.buckets.len() + 1);
     for (bound, up_to) in &read.buckets {
-        buckets.push((*bound as f64 * unit, up_to - below));
+        buckets.push((*bound as f64 / per_unit, up_to - below));
         below = *up_to;
     }
     buckets.push((f64::INFINITY, read.n_values - below));
-    metric.encode_histogram::<NoLabelSet>(read.sum as f64 * unit, read.n_values, &buckets, None)
+    metric.encode_histogram::<NoLabelSet>(read.sum as f64 / per_unit, read.n_values, &buckets, None)
 }

@@ -57,8 +57,8 @@ kinds! {
     ROLE_INSUFFICIENT = "role_insufficient" 403 "The key's role is not enough",
         "use a key whose role admits this request";
     SECRET_KEY_IN_BROWSER = "secret_key_in_browser" 403 "A secret key came from a browser",
-        "a request with an Origin header must not carry a secret key: whoever opens the page can read it; revoke the \
-         key and call from your backend";
+        "a secret key must not come with an Origin header or inside a body: whoever opens the page can read it; revoke \
+         the key and call from your backend";
     ORIGIN_NOT_ALLOWED = "origin_not_allowed" 403 "The page's origin is not allowed",
         "an administrator adds the origin to a publishable key of the project";
     NOT_FOUND = "not_found" 404 "Not found", "there is nothing under this address";

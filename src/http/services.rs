@@ -75,7 +75,7 @@ pub struct BodyLimits {
     pub wire_bytes: usize,
     /// Bytes after decompression.
     pub decoded_bytes: usize,
-    /// How many times larger than on the wire a body may become, beyond its first MiB.
+    /// How many times larger than on the wire a body may become, beyond its first 256 KiB.
     pub max_ratio: usize,
     /// How long the whole body may take.
     pub deadline: Duration,

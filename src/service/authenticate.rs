@@ -86,7 +86,7 @@ impl LastUse {
 
 async fn write_use(store: &Store, credential: &CredentialId, now: Timestamp) -> Result<(), StoreError> {
     let key_id = credential.as_str();
-    let mut tx = store.begin(Pool::Reading, "key.touch", Access::Key(key_id)).await?;
+    let mut tx = store.begin(Pool::Ingest, "key.touch", Access::Key(key_id)).await?;
     match credential.kind() {
         CredentialKind::SecretKey => keys::touch(&mut tx, key_id, now).await?,
         CredentialKind::PublishableKey => publishable_keys::touch(&mut tx, key_id, now).await?,
@@ -142,7 +142,7 @@ pub async fn known_origin(app: &App, origin: &Origin) -> Result<bool, ServiceErr
     let found = app.credentials.origins.get(origin.as_str(), || {
         let (store, origin, now) = (app.store.clone(), origin.clone(), app.clock.now());
         async move {
-            let mut tx = store.begin(Pool::Reading, "known_origin", Access::Origin(&origin)).await?;
+            let mut tx = store.begin(Pool::Ingest, "known_origin", Access::Origin(&origin)).await?;
             let is_known = publishable_keys::is_origin_known(&mut tx, &origin, now).await?;
             tx.commit().await?;
             Ok(is_known.then_some(()))
@@ -171,7 +171,7 @@ async fn secret(app: &App, presented: &SecretKey) -> Result<Arc<Principal>, Serv
 }
 
 async fn find_secret(store: &Store, key_id: &str) -> Result<Option<SecretHolder>, ServiceError> {
-    let mut tx = store.begin(Pool::Reading, "authenticate", Access::Key(key_id)).await?;
+    let mut tx = store.begin(Pool::Ingest, "authenticate", Access::Key(key_id)).await?;
     let found = keys::find(&mut tx, key_id).await?;
     tx.commit().await?;
     Ok(found.map(|key| {
@@ -197,7 +197,7 @@ async fn publishable(app: &App, presented: &PublishableKey) -> Result<Arc<Princi
 }
 
 async fn find_publishable(store: &Store, key_id: &KeyId) -> Result<Option<PublishableHolder>, ServiceError> {
-    let mut tx = store.begin(Pool::Reading, "authenticate", Access::Key(key_id.as_str())).await?;
+    let mut tx = store.begin(Pool::Ingest, "authenticate", Access::Key(key_id.as_str())).await?;
     let found = publishable_keys::find(&mut tx, key_id).await?;
     tx.commit().await?;
     Ok(found.map(|key| {
@@ -237,7 +237,7 @@ pub fn report_secret_in_browser(app: &App, presented: &SecretKey, origin: Option
 
 async fn write_report(app: &App, principal: &Principal, origin: Option<&Origin>) -> Result<(), ServiceError> {
     let project_id = principal.project_id;
-    let mut tx = app.store.begin(Pool::Reading, "key.report", Access::Projects(&[project_id])).await?;
+    let mut tx = app.store.begin(Pool::Ingest, "key.report", Access::Projects(&[project_id])).await?;
     let entry = AuditEntry {
         project_id,
         audit_id: ids::new_id(),

@@ -132,12 +132,12 @@ async fn find_signer(app: &App, key_id: &KeyId) -> Result<Option<Arc<Signer>>, S
 }
 
 async fn look_up_signer(store: &Store, clock: &dyn Clock, key_id: &KeyId) -> Result<Option<Signer>, ServiceError> {
-    let mut tx = store.begin(Pool::Reading, "authenticate", Access::Key(key_id.as_str())).await?;
+    let mut tx = store.begin(Pool::Ingest, "authenticate", Access::Key(key_id.as_str())).await?;
     let found = signing_keys::find(&mut tx, key_id).await?;
     tx.commit().await?;
     let Some(stored) = found else { return Ok(None) };
     let project_id = stored.project_id;
-    let mut tx = store.begin(Pool::Reading, "authenticate", Access::Projects(&[project_id])).await?;
+    let mut tx = store.begin(Pool::Ingest, "authenticate", Access::Projects(&[project_id])).await?;
     let origins = publishable_keys::list_origins(&mut tx, project_id, clock.now()).await?;
     let revoked = signing_keys::list_revoked_tokens(&mut tx, project_id).await?;
     let project = projects::show(&mut tx, project_id).await?;
@@ -160,7 +160,7 @@ async fn mark_project(app: &App, signer: &Signer, now: Timestamp) -> Result<(), 
     }
     let (store, project_id) = (app.store.clone(), signer.stored.project_id);
     detached_on(&app.runtime, async move {
-        let mut tx = store.begin(Pool::Reading, "project.mark", Access::Projects(&[project_id])).await?;
+        let mut tx = store.begin(Pool::Ingest, "project.mark", Access::Projects(&[project_id])).await?;
         projects::mark_token_used(&mut tx, project_id, now).await?;
         Ok(tx.commit().await?)
     })

@@ -32,6 +32,9 @@ use crate::store::{Access, Inserted, Store, StoreError, Telling};
 const MAX_BATCH_ITEMS: usize = 4_000;
 /// Memory that a batch's items may take, about: a batch is in memory twice, as items and as it goes to the database.
 const MAX_BATCH_BYTES: u64 = 8 << 20;
+/// How long one attempt may take: longer than a server that answers takes with its statement and lock timeouts. Where the
+/// network has gone silent, nothing else would ever end the wait.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
 const N_ATTEMPTS: u32 = 4;
 /// Being told of every row costs a tenth of a batch, and doing a batch again costs all of it. Duplicates come in swarms:
 /// after a batch that held one, this many are written carefully.
@@ -151,29 +154,34 @@ impl Writer {
     /// Writes items in one transaction. Where the database refuses a row for what it holds, the batch is halved until the
     /// row stands alone; every other failure is the whole batch's.
     async fn write(&mut self, items: &[Item<'_>]) -> Answer {
-        let mut attempt = 1;
+        let (mut attempt, mut is_parted) = (1, false);
         loop {
-            match self.write_once(items).await {
+            // The connection is no pool's: a cut attempt closes it, and the server rolls back or has committed.
+            let writing =
+                async { if is_parted { self.write_parted(items).await } else { self.write_once(items).await } };
+            let once = tokio::time::timeout(GIVE_UP_AFTER, writing).await;
+            match once.unwrap_or(Err(StoreError::Unavailable(Cause::Connection("no answer came in time")))) {
                 Err(StoreError::Contended(_)) if attempt < N_ATTEMPTS => {
                     tokio::time::sleep(jitter(PAUSE * attempt)).await;
                     attempt += 1;
                 }
                 Err(StoreError::Refused(_)) if items.len() == 1 => return Ok(vec![Verdict::Unstorable]),
-                Err(StoreError::Refused(_)) => {
-                    let (left, right) = items.split_at(items.len() / 2);
-                    let mut verdicts = Box::pin(self.write(left)).await?;
-                    verdicts.extend(Box::pin(self.write(right)).await?);
-                    return Ok(verdicts);
-                }
+                Err(StoreError::Refused(_)) if !is_parted => is_parted = true,
                 other => return other,
             }
         }
     }
 
+    /// Writes items in one transaction around those that the database refuses: all that it takes, or nothing.
+    async fn write_parted(&mut self, items: &[Item<'_>]) -> Answer {
+        let mut tx = self.begin(&projects_of(items)).await?;
+        let verdicts = write_part(&mut tx, items).await?;
+        self.connection = tx.commit_and_keep().await?;
+        Ok(verdicts)
+    }
+
     async fn write_once(&mut self, items: &[Item<'_>]) -> Answer {
-        let mut projects: Vec<ProjectId> = items.iter().map(Item::project_id).collect();
-        projects.sort_unstable();
-        projects.dedup();
+        let projects = projects_of(items);
         self.n_careful_batches = self.n_careful_batches.saturating_sub(1);
         loop {
             let telling = if self.n_careful_batches > 0 { Telling::Keys } else { Telling::Count };
@@ -191,7 +199,7 @@ impl Writer {
                     self.connection = tx.roll_back_and_keep().await.unwrap_or_default();
                     return Err(error);
                 }
-                // Nobody knows what state the connection is in; the pool closes it.
+                // Nobody knows what state the connection is in; dropped, it is closed.
                 Err(error) => return Err(error),
             }
         }
@@ -206,6 +214,35 @@ impl Writer {
         }
         // A server that was restarted meanwhile is noticed above, where nothing has been asked of it yet.
         self.store.writer_connection().await?.begin("ingest", Access::Projects(projects)).await
+    }
+}
+
+fn projects_of(items: &[Item<'_>]) -> Vec<ProjectId> {
+    let mut projects: Vec<ProjectId> = items.iter().map(Item::project_id).collect();
+    projects.sort_unstable();
+    projects.dedup();
+    projects
+}
+
+/// Writes a part of a batch behind a savepoint; where the database refuses a row of it, its halves.
+async fn write_part(tx: &mut Tx, items: &[Item<'_>]) -> Answer {
+    tx.set_savepoint().await?;
+    match write_in(tx, items, Telling::Keys).await {
+        Ok(verdicts) => {
+            tx.release_savepoint().await?;
+            verdicts.ok_or(StoreError::Unavailable(Cause::Connection("the keys were not told")))
+        }
+        Err(StoreError::Refused(_)) => {
+            tx.roll_back_to_savepoint().await?;
+            if items.len() == 1 {
+                return Ok(vec![Verdict::Unstorable]);
+            }
+            let (left, right) = items.split_at(items.len() / 2);
+            let mut verdicts = Box::pin(write_part(tx, left)).await?;
+            verdicts.extend(Box::pin(write_part(tx, right)).await?);
+            Ok(verdicts)
+        }
+        Err(error) => Err(error),
     }
 }
 

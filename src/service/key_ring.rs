@@ -285,8 +285,13 @@ pub async fn revoke(app: &App, principal: &Principal, key_id: &KeyId) -> Result<
             return Err(ServiceError::NotFound);
         }
         record(&mut tx, &principal, now, "key.revoked", key_id.as_str(), "{}".to_owned()).await?;
+        let signing = signing_keys::list(&mut tx, project_id).await?;
         tx.commit().await?;
         app.credentials.forget(key_id.as_str());
+        // What is known of them says from which origins their tokens may come.
+        for key in &signing {
+            app.credentials.forget(key.key_id.as_str());
+        }
         Ok(())
     })
     .await

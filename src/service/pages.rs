@@ -1,6 +1,6 @@
 //! Completions and feedback as people look at them: page by page, each completion with its feedback and its label.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -110,7 +110,9 @@ async fn with_feedback(
     records: Vec<CompletionRecord>,
     trust: TrustFilter,
 ) -> Result<Vec<CompletionView>, ServiceError> {
-    let names: Vec<&str> = records.iter().flat_map(|record| &record.names).map(String::as_str).collect();
+    // Two completions may share an alias, and one may repeat it; what is filed under it is read once and shown with each.
+    let names: BTreeSet<&str> = records.iter().flat_map(|record| &record.names).map(String::as_str).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     let counts = pages::count_feedback_of(tx, project, &names).await?;
     let n_of_name: HashMap<&str, i64> = names.iter().copied().zip(counts).collect();
     let mut by_name: HashMap<String, Vec<FeedbackRecord>> = HashMap::new();
@@ -119,8 +121,9 @@ async fn with_feedback(
     }
     let mut views = Vec::with_capacity(records.len());
     for record in &records {
-        let n_filed: i64 = record.names.iter().filter_map(|name| n_of_name.get(name.as_str())).sum();
-        let feedback = record.names.iter().filter_map(|name| by_name.remove(name)).flatten();
+        let own: BTreeSet<&String> = record.names.iter().collect();
+        let n_filed: i64 = own.iter().filter_map(|name| n_of_name.get(name.as_str())).sum();
+        let feedback = own.iter().filter_map(|name| by_name.get(*name)).flatten().cloned();
         views.push(view(record, feedback.collect(), n_filed, trust));
     }
     Ok(views)

@@ -118,7 +118,12 @@ pub async fn revoke(app: &App, principal: &Principal, token_ids: Vec<String>) ->
                 n_revoked += 1;
             }
         }
+        let keys = signing_keys::list(&mut tx, project_id).await?;
         tx.commit().await?;
+        // What is known of the project's signing keys says which tokens were taken back.
+        for key in &keys {
+            app.credentials.forget(key.key_id.as_str());
+        }
         Ok(n_revoked)
     })
     .await

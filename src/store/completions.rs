@@ -1,6 +1,6 @@
 //! Completions: stored in batches, checked against what is stored under the same id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::Row;
 
@@ -35,17 +35,24 @@ pub async fn insert(
     rows: &[CompletionRow<'_>],
     telling: Telling,
 ) -> Result<Inserted<CompletionKey>, StoreError> {
-    insert_exposures(tx, rows).await?;
     if telling == Telling::Count {
         let inserted =
             sqlx::query(include_str!("sql/insert_completions.sql")).bind(rows).execute(tx.connection()).await?;
-        let is_all = inserted.rows_affected() == rows.len() as u64;
-        return Ok(if is_all { Inserted::All } else { Inserted::Fewer });
+        if inserted.rows_affected() != rows.len() as u64 {
+            return Ok(Inserted::Fewer);
+        }
+        insert_exposures(tx, rows).await?;
+        return Ok(Inserted::All);
     }
     let statement = concat!(include_str!("sql/insert_completions.sql"), "returning project_id, completion_id");
     let inserted = sqlx::query(statement).bind(rows).fetch_all(tx.connection()).await?;
     let keys = inserted.iter().map(|row| Ok((ProjectId(row.try_get(0)?), key_part(row, 1)?)));
-    keys.collect::<Result<_, _>>().map(Inserted::Only)
+    let keys: HashSet<CompletionKey> = keys.collect::<Result<_, StoreError>>()?;
+    // A rejected completion was shown to nobody as far as we know: its unit is not exposed to its variant.
+    let is_new = |row: &&CompletionRow<'_>| keys.contains(&(row.project_id, row.completion.id.clone()));
+    let stored: Vec<CompletionRow<'_>> = rows.iter().filter(is_new).copied().collect();
+    insert_exposures(tx, &stored).await?;
+    Ok(Inserted::Only(keys))
 }
 
 impl CompletionRow<'_> {

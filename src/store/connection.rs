@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool, Postgres, Row, Transaction};
 
@@ -15,7 +14,7 @@ use crate::domain::origin::Origin;
 /// How many connections each kind of work may hold, so that an export cannot starve ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSizes {
-    /// Connections of the ingest writers.
+    /// Connections for what a write waits for, beside those that the writers keep.
     pub ingest: u32,
     /// Connections of authentication, reading and everything else that a request waits for.
     pub reading: u32,
@@ -57,7 +56,7 @@ pub enum Access<'a> {
 /// Which pool a transaction takes its connection from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pool {
-    /// The ingest writers'.
+    /// What a write waits for: the look-ups of credentials, and a writer that has no connection of its own yet.
     Ingest,
     /// The requests'.
     Reading,
@@ -86,8 +85,8 @@ pub struct Tx(Inner);
 enum Inner {
     /// Gives its connection back to the pool.
     Pooled(Transaction<'static, Postgres>),
-    /// Gives its connection back to the writer that keeps it; dropped, to the pool, which closes it.
-    Kept(PoolConnection<Postgres>),
+    /// Gives its connection back to the writer that keeps it; dropped, it closes it.
+    Kept(PgConnection),
 }
 
 impl Tx {
@@ -109,6 +108,24 @@ impl Tx {
         self.end_and_keep("rollback").await
     }
 
+    /// Marks the place that [`Tx::roll_back_to_savepoint`] goes back to; a later mark hides the ones before it.
+    pub async fn set_savepoint(&mut self) -> Result<(), StoreError> {
+        self.connection().execute("savepoint part").await?;
+        Ok(())
+    }
+
+    /// Forgets the last mark and keeps what was done since.
+    pub async fn release_savepoint(&mut self) -> Result<(), StoreError> {
+        self.connection().execute("release savepoint part").await?;
+        Ok(())
+    }
+
+    /// Undoes what was done since the last mark, and forgets the mark.
+    pub async fn roll_back_to_savepoint(&mut self) -> Result<(), StoreError> {
+        self.connection().execute("rollback to savepoint part; release savepoint part").await?;
+        Ok(())
+    }
+
     async fn end_and_keep(self, statement: &'static str) -> Result<Option<WriterConnection>, StoreError> {
         match self.0 {
             Inner::Pooled(transaction) if statement == "commit" => transaction.commit().await?,
@@ -124,18 +141,19 @@ impl Tx {
     pub(super) fn connection(&mut self) -> &mut PgConnection {
         match &mut self.0 {
             Inner::Pooled(transaction) => &mut *transaction,
-            Inner::Kept(connection) => &mut *connection,
+            Inner::Kept(connection) => connection,
         }
     }
 }
 
 /// A connection that one ingest writer keeps, so that a batch costs neither the look whether the connection still lives
-/// nor the one whether it came back clean: only a transaction that ended gives it back.
+/// nor the one whether it came back clean: only a transaction that ended gives it back. It belongs to no pool any more:
+/// dropped, wherever its transaction stands, it is closed and can poison nobody.
 #[derive(Debug)]
-pub struct WriterConnection(PoolConnection<Postgres>);
+pub struct WriterConnection(PgConnection);
 
 impl WriterConnection {
-    /// Begins a transaction, as [`Store::begin`] does; call it only from a task that nobody cancels.
+    /// Begins a transaction, as [`Store::begin`] does; one that is cancelled closes its connection.
     pub async fn begin(mut self, name: &'static str, access: Access<'_>) -> Result<Tx, StoreError> {
         self.0.execute(AssertSqlSafe(beginning(name, access, "begin"))).await?;
         Ok(Tx(Inner::Kept(self.0)))
@@ -166,9 +184,9 @@ impl Store {
         self.begin_as(pool, name, access, "begin").await
     }
 
-    /// Takes a connection of the ingest pool for a writer that keeps it.
+    /// Takes a connection out of the ingest pool for a writer that keeps it.
     pub async fn writer_connection(&self) -> Result<WriterConnection, StoreError> {
-        Ok(WriterConnection(self.ingest.acquire().await?))
+        Ok(WriterConnection(self.ingest.acquire().await?.detach()))
     }
 
     /// Returns how many connections the ingest pool may have.

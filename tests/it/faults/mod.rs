@@ -17,6 +17,7 @@ mod pool;
 mod proxy;
 mod reply_cut;
 mod reset;
+mod silence;
 mod size;
 mod slow_clients;
 mod starting;

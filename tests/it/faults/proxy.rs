@@ -38,9 +38,16 @@ struct Cuts {
     n_due: AtomicUsize,
     n_done: AtomicUsize,
     n_refusals: AtomicUsize,
+    /// Connections made before this one are silent; counted in the order in which they were made.
+    n_connections: AtomicUsize,
+    n_silent: AtomicUsize,
 }
 
 impl Cuts {
+    fn is_silent(&self, number: usize) -> bool {
+        number < self.n_silent.load(Ordering::Acquire)
+    }
+
     /// Tells whether a piece from the server is one that never arrives.
     fn is_cut(&self, piece: &[u8]) -> bool {
         let is_due = || self.n_due.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1)).is_ok();
@@ -65,7 +72,14 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let none = || AtomicUsize::new(0);
-        let cuts = Arc::new(Cuts { mark, n_due: none(), n_done: none(), n_refusals: none() });
+        let cuts = Arc::new(Cuts {
+            mark,
+            n_due: none(),
+            n_done: none(),
+            n_refusals: none(),
+            n_connections: none(),
+            n_silent: none(),
+        });
         let of_connections = Arc::clone(&cuts);
         spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -97,6 +111,11 @@ impl FaultProxy {
     /// Counts the replies that were lost.
     pub(super) fn n_cut(&self) -> usize {
         self.cuts.n_done.load(Ordering::Acquire)
+    }
+
+    /// Swallows from now on whatever comes over the connections that there are, as a network does that forgot them.
+    pub(super) fn forget_connections(&self) {
+        self.cuts.n_silent.store(self.cuts.n_connections.load(Ordering::Acquire), Ordering::Release);
     }
 
     /// Answers the next connections as a server does that is still starting.
@@ -134,8 +153,10 @@ where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let (client_reader, client_writer) = client.into_split();
-    let requests = spawn(carry(client_reader, server_writer, delay, |_| false));
-    carry(server_reader, client_writer, delay, |piece| cuts.is_cut(piece)).await;
+    let number = cuts.n_connections.fetch_add(1, Ordering::AcqRel);
+    let silence = Arc::clone(&cuts);
+    let requests = spawn(carry(client_reader, server_writer, delay, |_| false, move || silence.is_silent(number)));
+    carry(server_reader, client_writer, delay, |piece| cuts.is_cut(piece), || cuts.is_silent(number)).await;
     requests.abort();
 }
 
@@ -145,10 +166,14 @@ async fn carry(
     mut to: impl AsyncWrite + Unpin,
     delay: Duration,
     is_cut: impl Fn(&[u8]) -> bool,
+    is_silent: impl Fn() -> bool,
 ) {
     let mut piece = vec![0; 16 << 10];
     while let Ok(n_bytes @ 1..) = from.read(&mut piece).await {
         tokio::time::sleep(delay).await;
+        if is_silent() {
+            continue;
+        }
         if is_cut(&piece[..n_bytes]) || to.write_all(&piece[..n_bytes]).await.is_err() {
             break;
         }

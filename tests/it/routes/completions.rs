@@ -105,3 +105,22 @@ async fn a_mixed_batch_stores_the_good_and_explains_the_others_in_their_order() 
     assert_eq!(body["rejected"][0]["errors"][0]["pointer"], "/completions/0/model");
     assert_eq!(service.count("completions").await, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completion_that_is_rejected_exposes_nobody() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Ingest).await;
+    let shown = |id: &str, user: &str, variant: &str| {
+        let body = with(&completion(id), "user", json!(user));
+        with(&with(&body, "experiment", json!("swap")), "variant", json!(variant))
+    };
+    assert_eq!(service.post("/v1/completions", &key, &shown("c-1", "u-1", "control")).await.status, 200);
+
+    let alone = service.post("/v1/completions", &key, &shown("c-1", "u-2", "candidate")).await;
+    let both = json!({"completions": [shown("c-1", "u-3", "candidate"), shown("c-2", "u-4", "candidate")]});
+    let mixed = service.post("/v1/completions", &key, &both).await;
+
+    assert_eq!((alone.status, mixed.status), (422, 207));
+    let exposed = "select string_agg(unit_id || ' ' || variant, ', ' order by unit_id) from exposures";
+    assert_eq!(service.query::<String>(exposed).await, "u-1 control, u-4 candidate");
+}

@@ -71,7 +71,7 @@ async fn where_there_is_no_route_there_is_a_problem() {
         assert_eq!(service.get(path, "").await.problem(), (404, "not_found".to_owned()), "{path}");
     }
     for (method, path, allowed) in [
-        (Method::GET, "/v1/feedback", "POST"),
+        (Method::DELETE, "/v1/feedback", "GET, POST"),
         (Method::PUT, "/v1/exports", "GET, POST"),
         (Method::POST, "/livez", "GET"),
     ] {

@@ -47,6 +47,7 @@ async fn what_happened_to_requests_and_items_is_counted() {
         ("afterword_ingest_batch_items_sum", 5.0),
         ("afterword_ingest_batch_items_bucket{le=\"1.0\"}", 3.0),
         ("afterword_ingest_batch_items_bucket{le=\"+Inf\"}", 4.0),
+        ("afterword_ingest_commit_seconds_bucket{le=\"+Inf\"}", 4.0),
         ("afterword_ingest_commit_seconds_count", 4.0),
         ("afterword_http_requests_total{route=\"/v1/feedback\",method=\"POST\",status=\"200\"}", 1.0),
         ("afterword_http_requests_total{route=\"/v1/feedback\",method=\"POST\",status=\"207\"}", 1.0),

@@ -32,7 +32,7 @@ fn completion(id: &str) -> Value {
 }
 
 /// Makes a thumb up with an id of its own.
-fn thumb(completion_id: &str) -> Value {
+pub(crate) fn thumb(completion_id: &str) -> Value {
     json!({"id": feedback_id(), "completion_id": completion_id, "signal": "thumb", "value": "up"})
 }
 

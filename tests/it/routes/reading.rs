@@ -196,3 +196,22 @@ async fn a_completion_with_more_feedback_than_is_read_has_no_label_and_says_so()
     assert_eq!((whole["label"]["n_votes"].as_u64(), whole["feedback"].as_array().unwrap().len()), (Some(500), 500));
     assert_eq!((&cut["label"], cut["feedback"].as_array().unwrap().len()), (&Value::Null, 500));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_filed_under_an_alias_is_shown_once_with_each_that_has_it() {
+    let service = TestService::start().await;
+    let (writer, analyst) = (service.key(Role::Ingest).await, service.key(Role::Analyst).await);
+    let repeating = with(&completion("c-1"), "aliases", json!(["req-1", "req-1"]));
+    let sharing = with(&completion("c-2"), "aliases", json!(["req-1"]));
+    for body in [repeating, sharing] {
+        assert_eq!(service.post("/v1/completions", &writer, &body).await.status, 200);
+    }
+    assert_eq!(service.post("/v1/feedback", &writer, &thumb("req-1")).await.status, 200);
+
+    let listed = service.get("/v1/completions", &analyst).await.json();
+    let shown = service.get("/v1/completions/c-1", &analyst).await.json();
+
+    let n_of = |item: &Value| item["feedback"].as_array().unwrap().len();
+    let page: Vec<usize> = listed["completions"].as_array().unwrap().iter().map(n_of).collect();
+    assert_eq!((page, n_of(&shown)), (vec![1, 1], 1));
+}

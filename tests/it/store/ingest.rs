@@ -153,6 +153,34 @@ async fn an_item_that_the_database_refuses_stands_alone_and_the_others_are_store
 }
 
 #[tokio::test]
+async fn where_the_disk_fills_beside_an_item_that_is_refused_nothing_of_the_batch_is_stored() {
+    let database = TestDatabase::new().await;
+    let app = app_on(&database);
+    let caller = caller_in(&app, "p").await;
+    let mut owner = owner_of(&database).await;
+    sqlx::raw_sql(
+        "create function refuse() returns trigger language plpgsql as $$
+         begin
+             if new.session_id = 'poison' then raise 'poison' using errcode = '23514'; end if;
+             if new.session_id = 'last straw' then raise 'full' using errcode = '53100'; end if;
+             return new;
+         end $$;
+         create trigger refuse before insert on feedback for each row execute function refuse()",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let mut batch: Vec<_> = (1..=8).map(|n| thumb(n, "c", "up")).collect();
+    batch[4]["session_id"] = "poison".into();
+    batch[6]["session_id"] = "last straw".into();
+
+    let failed = ingest::record_feedback(&app, &caller, feedback(&batch)).await;
+
+    assert!(matches!(failed, Err(ServiceError::Store(error)) if error.is_retryable()));
+    assert_eq!(n_rows(&database, "feedback", caller.project_id).await, 0);
+}
+
+#[tokio::test]
 async fn a_batch_that_the_database_cannot_write_is_answered_as_unavailable_and_stores_nothing() {
     let database = TestDatabase::new().await;
     let app = app_on(&database);

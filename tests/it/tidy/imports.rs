@@ -74,7 +74,7 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer { module: "config", ours: &["domain"], crates: Crates::Only(&["secrecy", "tracing_subscriber"]) },
     Layer { module: "telemetry", ours: &["config"], crates: Crates::Only(&["tracing", "tracing_subscriber"]) },
     Layer { module: "main", ours: &["cli", "config", "telemetry"], crates: Crates::Only(&["anyhow", "clap", "tokio"]) },
-    Layer { module: "lib", ours: &[], crates: Crates::Only(&[]) },
+    Layer { module: "lib", ours: &[], crates: Crates::Only(&["mimalloc"]) },
 ];
 
 /// Files that may name more than their module, each with its reason.
