@@ -120,11 +120,18 @@ impl FromRequest for Sender {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let shown = Shown::by(request);
+        let (shown, request) = (Shown::by(request), request.clone());
         Box::pin(async move {
             let shown = shown?;
             let known = match &shown.in_head {
-                Some(presented) => Some(shown.identify::<MaySendFeedback>(presented).await?),
+                Some(presented) => match shown.identify::<MaySendFeedback>(presented).await {
+                    Ok(principal) => Some(principal),
+                    Err(problem) => {
+                        // Looking a credential up costs as much as an item, whoever guesses it.
+                        shown.visit.charge_address(&shown.services, &request, 1)?;
+                        return Err(problem);
+                    }
+                },
                 None => None,
             };
             Ok(Self { shown, known })

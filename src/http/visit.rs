@@ -101,11 +101,13 @@ pub(crate) async fn attend(
     let Some(services) = request.app_data::<web::Data<Services>>().cloned() else {
         return Ok(request.error_response(Problem::new(problem::INTERNAL_ERROR)));
     };
-    let origin = sole_origin(request.headers());
+    let (origin, visit) = (sole_origin(request.headers()), Visit::default());
     if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
-        return Ok(preflight(request, &services, origin).await);
+        return Ok(match visit.charge_address(&services, request.request(), 1) {
+            Ok(()) => preflight(request, &services, origin).await,
+            Err(problem) => request.error_response(problem),
+        });
     }
-    let visit = Visit::default();
     request.extensions_mut().insert(visit.clone());
 
     let mut response = next.call(request).await?.map_into_boxed_body();

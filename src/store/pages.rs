@@ -118,7 +118,7 @@ pub async fn find_completions(
     rows.iter().map(completion_record).collect()
 }
 
-/// Counts the rows that make a page: up to the one whose texts reach [`MAX_TEXT_BYTES`].
+/// Counts the rows that make a page: up to the one whose texts reach `MAX_TEXT_BYTES`.
 fn n_that_fit(rows: &[PgRow], limit: i64) -> Result<usize, StoreError> {
     let mut n_bytes = 0;
     for (nth, row) in rows.iter().take(limit as usize).enumerate() {
@@ -149,7 +149,7 @@ fn completion_record(row: &PgRow) -> Result<CompletionRecord, StoreError> {
 }
 
 /// Lists the feedback on some names, by name and id: of each name the first [`MAX_FEEDBACK_OF_NAME`] and one more, so
-/// that a reader can tell whether that is all, and of all together what [`MAX_TEXT_BYTES`] leave room for.
+/// that a reader can tell whether that is all, and of all together what `MAX_TEXT_BYTES` leave room for.
 pub async fn list_feedback_of(
     tx: &mut Tx,
     project: ProjectId,

@@ -77,6 +77,23 @@ async fn what_is_refused_for_its_form_counts_as_one_item() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_guesses_credentials_or_origins_uses_up_the_quota_of_their_network() {
+    let service = service_with(Quotas { of_address: 3, ..OFF }).await;
+    let mut statuses = Vec::new();
+
+    for _ in 0..4 {
+        statuses.push(post_for(&service, "192.0.2.1", "aw_pub_abcdefgh01234567", &thumbs(1)).await.status);
+    }
+    for _ in 0..4 {
+        let request = service.request(Method::OPTIONS, "/v1/feedback", "").header("x-forwarded-for", "198.51.100.1");
+        let request = request.header("origin", SHOP).header("access-control-request-method", "POST");
+        statuses.push(service.send(request).await.status);
+    }
+
+    assert_eq!(statuses, [401, 401, 401, 429, 403, 403, 403, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_key_has_a_quota_only_where_the_operator_says_so() {
     let (free, bound) = (service_with(OFF).await, service_with(Quotas { of_secret_key: 5, ..OFF }).await);
     let (free_key, bound_key) = (free.key(Role::Ingest).await, bound.key(Role::Ingest).await);
