@@ -122,24 +122,30 @@ impl FromRequest for Sender {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let (shown, request) = (Shown::by(request), request.clone());
         Box::pin(async move {
-            let shown = shown?;
-            let known = match &shown.in_head {
-                Some(presented) => match shown.identify::<MaySendFeedback>(presented).await {
-                    Ok(principal) => Some(principal),
-                    Err(problem) => {
-                        // Looking a credential up costs as much as an item, whoever guesses it.
-                        shown.visit.charge_address(&shown.services, &request, 1)?;
-                        return Err(problem);
+            match Self::known_by(shown).await {
+                Err(problem) => {
+                    // Looking a credential up costs as much as an item, whoever guesses it.
+                    if let Some(services) = request.app_data::<web::Data<Services>>() {
+                        Visit::of(&request).charge_address(services, &request, 1)?;
                     }
-                },
-                None => None,
-            };
-            Ok(Self { shown, known })
+                    Err(problem)
+                }
+                known => known,
+            }
         })
     }
 }
 
 impl Sender {
+    async fn known_by(shown: Result<Shown, Problem>) -> Result<Self, Problem> {
+        let shown = shown?;
+        let known = match &shown.in_head {
+            Some(presented) => Some(shown.identify::<MaySendFeedback>(presented).await?),
+            None => None,
+        };
+        Ok(Self { shown, known })
+    }
+
     /// Tells whether the sender may be a browser; one that the head does not name is, since backends have the header.
     pub(crate) fn may_be_browser(&self) -> bool {
         self.known.as_ref().is_none_or(|principal| principal.may_be_browser())
