@@ -108,13 +108,19 @@ async fn bombs_hardly_move_the_memory_and_the_good_clients() {
     let n_answered = Arc::new(AtomicUsize::new(0));
     let rss_kib = memory_kib(running.pid(), "VmRSS");
 
-    for _ in 0..sized(1, 5) {
+    for round in 1..=sized(1, 5) {
         before.push(p99(&latencies(address, KEY, time).await));
         let mut throwers = JoinSet::new();
         for first in 0..N_BOMBS {
             throwers.spawn(throw(address, bombs.clone(), first, Arc::clone(&n_answered)));
         }
         during.push(p99(&latencies(address, KEY, time).await));
+        // On a busy machine that was too short for them.
+        let waiting_since = std::time::Instant::now();
+        while n_answered.load(Ordering::Relaxed) < round * N_BOMBS / 8 {
+            assert!(waiting_since.elapsed() < Duration::from_mins(1), "the bombs did not arrive");
+            latencies(address, KEY, time / 10).await;
+        }
         throwers.abort_all();
         while throwers.join_next().await.is_some_and(|ended| ended.is_err_and(|error| error.is_cancelled())) {}
     }
@@ -127,7 +133,7 @@ async fn bombs_hardly_move_the_memory_and_the_good_clients() {
     println!(
         "bombs: {n_answered} answered, memory grew by {grown_kib} KiB from {rss_kib}, p99 {alone:?} -> {beside:?}"
     );
-    assert!(n_answered >= sized(N_BOMBS / 4, 4 * N_BOMBS), "the bombs did not arrive");
+    assert!(n_answered >= sized(N_BOMBS / 8, 4 * N_BOMBS), "hardly any bombs were answered");
     assert!(grown_kib <= MAX_GROWTH_KIB, "memory grew by {grown_kib} KiB");
     // A small run on a busy machine measures the machine; the campaign has rounds enough to say more.
     let bound = sized(Duration::from_secs(1), (2 * alone).max(Duration::from_millis(20)));
