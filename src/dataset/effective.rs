@@ -18,6 +18,16 @@ pub(super) enum Voter<'a> {
     Nobody(FeedbackId),
 }
 
+impl Voter<'_> {
+    /// Returns a word that is the voter's own.
+    pub(super) fn word(&self) -> String {
+        match self {
+            Self::User(user) => format!("user {}", user.as_str()),
+            Self::Nobody(item) => item.to_string(),
+        }
+    }
+}
+
 /// What a reaction is about, answers by their place in [`Group::completions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target<'a> {
@@ -105,6 +115,11 @@ impl<'a> Group<'a> {
         Self { completions: Vec::new(), items, left_out, chains }
     }
 
+    /// Returns the items that may prove something, by arrival.
+    pub(super) fn evidence(&self) -> impl Iterator<Item = &'a Feedback> {
+        self.items.iter().copied().filter(|item| !proves_nothing(&item.reaction))
+    }
+
     /// Returns what the voters have said about a target with a signal, by voter.
     pub(super) fn chains(&self, signal: Signal, target: Target<'a>) -> &[Chain<'a>] {
         self.chains.get(&(signal, target)).map_or(&[], Vec::as_slice)
@@ -136,9 +151,13 @@ fn target<'a>(item: &'a Feedback, place: usize, places: &HashMap<&CompletionId, 
             Some(&other) if other != place => Target::Replaced(place, other),
             _ => Target::Outside(place, next),
         }),
-        Reaction::Comment { .. } | Reaction::Impression | Reaction::Dwell { .. } => None,
+        reaction if proves_nothing(reaction) => None,
         _ => Some(Target::Answer(place)),
     }
+}
+
+fn proves_nothing(reaction: &Reaction) -> bool {
+    matches!(reaction, Reaction::Comment { .. } | Reaction::Impression | Reaction::Dwell { .. })
 }
 
 type Superseding<'a> = HashMap<FeedbackId, Vec<&'a Feedback>>;

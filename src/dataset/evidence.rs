@@ -24,7 +24,7 @@ pub(super) struct Evidence<'a> {
     pub(super) rule: &'static str,
     pub(super) signal: Signal,
     pub(super) standing: Timeline<Choice>,
-    /// What supports the side that stands, where one does.
+    /// What supports the side that stands, or the tie, where either does.
     pub(super) support: Option<Support>,
     /// Everyone who has ever voted, and since when.
     pub(super) voters: Vec<(Voter<'a>, Timestamp)>,
@@ -56,23 +56,20 @@ pub(super) struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// Collects what preferences, thumbs and ratings say.
-    pub(super) fn of_votes(group: &Group<'a>, options: &Options) -> Self {
-        let mut candidates = Self::default();
-        candidates.add_preferences(group, options);
-        candidates.add_thumbs(group, options);
-        if options.pair_scope == PairScope::Prompt {
-            candidates.add_labels(group, options);
-        }
-        candidates.add_ratings(group, options);
-        candidates
-    }
-
     /// Collects what preferences say.
     pub(super) fn of_preferences(group: &Group<'a>, options: &Options) -> Self {
         let mut candidates = Self::default();
         candidates.add_preferences(group, options);
         candidates
+    }
+
+    /// Collects what thumbs and ratings say besides.
+    pub(super) fn add_votes(&mut self, group: &Group<'a>, options: &Options) {
+        self.add_thumbs(group, options);
+        if options.pair_scope == PairScope::Prompt {
+            self.add_labels(group, options);
+        }
+        self.add_ratings(group, options);
     }
 
     pub(super) fn add(&mut self, pair: Pair, evidence: Evidence<'a>) {
@@ -89,7 +86,7 @@ impl<'a> Candidates<'a> {
     ) {
         let Some(poll) = Poll::new(ballots, options) else { return };
         let support = match poll.standing.last() {
-            Some(Choice::Side(side)) => Some(poll.support(*side)),
+            Some(choice @ (Choice::Side(_) | Choice::Neither(TIE | BOTH_BAD))) => Some(poll.support(*choice)),
             _ => None,
         };
         let voters = poll.voters();
@@ -269,9 +266,10 @@ fn labels<'a>(group: &Group<'a>, left: &Poll<'a>, right: &Poll<'a>) -> Evidence<
         (Some(Choice::Neither(reason)), _) | (_, Some(Choice::Neither(reason))) => Choice::Neither(reason),
         _ => Choice::Neither(LABELS_NOT_OPPOSED),
     });
+    let joined = |of_left, of_right| left.support(Choice::Side(of_left)).join(right.support(Choice::Side(of_right)));
     let support = match standing.last() {
-        Some(Choice::Side(Side::Left)) => Some(left.support(POSITIVE).join(right.support(NEGATIVE))),
-        Some(Choice::Side(Side::Right)) => Some(left.support(NEGATIVE).join(right.support(POSITIVE))),
+        Some(Choice::Side(Side::Left)) => Some(joined(POSITIVE, NEGATIVE)),
+        Some(Choice::Side(Side::Right)) => Some(joined(NEGATIVE, POSITIVE)),
         _ => None,
     };
     let signal = support.as_ref().map_or(Signal::Thumb, |support| signal(group, &support.items));

@@ -53,7 +53,7 @@ pub fn label(id: &CompletionId, feedback: &[Feedback], options: &Options, trust:
     let Some(poll) = votes(&group, 0, options) else { return none(NOT_ENDORSED, 0) };
     match poll.standing.last() {
         Some(Choice::Side(side)) => {
-            let support = poll.support(*side);
+            let support = poll.support(Choice::Side(*side));
             let verdict = if *side == POSITIVE { Verdict::Positive } else { Verdict::Negative };
             let rule = match signal(&group, &support.items) {
                 Signal::Thumb => "thumb_majority",
@@ -61,7 +61,7 @@ pub fn label(id: &CompletionId, feedback: &[Feedback], options: &Options, trust:
             };
             Label { verdict, rule, n_votes: support.n_votes, strength: support.agreement() }
         }
-        Some(Choice::Neither(reason)) => none(reason, poll.support(POSITIVE).n_votes),
+        Some(Choice::Neither(reason)) => none(reason, poll.support(Choice::Side(POSITIVE)).n_votes),
         None => none(NOT_ENDORSED, 0),
     }
 }

@@ -7,23 +7,26 @@
 //! been given stays given, because later feedback only ever adds later ties. A row is placed where all of its keys
 //! are, and left out as [`BRIDGES_SPLITS`] where they are not together.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::components::Components;
-use super::example::{Body, Example, Exclusions, Split, Tie};
-use super::exclusion::{BRIDGES_SPLITS, DUPLICATE};
+use super::example::{Body, Example, Exclusions, RowKind, Split, Tie};
+use super::exclusion::{BRIDGES_SPLITS, DOWNSAMPLED, DUPLICATE};
+use super::label_balance::balanced;
 use super::text::{fold, prompt_text};
 use crate::domain::clock::Timestamp;
 use crate::domain::hash::ContentHash;
-use crate::domain::recipe::{Dedup, Options};
+use crate::domain::recipe::{Dedup, KtoBalance, Options};
 
 /// The small part of an example that a plan over a whole export needs: hashes, a time and a count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanKey {
+    pub(super) kind: RowKind,
+    pub(super) label: Option<bool>,
     pub(super) row_id: ContentHash,
     pub(super) texts: ContentHash,
     pub(super) created_at: Timestamp,
@@ -35,6 +38,8 @@ impl PlanKey {
     /// Takes the key of an example.
     pub fn of(example: &Example) -> Self {
         Self {
+            kind: example.body.kind(),
+            label: example.body.label(),
             row_id: example.row_id,
             texts: texts(&example.body),
             created_at: example.created_at,
@@ -43,25 +48,23 @@ impl PlanKey {
         }
     }
 
-    /// Makes the key of a row that was an example once.
+    /// Makes the key of a row that was an example once; of which kind it was does not matter any more.
     pub(super) fn former(ties: Vec<Tie>, created_at: Timestamp) -> Self {
         let nothing = ContentHash([0; 16]);
-        Self { row_id: nothing, texts: nothing, created_at, n_votes: 0, ties }
+        Self { kind: RowKind::Pair, label: None, row_id: nothing, texts: nothing, created_at, n_votes: 0, ties }
     }
 }
 
-/// Hashes the texts so that two bodies that differ in Unicode form or white space only are equal.
+/// Hashes the texts so that two bodies of one kind that differ in Unicode form, white space or label only are equal.
 fn texts(body: &Body) -> ContentHash {
-    let (prompt, answers) = match body {
-        Body::Pair { prompt, chosen, rejected } => (prompt, vec![chosen, rejected]),
-        Body::Endorsed { prompt, response } => (prompt, vec![response]),
-    };
-    let mut text = fold(&prompt_text(prompt));
-    for answer in answers {
+    let mut text = fold(&prompt_text(body.prompt()));
+    for answer in [body.answer(), body.worse_answer()].into_iter().flatten() {
         // No text holds U+0000, so that it keeps the parts apart.
         text.push('\0');
         text.push_str(&fold(answer));
     }
+    text.push('\0');
+    text.push_str(body.kind().word());
     ContentHash::of_bytes("texts", text.as_bytes())
 }
 
@@ -70,6 +73,8 @@ fn texts(body: &Body) -> ContentHash {
 pub struct Placement {
     /// Place of its key in the order of [`Planner::add`], from 0.
     pub index: usize,
+    /// The kind of row.
+    pub kind: RowKind,
     /// The part of the data set.
     pub split: Split,
     /// The group that was put there as one: the key that founded it.
@@ -81,8 +86,10 @@ pub struct Placement {
 pub struct Plan {
     /// The rows that stay, by `(created_at, row_id)`.
     pub placements: Vec<Placement>,
-    /// The rows that do not, by reason.
-    pub exclusions: Exclusions,
+    /// The rows that do not, by kind and reason.
+    pub exclusions: BTreeMap<RowKind, Exclusions>,
+    /// How many of the rows that stay are labelled good, and how many bad.
+    pub n_labels: (u64, u64),
     /// Groups among the rows that stay.
     pub n_groups: u64,
     /// Rows of the largest of them.
@@ -93,6 +100,8 @@ pub struct Plan {
 const FORMER: u32 = u32::MAX;
 
 struct Row {
+    kind: RowKind,
+    label: Option<bool>,
     id: ContentHash,
     texts: ContentHash,
     created_at_us: i64,
@@ -115,6 +124,7 @@ pub struct Planner {
     validation_share: f64,
     test_share: f64,
     dedup: Dedup,
+    kto_balance: KtoBalance,
     numbers: HashMap<ContentHash, u32>,
     keys: Vec<ContentHash>,
     rows: Vec<Row>,
@@ -130,6 +140,7 @@ impl Planner {
             validation_share: options.validation_share,
             test_share: options.test_share,
             dedup: options.dedup,
+            kto_balance: options.kto_balance,
             numbers: HashMap::new(),
             keys: Vec::new(),
             rows: Vec::new(),
@@ -152,6 +163,8 @@ impl Planner {
 
     fn push(&mut self, key: PlanKey, index: u32) {
         self.rows.push(Row {
+            kind: key.kind,
+            label: key.label,
             id: key.row_id,
             texts: key.texts,
             created_at_us: key.created_at.timestamp_micros(),
@@ -180,31 +193,44 @@ impl Planner {
         // Every key has its number by now; the table would be the largest part of the memory.
         self.numbers = HashMap::new();
         let mut components = self.walk();
-        let mut exclusions = Exclusions::default();
+        let mut exclusions: BTreeMap<RowKind, Exclusions> = BTreeMap::new();
         let mut stay: Vec<(usize, Split)> = Vec::new();
         for place in (0..self.rows.len()).filter(|place| self.rows[*place].index != FORMER) {
             match self.common_split(place, &mut components) {
                 Some(split) => stay.push((place, split)),
-                None => exclusions.add(BRIDGES_SPLITS),
+                None => exclusions.entry(self.rows[place].kind).or_default().add(BRIDGES_SPLITS),
             }
         }
         if self.dedup == Dedup::Exact {
             self.drop_duplicates(&mut stay, &mut exclusions);
         }
+        if self.kto_balance == KtoBalance::Downsample {
+            for split in Split::ALL {
+                self.downsample(&mut stay, split, &mut exclusions);
+            }
+        }
         stay.sort_by_key(|(place, _)| (self.rows[*place].created_at_us, self.rows[*place].id));
+        let n_labelled = |label| stay.iter().filter(|(place, _)| self.rows[*place].label == Some(label)).count() as u64;
+        let n_labels = (n_labelled(true), n_labelled(false));
         let mut sizes: HashMap<u32, u64> = HashMap::new();
         let placements = stay
             .iter()
             .map(|(place, split)| {
                 let founder = components.founding_key(self.row_ties(*place)[0].key);
                 *sizes.entry(founder).or_default() += 1;
-                let index = self.rows[*place].index as usize;
-                Placement { index, split: *split, group: self.keys[founder as usize] }
+                let row = &self.rows[*place];
+                Placement {
+                    index: row.index as usize,
+                    kind: row.kind,
+                    split: *split,
+                    group: self.keys[founder as usize],
+                }
             })
             .collect();
         Plan {
             placements,
             exclusions,
+            n_labels,
             n_groups: sizes.len() as u64,
             n_rows_largest_group: sizes.values().copied().max().unwrap_or(0),
         }
@@ -272,16 +298,43 @@ impl Planner {
         ties.iter().all(|tie| components.split(tie.key) == Some(split)).then_some(split)
     }
 
+    /// Leaves out rows of the larger class of a split's labels, by their ids, until KTO needs no weights. A split that has
+    /// only one class stays as it is.
+    fn downsample(&self, stay: &mut Vec<(usize, Split)>, split: Split, exclusions: &mut BTreeMap<RowKind, Exclusions>) {
+        let of_label = |label: bool| {
+            let mut ids: Vec<ContentHash> = stay
+                .iter()
+                .filter(|(place, of)| *of == split && self.rows[*place].label == Some(label))
+                .map(|(place, _)| self.rows[*place].id)
+                .collect();
+            ids.sort_unstable();
+            ids
+        };
+        let (good, bad) = (of_label(true), of_label(false));
+        let (n_good, n_bad) = balanced(good.len(), bad.len());
+        let dropped: HashSet<&ContentHash> = good.iter().skip(n_good).chain(bad.iter().skip(n_bad)).collect();
+        stay.retain(|(place, _)| {
+            let is_dropped = dropped.contains(&self.rows[*place].id);
+            if is_dropped {
+                exclusions.entry(self.rows[*place].kind).or_default().add(DOWNSAMPLED);
+            }
+            !is_dropped
+        });
+    }
+
     /// Keeps the best supported of the rows with one text: most votes, then earliest, then smallest id.
-    fn drop_duplicates(&self, stay: &mut Vec<(usize, Split)>, exclusions: &mut Exclusions) {
-        let n_before = stay.len();
+    fn drop_duplicates(&self, stay: &mut Vec<(usize, Split)>, exclusions: &mut BTreeMap<RowKind, Exclusions>) {
         stay.sort_by_key(|(place, _)| {
             let row = &self.rows[*place];
             (row.texts, std::cmp::Reverse(row.n_votes), row.created_at_us, row.id)
         });
-        stay.dedup_by_key(|(place, _)| self.rows[*place].texts);
-        for _ in stay.len()..n_before {
-            exclusions.add(DUPLICATE);
-        }
+        stay.dedup_by(|(place, _), (kept, _)| {
+            let (row, kept) = (&self.rows[*place], &self.rows[*kept]);
+            let is_repeated = row.texts == kept.texts;
+            if is_repeated {
+                exclusions.entry(row.kind).or_default().add(DUPLICATE);
+            }
+            is_repeated
+        });
     }
 }

@@ -138,10 +138,10 @@ impl<'a> Poll<'a> {
         Some(Self { ballots, standing })
     }
 
-    /// Gathers what the votes that count now lend to a side.
-    pub(super) fn support(&self, side: Side) -> Support {
+    /// Gathers what the votes that count now lend to a choice.
+    pub(super) fn support(&self, choice: Choice) -> Support {
         let votes: Vec<&Vote> = self.ballots.iter().filter_map(|ballot| ballot.votes.last()?.as_ref()).collect();
-        let agreeing: Vec<&&Vote> = votes.iter().filter(|vote| vote.choice == Choice::Side(side)).collect();
+        let agreeing: Vec<&&Vote> = votes.iter().filter(|vote| vote.choice == choice).collect();
         let strengths: Vec<f64> = agreeing.iter().filter_map(|vote| vote.strength).collect();
         let mut seen = votes.iter().filter_map(|vote| vote.shown_first);
         let first_seen = seen.next();

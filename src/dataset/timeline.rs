@@ -35,6 +35,16 @@ impl<V: Clone + PartialEq> Timeline<V> {
         self.steps.last().map(|(_, value)| value)
     }
 
+    /// Returns every step: a moment, and the value that held from then on.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (Timestamp, &V)> {
+        self.steps.iter().map(|(at, value)| (*at, value))
+    }
+
+    /// Returns every value that held at some time, the first one first.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.steps.iter().map(|(_, value)| value)
+    }
+
     /// Returns the first moment at which a value held.
     pub(super) fn first(&self, holds: impl Fn(&V) -> bool) -> Option<Timestamp> {
         self.steps.iter().find(|(_, value)| holds(value)).map(|(at, _)| *at)

@@ -177,6 +177,8 @@ pub struct Completion {
     pub response: Message,
     /// Whether tools were offered to the model.
     pub has_tools: bool,
+    /// The tools as a JSON list; read only for those who make rows of conversations with tools.
+    pub tools: Option<String>,
     /// Why the model stopped.
     pub finish_reason: Option<String>,
     /// The conversation that the turn belongs to.

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::dataset::example::{Body, Example, FirstShown, Split};
+use crate::dataset::example::{Example, FirstShown, RowKind, Split};
+use crate::dataset::label_balance::{LabelWeights, label_weights};
+use crate::domain::recipe::{Format, Formats};
 use crate::stats::proportion::wilson_ci;
 
 /// Token limits that trainers apply by default or that users set, and the characters that a token takes on average.
@@ -15,7 +17,64 @@ const CHARS_PER_TOKEN: u64 = 4;
 /// Fewer rows say nothing about a share.
 const N_ROWS_TO_JUDGE: u64 = 30;
 
-/// Numbers of an export; the serialised form is `stats.json`.
+/// Numbers of an export, for each kind of row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportStats(BTreeMap<RowKind, Stats>);
+
+impl ExportStats {
+    /// Counts a row.
+    pub fn add(&mut self, example: &Example, split: Split) {
+        self.0.entry(example.body.kind()).or_default().add(example, split);
+    }
+
+    /// Returns the numbers of a format's rows, where it has some.
+    pub fn of(&self, format: Format) -> Option<&Stats> {
+        self.of_kind(RowKind::of(format))
+    }
+
+    /// Returns the numbers of a kind of rows, where there are some.
+    pub fn of_kind(&self, kind: RowKind) -> Option<&Stats> {
+        self.0.get(&kind)
+    }
+
+    /// Writes `stats.json`: the numbers of the only format, or those of each under its word.
+    pub fn to_json(&self, formats: &Formats) -> String {
+        #[derive(Serialize)]
+        struct Several<'a> {
+            formats: BTreeMap<&'static str, &'a Stats>,
+        }
+        let text = match formats.only() {
+            Some(format) => serde_json::to_string_pretty(&self.of(format)),
+            None => {
+                let rows = formats.iter().filter_map(|format| Some((format.as_str(), self.of(format)?)));
+                serde_json::to_string_pretty(&Several { formats: rows.collect() })
+            }
+        };
+        // Structs of finite numbers and maps with string keys always serialise.
+        text.unwrap_or_default() + "\n"
+    }
+
+    /// Says what whoever trains on the rows should know; what is true of two formats with the same rows is said once.
+    pub fn warnings(&self, formats: &Formats) -> Vec<String> {
+        let mut told = Vec::new();
+        for (kind, stats) in &self.0 {
+            // Ties are of no format: they lie beside one.
+            if *kind == RowKind::Tie {
+                continue;
+            }
+            let words: Vec<String> = formats
+                .iter()
+                .filter(|format| RowKind::of(*format) == *kind)
+                .map(|format| format!("`{}`", format.as_str()))
+                .collect();
+            let of = if formats.only().is_some() { String::new() } else { format!("{}: ", words.join(" and ")) };
+            told.extend(stats.warnings().into_iter().map(|warning| format!("{of}{warning}")));
+        }
+        told
+    }
+}
+
+/// Numbers of the rows of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Stats {
     /// Rows in all.
@@ -39,6 +98,64 @@ pub struct Stats {
     /// For pairs only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
+    /// For labelled answers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
+}
+
+/// What is known of labelled answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Labels {
+    /// Rows whose answer is good.
+    pub n_desirable: u64,
+    /// Rows whose answer is bad.
+    pub n_undesirable: u64,
+    /// Of the rows to train on, those whose answer is good.
+    pub n_train_desirable: u64,
+    /// Of the rows to train on, those whose answer is bad.
+    pub n_train_undesirable: u64,
+    /// What a good answer of the train split must weigh for KTO.
+    pub desirable_weight: f64,
+    /// What a bad one must weigh.
+    pub undesirable_weight: f64,
+}
+
+impl Labels {
+    fn add(&mut self, label: bool, split: Split) {
+        let is_train = u64::from(split == Split::Train);
+        if label {
+            self.n_desirable += 1;
+            self.n_train_desirable += is_train;
+        } else {
+            self.n_undesirable += 1;
+            self.n_train_undesirable += is_train;
+        }
+        let weights = label_weights(self.n_train_desirable, self.n_train_undesirable);
+        (self.desirable_weight, self.undesirable_weight) =
+            weights.map_or((1.0, 1.0), |weights| (weights.desirable, weights.undesirable));
+    }
+
+    fn warning(self) -> Option<String> {
+        let Self { n_train_desirable: n_good, n_train_undesirable: n_bad, .. } = self;
+        if n_good == 0 && n_bad == 0 {
+            return None;
+        }
+        if n_good == 0 || n_bad == 0 {
+            return Some(format!(
+                "The train split holds {n_good} good answers and {n_bad} bad ones: KTO needs both, and trains on one \
+                 class without a word."
+            ));
+        }
+        let is_balanced = label_weights(n_good, n_bad)? == LabelWeights { desirable: 1.0, undesirable: 1.0 };
+        (!is_balanced).then(|| {
+            format!("The train split holds {n_good} good answers and {n_bad} bad ones: give KTO{}.", self.flags())
+        })
+    }
+
+    /// Returns the flags that give TRL's KTO trainer the weights.
+    pub fn flags(self) -> String {
+        format!(" --desirable_weight {} --undesirable_weight {}", self.desirable_weight, self.undesirable_weight)
+    }
 }
 
 /// How often a model is on either side.
@@ -71,6 +188,7 @@ pub struct Lengths {
     /// Of prompts.
     pub prompt: Histogram,
     /// Of better (or only) answers.
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub chosen: Histogram,
     /// Of worse answers.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
@@ -152,19 +270,23 @@ impl Stats {
         if let Some(model) = &example.rejected_model {
             count(&mut self.models, model, |counts| counts.n_rejected += 1);
         }
+        if let Some(label) = example.body.label() {
+            self.labels.get_or_insert_default().add(label, split);
+        }
         self.votes.add(example);
         self.add_texts(example);
     }
 
     fn add_texts(&mut self, example: &Example) {
         let n_chars = |text: &str| text.chars().count() as u64;
-        let (Body::Pair { prompt, chosen, .. } | Body::Endorsed { prompt, response: chosen }) = &example.body;
-        let n_prompt: u64 = prompt.iter().map(|turn| n_chars(&turn.content)).sum();
-        let n_chosen = n_chars(chosen);
+        let n_prompt: u64 = example.body.prompt().iter().map(|turn| n_chars(&turn.content)).sum();
         self.lengths.prompt.add(n_prompt);
-        self.lengths.chosen.add(n_chosen);
+        let n_chosen = example.body.answer().map_or(0, n_chars);
+        if example.body.answer().is_some() {
+            self.lengths.chosen.add(n_chosen);
+        }
         let mut n_longest = n_chosen;
-        if let Body::Pair { rejected, .. } = &example.body {
+        if let Some(rejected) = example.body.worse_answer() {
             let n_rejected = n_chars(rejected);
             self.lengths.rejected.add(n_rejected);
             n_longest = n_longest.max(n_rejected);
@@ -183,14 +305,7 @@ impl Stats {
         }
     }
 
-    /// Writes the numbers as they are published.
-    pub fn to_json(&self) -> String {
-        // A struct of finite numbers and maps with string keys always serialises.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
-    }
-
-    /// Says what whoever trains on the rows should know.
-    pub fn warnings(&self) -> Vec<String> {
+    fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let n = self.n_examples;
         if !self.splits.contains_key(Split::Train.as_str()) {
@@ -207,6 +322,7 @@ impl Stats {
                 over.n_rows, over.n_tokens
             ));
         }
+        warnings.extend(self.labels.and_then(Labels::warning));
         if let Some(pairs) = self.pairs {
             warnings.extend(share_warning(
                 pairs.n_chosen_longer,
@@ -265,7 +381,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::dataset::example::{ChosenSource, Turn};
+    use crate::dataset::example::{Body, ChosenSource, Turn};
     use crate::domain::clock::Timestamp;
     use crate::domain::feedback::Signal;
     use crate::domain::hash::ContentHash;
@@ -277,6 +393,7 @@ mod tests {
             row_id: ContentHash([1; 16]),
             prompt_hash: ContentHash([2; 16]),
             body: Body::Pair { prompt, chosen: chosen.to_owned(), rejected: rejected.to_owned() },
+            tools: None,
             signal: Signal::Preference,
             rule: "preference",
             chosen_id: CompletionId::parse("a").unwrap(),

@@ -58,12 +58,13 @@ pub async fn list_prompts(
     Ok(prompts)
 }
 
-/// Lists the groups of some prompts, in the order of their hashes.
+/// Lists the groups of some prompts, in the order of their hashes; the definitions of tools only on request.
 pub async fn list(
     tx: &mut Tx,
     project: ProjectId,
     selection: &Selection,
     prompts: &[ContentHash],
+    with_tools: bool,
 ) -> Result<Vec<Group>, StoreError> {
     if prompts.is_empty() {
         return Ok(Vec::new());
@@ -75,6 +76,7 @@ pub async fn list(
     let rows = words
         .bind(sqlx::query(include_str!("sql/list_completions_of_prompts.sql")).bind(project.0))
         .bind(&hashes)
+        .bind(with_tools)
         .fetch_all(tx.connection())
         .await?;
     for row in &rows {
@@ -203,6 +205,7 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completi
             .and_then(Message::from_stored)
             .ok_or_else(|| wrong("response"))?,
         has_tools: row.try_get("has_tools")?,
+        tools: row.try_get("tools")?,
         finish_reason: row.try_get("finish_reason")?,
         conversation_id: conversation_id
             .map(ConversationId::parse)

@@ -4,7 +4,9 @@
 
 mod fixture;
 mod folder;
+mod formats;
 mod jobs;
+mod layouts;
 mod lifecycle;
 mod trainer_check;
 mod trust;
