@@ -163,7 +163,7 @@ impl Sender {
             // What stands in a body is written by a page, and a backend has the header.
             return Err(self.shown.refuse_secret(&presented));
         }
-        self.shown.identify::<MaySendFeedback>(&presented).await
+        Box::pin(self.shown.identify::<MaySendFeedback>(&presented)).await
     }
 }
 

@@ -132,7 +132,8 @@ pub async fn authenticate(app: &App, presented: &Presented) -> Result<Arc<Princi
     match presented {
         Presented::Secret(key) => secret(app, key).await,
         Presented::Publishable(key) => publishable(app, key).await,
-        Presented::Token(text) => authenticate_token::token(app, text).await,
+        // Boxed, or every request would carry the room that a token's look-ups may need.
+        Presented::Token(text) => Box::pin(authenticate_token::token(app, text)).await,
     }
 }
 
@@ -255,9 +256,4 @@ async fn write_report(app: &App, principal: &Principal, origin: Option<&Origin>)
 /// Hashes the secret part of a key for storage.
 pub fn hash_secret(key: &SecretKey) -> Vec<u8> {
     Sha256::digest(key.secret().as_bytes()).to_vec()
-}
-
-/// Makes the id of a request, which every problem names.
-pub fn new_request_id() -> uuid::Uuid {
-    ids::new_id()
 }

@@ -1,5 +1,6 @@
 //! Recording completions and feedback: every item is accepted, a duplicate, or rejected with a reason (ACK-3).
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,11 +163,11 @@ impl IngestQueue {
         principal: &Principal,
         received_at: Timestamp,
         items: Items,
-    ) -> Result<Vec<Verdict>, ServiceError> {
+    ) -> Result<Verdicts, ServiceError> {
         let queue = &self.entrance.queue;
         let room = queue.reserve(items.len() as u64, items.n_bytes()).ok_or(ServiceError::Overloaded)?;
         if !self.entrance.is_written {
-            return Ok(vec![Verdict::Accepted; items.len()]);
+            return Ok(Verdicts::all_of(vec![Verdict::Accepted; items.len()]));
         }
         let (reply, answer) = oneshot::channel();
         let n_items = items.len();
@@ -181,7 +182,8 @@ impl IngestQueue {
         };
         queue.push(work, n_items);
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
-            Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
+            // The items come back with their verdicts: memory is cheapest to give back on the thread that took it.
+            Ok(Ok((verdicts, _items))) => verdicts.map_err(ServiceError::Store),
             Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),
             Err(_) => Err(ServiceError::TimedOut),
         }
@@ -229,7 +231,7 @@ async fn record<T>(
         return Ok(receipt);
     }
     let verdicts = app.ingest.write(principal, app.clock.now(), to_items(good)).await?;
-    for ((index, id), verdict) in places.into_iter().zip(verdicts) {
+    for ((index, id), verdict) in places.into_iter().zip(verdicts.iter()) {
         match verdict {
             Verdict::Accepted => receipt.accepted += 1,
             Verdict::Duplicate => receipt.duplicate += 1,
@@ -256,5 +258,32 @@ fn invalid(index: usize, id: Option<String>, errors: Vec<FieldError>) -> Rejecte
     Rejected { index, id, code, detail, errors }
 }
 
-/// What a writer answers: verdicts in the order of the items, or the failure of the whole batch.
-pub(super) type Answer = Result<Vec<Verdict>, StoreError>;
+/// The verdicts on a request's items, in their order: a part of those of its batch, which all its requests share.
+#[derive(Debug, Clone)]
+pub(super) struct Verdicts {
+    batch: Arc<[Verdict]>,
+    places: Range<usize>,
+}
+
+impl Verdicts {
+    /// Takes the verdicts of a batch of one request.
+    pub(super) fn all_of(batch: Vec<Verdict>) -> Self {
+        let places = 0..batch.len();
+        Self { batch: batch.into(), places }
+    }
+
+    /// Returns the next request's part, of so many items.
+    pub(super) fn take(&mut self, n_items: usize) -> Self {
+        let end = (self.places.start + n_items).min(self.places.end);
+        let places = self.places.start..end;
+        self.places.start = end;
+        Self { batch: Arc::clone(&self.batch), places }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Verdict> {
+        self.batch[self.places.clone()].iter().copied()
+    }
+}
+
+/// What a caller is told: verdicts in the order of its items, or the failure of the whole batch; and its items.
+pub(super) type Answer = (Result<Verdicts, StoreError>, Items);
