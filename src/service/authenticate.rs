@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::runtime::Handle;
 
-use super::authenticate_token::{CheckedTokens, Signer};
+use super::authenticate_token::{CheckedTokens, Signer, TokenProjects};
 use super::detached::spawn_on;
 use super::error::ServiceError;
 use super::lookups::Lookups;
@@ -39,6 +39,7 @@ pub struct Credentials {
     publishable: Lookups<PublishableHolder>,
     pub(super) signers: Lookups<Signer>,
     pub(super) tokens: CheckedTokens,
+    pub(super) token_projects: TokenProjects,
     origins: Lookups<()>,
     reported: Mutex<HashMap<String, Instant>>,
 }
@@ -104,6 +105,7 @@ impl Credentials {
             publishable: Lookups::new(runtime.clone()),
             signers: Lookups::new(runtime.clone()),
             tokens: CheckedTokens::default(),
+            token_projects: TokenProjects::default(),
             origins: Lookups::new(runtime.clone()),
             reported: Mutex::default(),
         }
@@ -150,6 +152,11 @@ pub async fn known_origin(app: &App, origin: &Origin) -> Result<bool, ServiceErr
         }
     });
     Ok(found.await?.is_some())
+}
+
+/// Tells whether an origin is known to be one that [`known_origin`] knows, without asking the database.
+pub fn remembered_origin(app: &App, origin: &Origin) -> bool {
+    app.credentials.origins.remembered(origin.as_str()).is_some()
 }
 
 async fn secret(app: &App, presented: &SecretKey) -> Result<Arc<Principal>, ServiceError> {

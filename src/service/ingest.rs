@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::App;
+use super::authenticate_token::note_token_use;
 use super::error::ServiceError;
 use super::ingest_queue::Queue;
 use super::ingest_writer::{Items, Work, Writer};
@@ -205,6 +206,10 @@ pub async fn record_feedback(
     principal: &Principal,
     parsed: Vec<Parsed<NewFeedback>>,
 ) -> Result<Receipt, ServiceError> {
+    if principal.grant.is_some() && parsed.iter().any(|item| item.outcome.is_ok()) {
+        // Boxed, so that only what comes with a token takes the room of it.
+        Box::pin(note_token_use(app, principal)).await?;
+    }
     record(app, principal, parsed, "feedback", Items::Feedback).await
 }
 
