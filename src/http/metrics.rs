@@ -20,9 +20,9 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::error::Problem;
 use super::openapi::names as doc;
-use super::problem;
 use super::routes::ADDRESSES;
 use super::services::Services;
+use super::{problem, query};
 use crate::config::MetricsReaders;
 use crate::service::ingest::{Distribution, IngestMeter, VerdictCount};
 use crate::service::vitals::{self, Vitals};
@@ -82,6 +82,7 @@ pub(crate) async fn show(request: HttpRequest, services: web::Data<Services>) ->
     if services.settings().metrics_readers == MetricsReaders::Loopback && !is_local(&request) {
         return Err(Problem::new(problem::NOT_FOUND));
     }
+    query::check(&request)?;
     let vitals = services.run(|app| async move { Ok(vitals::read(&app).await) }).await?;
     let mut registry = Registry::with_prefix("afterword");
     registry.register_collector(Box::new(Scrape::new(services.app().ingest.meter(), vitals)));

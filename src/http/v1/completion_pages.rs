@@ -12,7 +12,6 @@ use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{problem, query};
 use super::feedback_item::feedback_item;
-use crate::domain::fields::{FieldCode, FieldError};
 use crate::domain::ids::CompletionId;
 use crate::domain::listing::{Cursor as _, Listing};
 use crate::domain::trust::TrustRule;
@@ -71,15 +70,10 @@ pub(crate) async fn list(
     ),
 )]
 pub(crate) async fn show(
-    request: HttpRequest,
     caller: Caller<MayView>,
     id: web::Path<String>,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
-    if !query::parse(request.query_string())?.is_empty() {
-        let detail = "there are no parameters here";
-        return Err(Problem::invalid_query(vec![FieldError::new("", FieldCode::UnknownField, detail)]));
-    }
     // What cannot be an id is none that is stored.
     let id = CompletionId::parse(&id).map_err(|_| Problem::new(problem::NOT_FOUND))?;
     let may_read_text = caller.principal.role.may_analyse();
