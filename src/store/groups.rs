@@ -11,7 +11,7 @@ use super::connection::Tx;
 use super::error::StoreError;
 use super::reading::feedback_from_row;
 use crate::domain::completion::{Completion, Message};
-use crate::domain::feedback::{Feedback, Reaction};
+use crate::domain::feedback::Feedback;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, ConversationId, ProjectId, UserId};
 use crate::domain::json::Json;
@@ -118,29 +118,32 @@ async fn add_feedback(
     for row in &rows {
         let mut item = feedback_from_row(row)?;
         if let Some((index, id)) = names.get(item.completion_id.as_str()) {
-            let granted: Option<&str> = row.try_get("granted_conversation_id")?;
-            let about = groups[*index].completions.iter().find(|completion| completion.id == *id);
-            let conversation = about.and_then(|about| about.conversation_id.as_ref());
-            item.trust = item.trust.within(granted, conversation.map(ConversationId::as_str));
             item.completion_id = id.clone();
             name_by_own_ids(&mut item, names);
+            hold_to_its_conversation(&mut item, &groups[*index].completions);
             groups[*index].feedback.push(item);
         }
     }
     Ok(())
 }
 
+/// Takes back the trust in a reaction whose token was granted for another conversation than that of its answer, or of the
+/// answer that it names beside it: the second is judged by it as much as the first. An answer to another prompt is not
+/// looked at; nothing is made of the two together anyway.
+fn hold_to_its_conversation(item: &mut Feedback, answers: &[Completion]) {
+    let Some(granted) = item.granted.clone() else { return };
+    let find = |id: &CompletionId| answers.iter().find(|answer| answer.id == *id);
+    let beside = item.reaction.other_completion().and_then(find);
+    for answer in find(&item.completion_id).into_iter().chain(beside) {
+        let conversation = answer.conversation_id.as_ref().map(ConversationId::as_str);
+        item.trust = item.trust.within(Some(granted.as_str()), conversation);
+    }
+}
+
 /// Replaces the aliases under which a reaction names other answers. An answer to another prompt may be absent from
 /// `names`; nothing is made of the two together anyway.
 fn name_by_own_ids(item: &mut Feedback, names: &HashMap<String, (usize, CompletionId)>) {
-    let named = match &mut item.reaction {
-        Reaction::Preference { against, .. } => Some(against),
-        Reaction::Regenerate { next_completion_id, .. } | Reaction::Continuation { next_completion_id, .. } => {
-            next_completion_id.as_mut()
-        }
-        _ => None,
-    };
-    if let Some(named) = named
+    if let Some(named) = item.reaction.other_completion_mut()
         && let Some((_, id)) = names.get(named.as_str())
     {
         named.clone_from(id);
