@@ -59,6 +59,13 @@ async fn what_happened_to_requests_and_items_is_counted() {
     ] {
         assert!((value(text, series) - expected).abs() < 1e-9, "{series} is {}", value(text, series));
     }
+    // A query names its bucket by the text, so that 0.025 must not come out as 0.024999999999999998.
+    for bound in ["0.0005", "0.001", "0.0025", "0.025", "0.25", "2.5"] {
+        for family in ["afterword_ingest_commit_seconds", "afterword_http_request_duration_seconds"] {
+            let bucket = |line: &str| line.starts_with(family) && line.contains(&format!("le=\"{bound}\""));
+            assert!(text.lines().any(bucket), "{family} has no bucket up to {bound}\n{text}");
+        }
+    }
     let commit_s = value(text, "afterword_ingest_commit_seconds_sum");
     assert!(commit_s > 0.0 && commit_s < 60.0, "{commit_s}");
 }
