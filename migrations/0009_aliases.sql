@@ -5,10 +5,14 @@ create table completion_aliases (
     project_id    uuid not null,
     alias         text not null,
     completion_id text not null,
-    constraint completion_aliases_pkey primary key (project_id, alias, completion_id)
+    constraint completion_aliases_pkey primary key (project_id, alias, completion_id),
+    -- Both tables have the project and the completion in their keys, so that they can be distributed together (KEY-1).
+    -- From here on until the migration ends nobody else writes completions, so that none is missed by what follows.
+    constraint completion_aliases_completion_fkey foreign key (project_id, completion_id)
+        references completions (project_id, completion_id) on delete cascade
 );
 
-comment on table completion_aliases is 'Aliases of completions, to be found by; kept by triggers on `completions`.';
+comment on table completion_aliases is 'Aliases of completions, to be found by; written with the completion, gone with it.';
 comment on column completion_aliases.project_id is 'Project of the completion.';
 comment on column completion_aliases.alias is 'One of its `aliases`.';
 comment on column completion_aliases.completion_id is 'The completion that carries it; several may carry one.';
@@ -17,45 +21,7 @@ alter table completion_aliases enable row level security;
 alter table completion_aliases force row level security;
 create policy completion_aliases_of_transaction on completion_aliases
     using (project_id = any ((select afterword_projects())::uuid[]));
-grant select on completion_aliases to afterword_app;
-
--- By triggers, so that nobody who writes or deletes completions can forget it, the program of the version before
--- included; as the owner, so that the service needs no right to do it by itself. Policies hold the owner, too.
-create function completions_keep_aliases() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, public, pg_temp
-as $$
-begin
-    if tg_op = 'DELETE' then
-        delete from completion_aliases a
-         using unnest(old.aliases) as told (name)
-         where a.project_id = old.project_id
-           and a.alias = told.name
-           and a.completion_id = old.completion_id;
-    else
-        insert into completion_aliases (project_id, alias, completion_id)
-        select distinct new.project_id, told.name, new.completion_id
-          from unnest(new.aliases) as told (name);
-    end if;
-    return null;
-end
-$$;
-
-revoke execute on function completions_keep_aliases() from public;
-
--- From here on until the migration ends nobody else writes completions, so that none is missed between the two steps.
-create trigger completions_add_aliases
-    after insert on completions
-    for each row
-    when (new.aliases is not null)
-    execute function completions_keep_aliases();
-
-create trigger completions_remove_aliases
-    after delete on completions
-    for each row
-    when (old.aliases is not null)
-    execute function completions_keep_aliases();
+grant select, insert on completion_aliases to afterword_app;
 
 -- Row-level security holds whoever migrates, too: these statements see every project, and only they.
 select set_config('app.scope', 'operator', true);

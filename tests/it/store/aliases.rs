@@ -53,7 +53,7 @@ async fn an_alias_is_shared_within_its_project_only_and_an_id_outranks_it() {
 }
 
 #[tokio::test]
-async fn a_deleted_completion_takes_its_aliases_with_it_and_the_service_may_not_touch_them() {
+async fn a_deleted_completion_takes_its_aliases_with_it_and_the_service_may_only_add_some() {
     let database = TestDatabase::new().await;
     let app = app_on(&database);
     let caller = caller_in(&app, "p").await;
@@ -69,12 +69,13 @@ async fn a_deleted_completion_takes_its_aliases_with_it_and_the_service_may_not_
         "select privilege_type::text
            from information_schema.role_table_grants
           where grantee = 'afterword_app'
-            and table_name = 'completion_aliases'",
+            and table_name = 'completion_aliases'
+          order by 1",
     )
     .fetch_all(&mut owner)
     .await
     .unwrap();
-    assert_eq!(granted, ["SELECT"]);
+    assert_eq!(granted, ["INSERT", "SELECT"]);
 }
 
 async fn apply(owner: &mut PgConnection, migration: &std::path::Path) {
