@@ -17,7 +17,7 @@ use crate::domain::ids::{CompletionId, ConversationId, ProjectId, UserId};
 use crate::domain::json::Json;
 use crate::domain::selection::Selection;
 
-/// All answers to one prompt, with all feedback on them; aliases are resolved to completion ids.
+/// All answers to one prompt, with all feedback on them; aliases are resolved to completion ids (LATE-3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Hash of the prompt.
@@ -58,6 +58,17 @@ pub async fn list_prompts(
     Ok(prompts)
 }
 
+/// Counts the items of feedback that are filed under an alias which several completions carry, where one of these answers
+/// a prompt of which an answer is selected. No group holds them: they are about nothing in particular (LATE-3).
+pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<u64, StoreError> {
+    let words = Words::of(selection);
+    let row = words
+        .bind(sqlx::query(include_str!("sql/count_ambiguous.sql")).bind(project.0))
+        .fetch_one(tx.connection())
+        .await?;
+    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+}
+
 /// Lists the groups of some prompts, in the order of their hashes.
 pub async fn list(
     tx: &mut Tx,
@@ -86,17 +97,17 @@ pub async fn list(
         let completion = completion_from_row(row, prompt_hash)?;
         let aliases: Option<Vec<String>> = row.try_get("aliases")?;
         for name in aliases.unwrap_or_default() {
-            names.entry(name).or_insert((index, completion.id.clone()));
+            names.insert(name, (index, completion.id.clone()));
         }
-        // An id of its own outranks another completion's alias of the same text.
         names.insert(completion.id.as_str().to_owned(), (index, completion.id.clone()));
         groups[index].completions.push(completion);
     }
     for completion in groups.iter_mut().flat_map(|group| &mut group.completions) {
-        if let Some(parent) = &mut completion.parent_completion_id
+        if let Some(parent) = &completion.parent_completion_id
             && let Some((_, id)) = names.get(parent.as_str())
         {
-            parent.clone_from(id);
+            // Its own alias makes no completion its own parent.
+            completion.parent_completion_id = (*id != completion.id).then(|| id.clone());
         }
     }
     add_feedback(tx, project, &mut groups, &names).await?;
