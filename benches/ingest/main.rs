@@ -36,9 +36,10 @@ async fn main() -> Result<()> {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ingest");
+    let soak = soak::asked()?;
+    let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(if soak.is_some() { "soak" } else { "ingest" });
     remove(&data_dir).await?;
-    let outcome = match soak::asked()? {
+    let outcome = match soak {
         Some(asked) => soak::run(&data_dir, asked).await,
         None => parts::run(&data_dir, &Asked::read()?).await,
     };
