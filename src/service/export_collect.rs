@@ -69,6 +69,14 @@ impl Collector {
         })
     }
 
+    /// Counts feedback that no group holds.
+    pub(super) fn leave_out(&mut self, reason: &'static str, n_items: u64) {
+        if n_items > 0 {
+            self.funnel.n_feedback += n_items;
+            *self.funnel.feedback_left_out.0.entry(reason).or_default() += n_items;
+        }
+    }
+
     /// Takes some prompts with all their answers.
     pub(super) fn take(mut self, groups: Vec<Group>) -> Result<Self, RunError> {
         for group in groups {

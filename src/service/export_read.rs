@@ -9,6 +9,7 @@ use super::App;
 use super::export_collect::{Collector, Gathered};
 use super::export_progress::{Phase, Progress};
 use super::export_run::{Production, RunError, blocking};
+use crate::dataset::exclusion::AMBIGUOUS_ALIAS;
 use crate::domain::recipe::ToolCalls;
 use crate::domain::trust::TrustRule;
 use crate::store::groups;
@@ -32,6 +33,8 @@ pub(super) async fn gather(
     let with_tools = production.recipe.options.tool_calls != ToolCalls::Exclude;
     let snapshot = groups::snapshot(&mut tx).await?;
     let prompts = groups::list_prompts(&mut tx, project_id, selection).await?;
+    let n_ambiguous = groups::count_ambiguous(&mut tx, project_id, selection).await?;
+    collector.leave_out(AMBIGUOUS_ALIAS, n_ambiguous);
     progress.enter(Phase::Reading, prompts.len() as u64);
     let mut pages = prompts.chunks(N_PROMPTS_OF_PAGE);
     let mut page = groups::list(&mut tx, project_id, selection, pages.next().unwrap_or_default(), with_tools).await?;
