@@ -5,7 +5,10 @@
 //! gives every example its split (DS-1).
 
 mod bonds;
+pub mod bradley_terry;
+pub mod caps;
 mod components;
+pub mod dawid_skene;
 mod distance;
 mod edit;
 mod effective;
@@ -17,17 +20,23 @@ pub mod harvest;
 mod judged;
 pub mod label;
 pub mod label_balance;
+pub mod label_noise;
 mod labelled;
+pub mod lengths;
+pub mod lottery;
 mod pair;
 mod pairing;
 pub mod plan;
 mod poll;
+pub mod position;
 mod prompt;
+pub mod propensity;
 mod regenerate;
 mod text;
 mod ties;
 mod timeline;
 mod tools;
+pub mod weights;
 
 pub use effective::{Standing, standings};
 pub use harvest::{Crop, Funnel, Harvest, harvest};
