@@ -198,9 +198,11 @@ mod tests {
             sample_weight: 0.5,
             shown_first: FirstShown::Unknown,
             language: String::new(),
+            experiment: None,
             created_at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         }
     }

@@ -55,7 +55,6 @@ impl Bonds {
         ties.push(Tie { key: ContentHash::of_bytes("prompt text", text.as_bytes()), at });
         let key_of_conversation = |id: &ConversationId| ContentHash::of_bytes("conversation", id.as_str().as_bytes());
         ties.extend(conversations.iter().map(|id| Tie { key: key_of_conversation(id), at }));
-        let key_of_user = |id: &UserId| ContentHash::of_bytes("user", id.as_str().as_bytes());
         ties.extend(users.iter().map(|(id, at)| Tie { key: key_of_user(id), at: *at }));
         Self {
             conversations: conversations.into_iter().cloned().collect(),
@@ -63,6 +62,11 @@ impl Bonds {
             ties,
         }
     }
+}
+
+/// Returns the key that ties rows to a user.
+pub(super) fn key_of_user(id: &UserId) -> ContentHash {
+    ContentHash::of_bytes("user", id.as_str().as_bytes())
 }
 
 /// Starts an example on its better answer: one vote, nothing beside it. Its id and its proof are the caller's to add.
@@ -92,9 +96,11 @@ pub(super) fn example(
         sample_weight: 1.0,
         shown_first: FirstShown::Unknown,
         language: chosen.language.clone().unwrap_or_default(),
+        experiment: chosen.experiment.clone(),
         created_at,
         conversations: bonds.conversations,
         users: bonds.users,
+        voters: Vec::new(),
         ties: bonds.ties,
     }
 }

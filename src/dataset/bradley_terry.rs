@@ -37,8 +37,8 @@ impl Wins {
         (0..self.n_answers).map(|other| self.of(answer, other) + self.of(other, answer)).sum()
     }
 
-    /// Numbers the parts within which every answer is tied to every other by votes, whoever won them.
-    fn components(&self) -> Vec<usize> {
+    /// Names the part of each answer: within one, every answer is tied to every other by votes, whoever won them.
+    pub fn components(&self) -> Vec<usize> {
         let mut components: Vec<usize> = (0..self.n_answers).collect();
         for start in 0..self.n_answers {
             if components[start] < start {

@@ -17,14 +17,14 @@ pub fn limit(max_rows: u32, max_share: f64, n_rows: u64) -> Option<u32> {
 
 /// Tells of each row whether it stays, given those whose votes made it, row by row in the order of the lottery.
 ///
-/// A row is charged to the one of its voters who has been charged least (the smallest number among equals), and leaves
+/// A row is charged to the one of its voters who has been charged least (the first of equals), and leaves
 /// where that one has `limit` rows already. So the rows that rest on a set of users alone, whoever conspires, are never
 /// more than `limit` for each of them; and a row that somebody else supports as well does not leave because of one
 /// who votes on everything. A row without a known voter stays: there is nobody to charge.
 pub fn stay<'a>(rows: impl IntoIterator<Item = &'a [u32]>, n_voters: usize, limit: u32) -> Vec<bool> {
     let mut charged = vec![0_u32; n_voters];
     let mut decide = |voters: &[u32]| {
-        let Some(&least) = voters.iter().min_by_key(|voter| (charged[**voter as usize], **voter)) else { return true };
+        let Some(&least) = voters.iter().min_by_key(|voter| charged[**voter as usize]) else { return true };
         let n_rows = &mut charged[least as usize];
         let stays = *n_rows < limit;
         *n_rows += u32::from(stays);
@@ -79,6 +79,26 @@ mod tests {
             let of_some = |voters: &[u32]| voters.iter().all(|voter| some & (1 << voter) != 0);
             let n = rows.iter().zip(&stay).filter(|(voters, stays)| **stays && of_some(voters)).count();
             prop_assert!(n as u32 <= limit * some.count_ones());
+        }
+
+        #[test]
+        fn a_higher_limit_only_brings_rows_back_and_one_more_row_displaces_one_at_most(
+            rows in proptest::collection::vec(proptest::collection::btree_set(0_u32..4, 0..4), 1..60),
+            limit in 1_u32..6,
+            extra in 0_usize..60,
+        ) {
+            let rows: Vec<Vec<u32>> = rows.into_iter().map(|voters| voters.into_iter().collect()).collect();
+            let extra = extra % rows.len();
+            let of = |rows: &[Vec<u32>], limit| stay(rows.iter().map(Vec::as_slice), 4, limit);
+            let mut fewer = rows.clone();
+            fewer.remove(extra);
+
+            let all = of(&rows, limit);
+            let mut without = of(&fewer, limit);
+
+            without.insert(extra, false);
+            prop_assert!(all.iter().zip(of(&rows, limit + 1)).all(|(stays, higher)| !stays || higher));
+            prop_assert!(without.iter().zip(&all).filter(|(before, after)| **before && !**after).count() <= 1);
         }
 
         #[test]

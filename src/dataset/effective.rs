@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::example::Exclusions;
 use super::exclusion::{NO_EVIDENCE, REPLACED, SUPERSEDED, UNKNOWN_COMPLETION, UNTRUSTED};
+use super::panel::Panel;
 use super::timeline::Timeline;
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
@@ -57,6 +58,8 @@ pub(super) struct Group<'a> {
     /// The items that do not count, by reason.
     pub(super) left_out: Exclusions,
     trust: TrustFilter,
+    /// Who says how reliable voters are, where the recipe asks for it.
+    pub(super) panel: Option<&'a Panel>,
     chains: BTreeMap<(Signal, Target<'a>), Vec<Chain<'a>>>,
 }
 
@@ -113,7 +116,7 @@ impl<'a> Group<'a> {
             }
             chains.entry((signal, target)).or_default().push(Chain { voter, items: timeline });
         }
-        Self { completions: Vec::new(), items, left_out, trust, chains }
+        Self { completions: Vec::new(), items, left_out, trust, panel: None, chains }
     }
 
     /// Tells whether what an item says of its own answer may bear on another one, too: a token that was granted for one
@@ -127,6 +130,16 @@ impl<'a> Group<'a> {
         self.items.iter().copied().filter(|item| !proves_nothing(&item.reaction))
     }
 
+    /// Returns the answers that anybody has said something about. A regeneration is about the answer that it replaces.
+    pub(super) fn heard(&self) -> BTreeSet<CompletionId> {
+        let about = |target: &Target| match *target {
+            Target::Answer(place) | Target::Replaced(place, _) | Target::Outside(place, _) => [Some(place), None],
+            Target::Pair(left, right) => [Some(left), Some(right)],
+        };
+        let places: BTreeSet<usize> = self.chains.keys().flat_map(|(_, target)| about(target)).flatten().collect();
+        places.into_iter().map(|place| self.completions[place].id.clone()).collect()
+    }
+
     /// Returns what the voters have said about a target with a signal, by voter.
     pub(super) fn chains(&self, signal: Signal, target: Target<'a>) -> &[Chain<'a>] {
         self.chains.get(&(signal, target)).map_or(&[], Vec::as_slice)
@@ -136,6 +149,12 @@ impl<'a> Group<'a> {
     pub(super) fn feedback_ids(&self, items: &[usize]) -> Vec<FeedbackId> {
         let ids: BTreeSet<FeedbackId> = items.iter().map(|&item| self.items[item].id).collect();
         ids.into_iter().collect()
+    }
+
+    /// Returns the users behind items, sorted, without repeats.
+    pub(super) fn voters(&self, items: &[usize]) -> Vec<UserId> {
+        let users: BTreeSet<&UserId> = items.iter().filter_map(|item| self.items[*item].user.as_ref()).collect();
+        users.into_iter().cloned().collect()
     }
 
     /// Returns every target of a signal with what the voters have said about it.

@@ -179,6 +179,7 @@ impl<'a> Answer<'_, 'a> {
                 row_id: row_id(RowKind::Endorsed, completion.id.as_str(), None, &item.id.to_string()),
                 tools,
                 feedback_ids: vec![item.id],
+                voters: item.user.iter().cloned().collect(),
                 chosen_source: ChosenSource::HumanEdit,
                 ..example(completion, body, (Signal::Edit, edit::RULE), since, bonds)
             });
@@ -189,6 +190,7 @@ impl<'a> Answer<'_, 'a> {
             row_id: row_id(RowKind::Endorsed, completion.id.as_str(), None, ""),
             tools,
             feedback_ids: group.feedback_ids(&support.items),
+            voters: group.voters(&support.items),
             n_votes: support.n_votes,
             agreement: support.agreement(),
             preference_strength: support.strength.unwrap_or(1.0),

@@ -246,12 +246,16 @@ pub struct Example {
     pub shown_first: FirstShown,
     /// Language tag of the better answer; empty where it is unknown.
     pub language: String,
+    /// The experiment in which its answers were given, where they are of one.
+    pub experiment: Option<String>,
     /// When the first feedback behind it arrived: later votes never move the row.
     pub created_at: Timestamp,
     /// The conversations that its completions belong to, sorted, without repeats.
     pub conversations: Vec<ConversationId>,
     /// Everyone who asked for or voted on its answers, sorted, without repeats.
     pub users: Vec<UserId>,
+    /// The users whose feedback made it, sorted, without repeats.
+    pub voters: Vec<UserId>,
     /// What ties the row to others, the prompt first: rows that share a key belong to one split (DS-1).
     pub ties: Vec<Tie>,
 }

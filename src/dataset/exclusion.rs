@@ -81,6 +81,23 @@ pub const DUPLICATE: &str = "duplicate";
 /// The row ties a part of the data that lies in one split to a part that lies in another.
 pub const BRIDGES_SPLITS: &str = "bridges_splits";
 
+/// Too few known users voted on it to tell who of them is right.
+pub const TOO_FEW_OVERLAPPING_VOTES: &str = "too_few_overlapping_votes";
+/// No chain of votes ties the two answers together.
+pub const NOT_CONNECTED: &str = "not_connected";
+/// One answer is far longer than the other.
+pub const LENGTH_RATIO_TOO_LARGE: &str = "length_ratio_too_large";
+/// The user who made it made too many others.
+pub const TOO_MANY_ROWS_OF_USER: &str = "too_many_rows_of_user";
+/// Nobody recorded which answer was seen first.
+pub const ORDER_UNKNOWN: &str = "order_unknown";
+/// Chance did not decide which answer was seen first.
+pub const ORDER_NOT_RANDOM: &str = "order_not_random";
+/// It made the better answers longer.
+pub const LENGTHS_MATCHED: &str = "lengths_matched";
+/// Its weight left it out.
+pub const RESAMPLED: &str = "resampled";
+
 /// Every reason for which a candidate became no example, with the sentence that explains it.
 pub const REASONS: &[(&str, &str)] = &[
     (TIE, "The votes call both answers equally good; ties degrade training on pairs."),
@@ -129,6 +146,20 @@ pub const REASONS: &[(&str, &str)] = &[
     (TOO_LONG, "Prompt and answers together are longer than `max_chars`."),
     (DUPLICATE, "Another row has the same texts and better support."),
     (BRIDGES_SPLITS, "The row shares a prompt, a conversation or a user with rows of two different splits."),
+    (
+        TOO_FEW_OVERLAPPING_VOTES,
+        "Fewer than three users voted on it, too few to weigh them against each other (`aggregate = \"dawid_skene\"`).",
+    ),
+    (NOT_CONNECTED, "No chain of votes ties the two answers together, so that neither ranks above the other."),
+    (LENGTH_RATIO_TOO_LARGE, "One answer is more than `max_length_ratio` times as long as the other."),
+    (
+        TOO_MANY_ROWS_OF_USER,
+        "The users who made it have as many rows as `max_rows_per_user` and `max_user_share` allow.",
+    ),
+    (ORDER_UNKNOWN, "Nobody recorded which answer was seen first, and `drop_unrandomised` asks for it."),
+    (ORDER_NOT_RANDOM, "In its experiment the same model was shown first too often for chance (`drop_unrandomised`)."),
+    (LENGTHS_MATCHED, "Without it, better and worse answers are equally long on average (`length = \"match\"`)."),
+    (RESAMPLED, "Its weight left it out (`weights = \"resample\"`)."),
 ];
 
 /// Feedback that does not pass the filter of trust.

@@ -1,16 +1,20 @@
 //! One prompt's answers and feedback in, its examples and counted exclusions out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::edit::Distances;
 use super::effective::Group;
 use super::evidence::Candidates;
 use super::example::{Example, Exclusions, RowKind};
 use super::judged::Judged;
+use super::label;
+use super::label_noise::Disagreement;
+use super::panel::{Panel, Question, Survey};
 use super::plan::PlanKey;
 use super::{endorsed, labelled, pair, prompt};
 use crate::domain::completion::Completion;
 use crate::domain::feedback::Feedback;
+use crate::domain::ids::CompletionId;
 use crate::domain::recipe::Recipe;
 use crate::domain::trust::TrustFilter;
 
@@ -21,6 +25,27 @@ pub struct Harvest {
     pub crops: BTreeMap<RowKind, Crop>,
     /// What was looked at.
     pub funnel: Funnel,
+    /// How the users disagree, on contested things, too.
+    pub noise: Noise,
+    /// The answers with feedback that says something.
+    pub heard: BTreeSet<CompletionId>,
+}
+
+/// How users disagree on things that two of them or more have voted on; the counts of several prompts add up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noise {
+    /// On which of two answers is better.
+    pub pairs: Disagreement,
+    /// On whether an answer is good.
+    pub labels: Disagreement,
+}
+
+impl Noise {
+    /// Adds the counts of another part of the data.
+    pub fn extend(&mut self, other: &Self) {
+        self.pairs.extend(&other.pairs);
+        self.labels.extend(&other.labels);
+    }
 }
 
 /// What one prompt gives of one kind of row: examples and exclusions are all candidates (DS-5).
@@ -66,9 +91,21 @@ impl Funnel {
 /// The order of the answers and of the feedback changes nothing. Where the recipe's selection leaves open whose feedback
 /// counts, only the verified does: whoever knows the project settles it before.
 pub fn harvest(completions: &[Completion], feedback: &[Feedback], recipe: &Recipe) -> Harvest {
+    harvest_by(None, completions, feedback, recipe)
+}
+
+/// Makes the same, with votes weighed by a panel instead of counted, where there is one.
+pub fn harvest_by(
+    panel: Option<&Panel>,
+    completions: &[Completion],
+    feedback: &[Feedback],
+    recipe: &Recipe,
+) -> Harvest {
     let options = &recipe.options;
     let trust = recipe.selection.trust.unwrap_or(TrustFilter::Verified);
-    let group = Group::new(completions, feedback, trust);
+    let mut group = Group::new(completions, feedback, trust);
+    group.panel = panel;
+    let mut noise = Noise::default();
     let kinds = RowKind::asked_for(recipe);
     let has = |kind| kinds.contains(&kind);
     let mut crops = BTreeMap::new();
@@ -81,6 +118,7 @@ pub fn harvest(completions: &[Completion], feedback: &[Feedback], recipe: &Recip
         let distances = if has_edits { Distances::of(&group) } else { Distances::default() };
         if has(RowKind::Labelled) || has(RowKind::Endorsed) {
             let judged = Judged::new(&group, &compared, options);
+            judged.count_disagreement(&mut noise.labels);
             if has(RowKind::Labelled) {
                 crops.insert(RowKind::Labelled, labelled::crop(&judged, options));
             }
@@ -89,11 +127,13 @@ pub fn harvest(completions: &[Completion], feedback: &[Feedback], recipe: &Recip
             }
         }
         if has(RowKind::Pair) {
-            let (pairs, ties) = pair::crops(&group, compared, &distances, options);
+            let (pairs, ties) = pair::crops(&group, compared, &distances, &mut noise.pairs, options);
             crops.insert(RowKind::Pair, pairs);
             if has(RowKind::Tie) {
                 crops.insert(RowKind::Tie, ties);
             }
+        } else {
+            compared.count_disagreement(&mut noise.pairs);
         }
     }
     for crop in crops.values_mut() {
@@ -103,7 +143,24 @@ pub fn harvest(completions: &[Completion], feedback: &[Feedback], recipe: &Recip
         n_prompts: 1,
         n_completions: completions.len() as u64,
         n_feedback: feedback.len() as u64,
-        feedback_left_out: group.left_out,
+        feedback_left_out: group.left_out.clone(),
     };
-    Harvest { crops, funnel }
+    Harvest { crops, funnel, noise, heard: group.heard() }
+}
+
+/// Asks the voters of one prompt for a survey of how reliable they are.
+pub fn ask(survey: &mut Survey, completions: &[Completion], feedback: &[Feedback], recipe: &Recipe) {
+    let options = &recipe.options;
+    let trust = recipe.selection.trust.unwrap_or(TrustFilter::Verified);
+    let group = Group::new(completions, feedback, trust);
+    let mut compared = Candidates::of_preferences(&group, options);
+    compared.add_votes(&group, options);
+    for cast in &compared.casts {
+        survey.add(Question::Pair, cast);
+    }
+    for place in 0..completions.len() {
+        if let Some(votes) = label::votes(&group, place, options) {
+            survey.add(Question::Label, &votes.cast());
+        }
+    }
 }

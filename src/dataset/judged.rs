@@ -7,6 +7,7 @@ use super::effective::{Chain, Group, Target, Voter};
 use super::evidence::{Candidates, Evidence, Pair};
 use super::exclusion::{BOTH_BAD, NOT_SELECTED};
 use super::label;
+use super::label_noise::Disagreement;
 use super::pair::standing;
 use super::poll::{Choice, Poll, Side, Support};
 use super::text::{self, Prompt, Reason};
@@ -75,6 +76,13 @@ impl<'g, 'a> Judged<'g, 'a> {
         self.votes.get(place)?.as_ref()
     }
 
+    /// Counts how the users disagree on single answers.
+    pub(super) fn count_disagreement(&self, noise: &mut Disagreement) {
+        for votes in self.votes.iter().flatten() {
+            noise.add_cast(&votes.cast());
+        }
+    }
+
     /// Tells whether anybody has given a thumb or a rating, whatever it says.
     pub(super) fn is_judged(&self, place: usize) -> bool {
         let signals = [Signal::Thumb, Signal::Rating];
@@ -92,7 +100,7 @@ impl<'g, 'a> Judged<'g, 'a> {
         let standing = used.iter().filter(|chain| chain.items.last().is_some_and(Option::is_some));
         let n_votes = standing.map(|chain| chain.voter).collect::<BTreeSet<Voter>>().len() as u32;
         let signal = items.iter().map(|&item| self.group.items[item].reaction.signal()).max()?;
-        Some((signal, Support { n_votes, n_agreeing: n_votes, strength: None, shown_first: None, items }))
+        Some((signal, Support { n_votes, n_agreeing: f64::from(n_votes), strength: None, shown_first: None, items }))
     }
 
     /// Returns who copied or accepted an answer.

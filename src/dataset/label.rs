@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::effective::{Group, Target, Voter};
 use super::exclusion::NOT_ENDORSED;
+use super::panel::Question;
 use super::poll::{Ballot, Choice, Poll, Side, Vote};
 use super::timeline::Timeline;
 use crate::domain::feedback::{Feedback, Reaction, Signal, Thumb};
@@ -100,7 +101,7 @@ pub(super) fn votes<'a>(group: &Group<'a>, place: usize, options: &Options) -> O
             Ballot { voter, votes }
         })
         .collect();
-    Poll::new(ballots, options)
+    Poll::new(ballots, options, group.panel.map(|panel| (panel, Question::Label)))
 }
 
 /// Returns whether a thumb or a rating calls the answer good or bad; the middle of a scale does neither.

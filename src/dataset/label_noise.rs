@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::effective::Voter;
+use super::poll::Side;
+
 /// Above this error rate, training on pairs teaches little but noise.
 pub const ERROR_RATE_TO_WARN: f64 = 0.3;
 
@@ -20,6 +23,16 @@ impl Disagreement {
         if n_left + n_right >= 2 {
             *self.items.entry((n_left.min(n_right), n_left.max(n_right))).or_default() += 1;
         }
+    }
+
+    /// Counts an item by who voted for which side. Only users whom we know count: of others it cannot be told whether they
+    /// are two.
+    pub(super) fn add_cast(&mut self, cast: &[(Voter, Side)]) {
+        let known = |wanted: Side| {
+            let for_it = |(voter, side): &&(Voter, Side)| matches!(voter, Voter::User(_)) && *side == wanted;
+            cast.iter().filter(for_it).count() as u32
+        };
+        self.add(known(Side::Left), known(Side::Right));
     }
 
     /// Adds the counts of another part of the data.

@@ -118,6 +118,7 @@ impl<'j, 'a> Answer<'j, 'a> {
         Some(Example {
             row_id: row_id(RowKind::Labelled, completion.id.as_str(), None, if label { "true" } else { "false" }),
             feedback_ids: group.feedback_ids(&support.items),
+            voters: group.voters(&support.items),
             n_votes: support.n_votes,
             agreement: support.agreement(),
             tools: prompt.tools,

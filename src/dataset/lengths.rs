@@ -1,6 +1,6 @@
 //! Whether the better answers are simply the longer ones, and rows left out so that they are not.
 //!
-//! Lengths are characters; it knows nothing of texts.
+//! Lengths are characters (Unicode scalar values).
 
 use std::cmp::Ordering;
 
@@ -11,6 +11,14 @@ pub struct PairLengths {
     pub chosen: u32,
     /// Of the worse answer.
     pub rejected: u32,
+}
+
+impl PairLengths {
+    /// Measures two texts.
+    pub fn of(chosen: &str, rejected: &str) -> Self {
+        let n_chars = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        Self { chosen: n_chars(chosen), rejected: n_chars(rejected) }
+    }
 }
 
 /// What the lengths of pairs look like.

@@ -6,9 +6,12 @@ use super::effective::Group;
 use super::evidence::{Candidates, Evidence, Pair};
 use super::example::{Body, ChosenSource, Example, FirstShown, RowKind};
 use super::exclusion::{
-    BOTH_BAD, IDENTICAL_TEXTS, NOT_SELECTED, OTHER_MODEL, RETRACTED, RULES_CONTRADICT, TIE, VOTES_DISAGREE,
+    BOTH_BAD, IDENTICAL_TEXTS, LENGTH_RATIO_TOO_LARGE, NOT_SELECTED, OTHER_MODEL, RETRACTED, RULES_CONTRADICT, TIE,
+    VOTES_DISAGREE,
 };
 use super::harvest::Crop;
+use super::label_noise::Disagreement;
+use super::lengths::{PairLengths, exceeds_ratio};
 use super::pairing::{Choosing, Chosen, Contender};
 use super::plan::PlanKey;
 use super::poll::{Choice, Side};
@@ -19,7 +22,7 @@ use super::timeline::Timeline;
 use super::tools::Form;
 use crate::domain::clock::Timestamp;
 use crate::domain::feedback::Signal;
-use crate::domain::recipe::{Options, Policy, RegenerateRule, Ties};
+use crate::domain::recipe::{LengthRule, Options, Policy, RegenerateRule, Ties};
 
 /// Makes every pair of a group, given what preferences say, or counts why there is none; and the ties, where the recipe
 /// asks for them.
@@ -27,9 +30,11 @@ pub(super) fn crops<'a>(
     group: &Group<'a>,
     mut candidates: Candidates<'a>,
     distances: &Distances,
+    noise: &mut Disagreement,
     options: &Options,
 ) -> (Crop, Crop) {
     candidates.add_votes(group, options);
+    candidates.count_disagreement(noise);
     if options.regenerate == RegenerateRule::RequirePositive {
         regenerate::add(&mut candidates, group, options);
     }
@@ -175,7 +180,9 @@ impl<'a> Compared<'a> {
             tools: texts.prompt.tools.clone(),
             rejected_id: Some(rejected.id.clone()),
             feedback_ids: group.feedback_ids(&support.items),
+            voters: group.voters(&support.items),
             rejected_model: Some(rejected.model.clone()),
+            experiment: chosen.experiment.clone().filter(|_| chosen.experiment == rejected.experiment),
             n_votes: support.n_votes,
             agreement: support.agreement(),
             preference_strength: support.strength.unwrap_or(1.0),
@@ -208,7 +215,14 @@ fn texts(group: &Group, (left, right): Pair, n_selected_needed: u8, options: &Op
         return Err(IDENTICAL_TEXTS);
     }
     text::check_length(&prompt.turns, &[&left, &right], options)?;
+    check_ratio(&left, &right, options)?;
     Ok(Texts { prompt, left, right })
+}
+
+/// Checks that neither answer is far longer than the other, where the recipe asks for it.
+fn check_ratio(left: &str, right: &str, options: &Options) -> Result<(), Reason> {
+    let exceeds = || exceeds_ratio(PairLengths::of(left, right), options.max_length_ratio);
+    if options.length == LengthRule::MaxRatio && exceeds() { Err(LENGTH_RATIO_TOO_LARGE) } else { Ok(()) }
 }
 
 /// An edit of an answer, with the prompt and the original where they can be had.
@@ -259,6 +273,7 @@ impl<'a> Edited<'a> {
             tools: prompt.tools.clone(),
             rejected_id: Some(completion.id.clone()),
             feedback_ids: vec![item.id],
+            voters: item.user.iter().cloned().collect(),
             rejected_model: Some(completion.model.clone()),
             chosen_source: ChosenSource::HumanEdit,
             ..example(completion, body, (Signal::Edit, edit::RULE), version_since.max(since), bonds)

@@ -29,6 +29,7 @@ pub(super) fn crop(group: &Group, options: &Options) -> Crop {
             crop.examples.push(Example {
                 row_id: row_id(RowKind::Prompt, &asked.prompt_hash.to_hex(), None, ""),
                 feedback_ids: vec![reaction.id],
+                voters: reaction.user.iter().cloned().collect(),
                 tools: prompt.tools,
                 ..example(asked, body, (reaction.reaction.signal(), RULE), at, bonds)
             });

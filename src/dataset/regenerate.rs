@@ -167,7 +167,7 @@ fn evidence<'a>(
     let n_votes = of_kept.standing.last().map_or(0, |kept| kept.n_approving);
     let support = standing.last().is_some_and(Choice::is_side).then(|| Support {
         n_votes,
-        n_agreeing: n_votes,
+        n_agreeing: f64::from(n_votes),
         strength: None,
         shown_first: None,
         items: regenerated.into_iter().chain(of_kept.items.iter().copied()).collect(),

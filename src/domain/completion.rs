@@ -189,6 +189,10 @@ pub struct Completion {
     pub user: Option<UserId>,
     /// Language tag.
     pub language: Option<String>,
+    /// Key of the experiment that it belongs to.
+    pub experiment: Option<String>,
+    /// Length of the response as it is stored, in bytes.
+    pub n_response_bytes: u32,
     /// Whether the answer may be used for training.
     pub consent_training: Option<bool>,
     /// Whether the selection lets it through; answers beside a selected one are read too, for pairs.

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::export_card_biases::write_biases;
 use super::export_manifest::{FormatCounts, Manifest, Part, folder, parts_pattern, top_exclusions};
 use crate::columnar::columns::Kind;
 use crate::columnar::shape::Shape;
@@ -209,6 +210,7 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     write_splits(card, facts)?;
     write_loading(card, facts)?;
     write_funnel(card, facts)?;
+    write_biases(card, &manifest.biases)?;
     if !manifest.warnings.is_empty() {
         writeln!(card, "## Before you train on it\n")?;
         for warning in &manifest.warnings {

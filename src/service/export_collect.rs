@@ -1,15 +1,24 @@
 //! Collects what prompts give: examples onto a local disk, their keys into a plan, everything else into counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use super::export_bias_counts::Found;
+use super::export_biases::{LabelNoise, Reliability, SelectionBias};
 use super::export_run::RunError;
 use super::export_spill::{Spill, SpillWriter};
 use crate::dataset::example::{Exclusions, RowKind};
-use crate::dataset::{Funnel, Plan, PlanKey, Planner, harvest};
-use crate::domain::recipe::Recipe;
+use crate::dataset::label_noise::Disagreement;
+use crate::dataset::propensity::{Cells, Propensity};
+use crate::dataset::{Funnel, Noise, Panel, Plan, PlanKey, Planner, Survey, ask, harvest_by};
+use crate::domain::ids::CompletionId;
+use crate::domain::recipe::{Aggregate, LabelNoise as LabelNoiseRule, Recipe, SelectionBias as SelectionRule};
 use crate::domain::trust::TrustRule;
 use crate::store::groups::Group;
+use crate::store::rates::AnswerCount;
+
+/// The cell of an answer that was not read.
+const NO_CELL: u32 = u32::MAX;
 
 /// What the first pass gives the second.
 pub(super) struct Gathered {
@@ -27,6 +36,8 @@ pub(super) struct WhatWasRead {
     pub(super) funnel: Funnel,
     /// What became of it, for every kind of row that was asked for.
     pub(super) kinds: BTreeMap<RowKind, KindCounts>,
+    /// What was found out about votes and voters.
+    pub(super) found: Found,
     /// Whose feedback counted.
     pub(super) trust: TrustRule,
     /// The snapshot, in Postgres's own form.
@@ -52,6 +63,10 @@ pub(super) struct Collector {
     planner: Planner,
     kinds: BTreeMap<RowKind, KindCounts>,
     funnel: Funnel,
+    cells: Cells,
+    noise: Noise,
+    survey: Survey,
+    panel: Option<Panel>,
 }
 
 impl Collector {
@@ -66,6 +81,10 @@ impl Collector {
             spill: SpillWriter::create(spill)?,
             kinds,
             funnel: Funnel::default(),
+            cells: Cells::new(),
+            noise: Noise::default(),
+            survey: Survey::default(),
+            panel: None,
         })
     }
 
@@ -77,14 +96,44 @@ impl Collector {
         }
     }
 
+    /// Takes the number of all answers, by model, language and length: what rates of feedback are rates of.
+    pub(super) fn count_answers(&mut self, counts: &[AnswerCount]) {
+        for AnswerCount { model, language, bucket, n_completions } in counts {
+            self.cells.add_completions(model, language, *bucket, *n_completions);
+        }
+    }
+
+    /// Tells whether every prompt has to be read once before, to find out how reliable voters are.
+    pub(super) fn needs_survey(&self) -> bool {
+        self.recipe.options.aggregate == Aggregate::DawidSkene
+    }
+
+    /// Asks the voters of some prompts.
+    pub(super) fn ask(mut self, groups: &[Group]) -> Self {
+        for group in groups {
+            ask(&mut self.survey, &group.completions, &group.feedback, &self.recipe);
+        }
+        self
+    }
+
+    /// Ends the survey: from now on votes are weighed.
+    pub(super) fn empanel(mut self) -> Self {
+        self.panel = Some(std::mem::take(&mut self.survey).finish());
+        self
+    }
+
     /// Takes some prompts with all their answers.
     pub(super) fn take(mut self, groups: Vec<Group>) -> Result<Self, RunError> {
         for group in groups {
-            let harvest = harvest(&group.completions, &group.feedback, &self.recipe);
+            let harvest = harvest_by(self.panel.as_ref(), &group.completions, &group.feedback, &self.recipe);
             self.funnel.extend(&harvest.funnel);
+            self.noise.extend(&harvest.noise);
+            let cells = self.cells_of(&group, &harvest.heard);
             for (kind, crop) in harvest.crops {
                 for example in &crop.examples {
-                    self.planner.add(PlanKey::of(example));
+                    let better = cells.get(&example.chosen_id).copied().unwrap_or(NO_CELL);
+                    let worse = example.rejected_id.as_ref().and_then(|id| cells.get(id)).copied();
+                    self.planner.add(PlanKey::of(example).in_cells([better, worse.unwrap_or(better)]));
                     self.spill.push(example)?;
                 }
                 for key in crop.former {
@@ -98,8 +147,41 @@ impl Collector {
         Ok(self)
     }
 
+    /// Counts the answers with feedback, and returns the cell of every answer. Answers beside the selection belong to cells,
+    /// too, but are not among those that were counted.
+    fn cells_of<'g>(&mut self, group: &'g Group, heard: &BTreeSet<CompletionId>) -> HashMap<&'g CompletionId, u32> {
+        let mut cells = HashMap::with_capacity(group.completions.len());
+        for completion in &group.completions {
+            let language = completion.language.as_deref().unwrap_or_default();
+            let cell = self.cells.number(&completion.model, language, completion.n_response_bytes);
+            if completion.selected && heard.contains(&completion.id) {
+                self.cells.add_feedback(cell);
+            }
+            cells.insert(&completion.id, cell);
+        }
+        cells
+    }
+
+    /// Sums up what was found out about votes and voters, and weighs the rows by it where the recipe asks for it.
+    fn find_out(&mut self) -> Found {
+        let propensity = Propensity::new(self.cells.list());
+        if self.recipe.options.selection_bias == SelectionRule::Ipw {
+            self.planner.weigh_by(self.cells.list().iter().map(|cell| propensity.weight(cell)).collect());
+        }
+        let is_estimated = self.recipe.options.label_noise == LabelNoiseRule::Estimate;
+        let noise = |of: &Disagreement| is_estimated.then(|| LabelNoise::of(of)).flatten();
+        Found {
+            pair_noise: noise(&self.noise.pairs),
+            label_noise: noise(&self.noise.labels),
+            pair_reliability: self.panel.as_ref().and_then(|panel| Reliability::of(panel.pairs())),
+            label_reliability: self.panel.as_ref().and_then(|panel| Reliability::of(panel.labels())),
+            selection: Some(SelectionBias::of(&propensity)),
+        }
+    }
+
     /// Plans what was collected.
     pub(super) fn finish(mut self, snapshot: String) -> Result<Gathered, RunError> {
+        let found = self.find_out();
         let plan = self.planner.plan();
         for (kind, exclusions) in &plan.exclusions {
             self.kinds.entry(*kind).or_default().exclusions.extend(exclusions);
@@ -107,7 +189,7 @@ impl Collector {
         for placement in &plan.placements {
             self.kinds.entry(placement.kind).or_default().n_examples += 1;
         }
-        let read = WhatWasRead { funnel: self.funnel, kinds: self.kinds, trust: self.trust, snapshot };
+        let read = WhatWasRead { funnel: self.funnel, kinds: self.kinds, found, trust: self.trust, snapshot };
         Ok(Gathered { spill: self.spill.finish()?, plan, read })
     }
 }

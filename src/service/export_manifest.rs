@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::export_bias_counts::Biases;
 use super::export_stats::{Labels, Stats};
 use crate::columnar::shape::{Config, Shape};
 use crate::dataset::example::Split;
@@ -56,6 +57,8 @@ pub struct Manifest {
     pub splits: BTreeMap<&'static str, u64>,
     /// The same numbers for each format.
     pub by_format: BTreeMap<&'static str, FormatCounts>,
+    /// What may bias the rows of each format.
+    pub biases: BTreeMap<&'static str, Biases>,
     /// What became of comparisons without a winner, where the recipe asks for them; no format counts them as rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ties: Option<FormatCounts>,
@@ -243,8 +246,10 @@ pub fn command(format: Format, recipe: &Recipe, stats: &Stats) -> Option<Command
             let flags = match format {
                 Format::Unpaired => stats.labels.map_or_else(String::new, Labels::flags),
                 Format::Prompts => " --reward_funcs YOUR_REWARD".to_owned(),
-                Format::Preference | Format::Sft | Format::Reward => String::new(),
+                Format::Preference => stats.noise_flags(),
+                Format::Sft | Format::Reward => String::new(),
             };
+            let flags = if format == Format::Prompts { flags } else { flags + &stats.length_flags() };
             let config = shape(config).name();
             let after =
                 format!(" --dataset_config {config}{flags} --model_name_or_path YOUR_MODEL --output_dir OUTPUT");

@@ -33,7 +33,7 @@ use crate::dataset::example::RowKind;
 use crate::domain::clock::Timestamp;
 use crate::domain::export::ExportProblem;
 use crate::domain::ids::{ExportId, ProjectId};
-use crate::domain::recipe::{Layout, Recipe};
+use crate::domain::recipe::{Format, Layout, Recipe};
 use crate::store::StoreError;
 
 /// What is produced, for whom, and where it goes.
@@ -132,7 +132,9 @@ pub async fn run(
         progress: Arc::clone(progress),
         stop: stop.clone(),
     };
-    let written = blocking(move || writing.write(spill, &plan)).await?;
+    let users = plan.users.clone();
+    let mut written = blocking(move || writing.write(spill, &plan)).await?;
+    written.stats.close(&read.found, &users);
     progress.enter(Phase::Publishing, 0);
     publish(production, created_at, read, groups, written, stop).await
 }
@@ -193,10 +195,12 @@ fn describe(
     };
     let by_format: BTreeMap<&'static str, FormatCounts> =
         formats.iter().filter_map(|format| Some((format.as_str(), counts(RowKind::of(format))?))).collect();
+    let biases = |format: Format| Some((format.as_str(), stats.of(format)?.biases.clone()));
+    let biases = formats.iter().filter_map(biases).collect();
     let ties = counts(RowKind::Tie);
     let total = FormatCounts::total(by_format.values());
     let mut warnings = empty_formats(&read, &formats);
-    warnings.extend(stats.warnings(&formats));
+    warnings.extend(stats.warnings(&recipe));
     let shapes: Vec<Shape> =
         Shape::of(&recipe).into_iter().filter(|shape| parts.iter().any(|part| part.shape == *shape)).collect();
     Manifest {
@@ -222,6 +226,7 @@ fn describe(
         n_feedback_left_out: read.funnel.feedback_left_out.0,
         splits: total.splits,
         by_format,
+        biases,
         ties,
         n_groups: 0,
         n_rows_largest_group: 0,

@@ -100,6 +100,7 @@ impl Encoder<'_> {
         }
         self.place(&FIRST_SHOWN, example.shown_first);
         self.text(&example.language);
+        self.option(example.experiment.as_deref());
         self.bytes.extend(example.created_at.timestamp_micros().to_le_bytes());
     }
 
@@ -179,6 +180,7 @@ impl<'a> Decoder<'a> {
         let (agreement, preference_strength, sample_weight) = (self.float()?, self.float()?, self.float()?);
         let shown_first = *FIRST_SHOWN.get(usize::from(self.byte()?))?;
         let language = self.text()?.to_owned();
+        let experiment = self.list(|decoder| decoder.text().map(str::to_owned))?.pop();
         let created_at = DateTime::from_timestamp_micros(i64::from_le_bytes(self.take(8)?.try_into().ok()?))?;
         self.rest.is_empty().then_some(Example {
             row_id,
@@ -199,9 +201,11 @@ impl<'a> Decoder<'a> {
             sample_weight,
             shown_first,
             language,
+            experiment,
             created_at,
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         })
     }
@@ -287,9 +291,11 @@ mod tests {
             sample_weight: 1.0,
             shown_first: FirstShown::Unknown,
             language: String::new(),
+            experiment: (number == 0).then(|| "test".to_owned()),
             created_at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         }
     }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::export_bias_counts::{Biases, Found};
 use crate::dataset::example::{Example, FirstShown, RowKind, Split};
 use crate::dataset::label_balance::{LabelWeights, label_weights};
-use crate::domain::recipe::{Format, Formats};
-use crate::stats::proportion::wilson_ci;
+use crate::dataset::plan::UserRows;
+use crate::domain::recipe::{Format, Formats, Options, Recipe};
 
 /// Token limits that trainers apply by default or that users set, and the characters that a token takes on average.
 const TOKEN_LIMITS: [u64; 4] = [1024, 2048, 4096, 8192];
@@ -25,6 +26,13 @@ impl ExportStats {
     /// Counts a row.
     pub fn add(&mut self, example: &Example, split: Split) {
         self.0.entry(example.body.kind()).or_default().add(example, split);
+    }
+
+    /// Sums up what may bias the rows, once all are counted.
+    pub fn close(&mut self, found: &Found, users: &BTreeMap<RowKind, UserRows>) {
+        for (kind, stats) in &mut self.0 {
+            stats.biases.close(*kind, found, users.get(kind).copied());
+        }
     }
 
     /// Returns the numbers of a format's rows, where it has some.
@@ -55,7 +63,8 @@ impl ExportStats {
     }
 
     /// Says what whoever trains on the rows should know; what is true of two formats with the same rows is said once.
-    pub fn warnings(&self, formats: &Formats) -> Vec<String> {
+    pub fn warnings(&self, recipe: &Recipe) -> Vec<String> {
+        let formats = &recipe.formats;
         let mut told = Vec::new();
         for (kind, stats) in &self.0 {
             // Ties are of no format: they lie beside one.
@@ -68,7 +77,7 @@ impl ExportStats {
                 .map(|format| format!("`{}`", format.as_str()))
                 .collect();
             let of = if formats.only().is_some() { String::new() } else { format!("{}: ", words.join(" and ")) };
-            told.extend(stats.warnings().into_iter().map(|warning| format!("{of}{warning}")));
+            told.extend(stats.warnings(&recipe.options).into_iter().map(|warning| format!("{of}{warning}")));
         }
         told
     }
@@ -98,6 +107,8 @@ pub struct Stats {
     /// For pairs only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
+    /// What may bias the rows.
+    pub biases: Biases,
     /// For labelled answers only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Labels>,
@@ -274,6 +285,7 @@ impl Stats {
             self.labels.get_or_insert_default().add(label, split);
         }
         self.votes.add(example);
+        self.biases.add(example);
         self.add_texts(example);
     }
 
@@ -305,7 +317,23 @@ impl Stats {
         }
     }
 
-    fn warnings(&self) -> Vec<String> {
+    /// Returns the flags for texts that trainers would drop or cut: the smallest limit that nearly all rows keep.
+    pub fn length_flags(&self) -> String {
+        let over = &self.lengths.over_tokens;
+        let fits = |limit: &&OverTokens| limit.n_rows * 100 <= self.n_examples;
+        match over.iter().find(fits).or(over.last()) {
+            Some(limit) if limit.n_tokens > TOKEN_LIMITS[0] => format!(" --max_length {}", limit.n_tokens),
+            _ => String::new(),
+        }
+    }
+
+    /// Returns the flags for votes that are wrong at times: the unbiased loss of Chowdhury et al. 2024 (rDPO).
+    pub fn noise_flags(&self) -> String {
+        let smoothing = self.biases.label_noise.and_then(|noise| noise.label_smoothing());
+        smoothing.map_or_else(String::new, |e| format!(" --loss_type robust --label_smoothing {e}"))
+    }
+
+    fn warnings(&self, options: &Options) -> Vec<String> {
         let mut warnings = Vec::new();
         let n = self.n_examples;
         if !self.splits.contains_key(Split::Train.as_str()) {
@@ -323,20 +351,7 @@ impl Stats {
             ));
         }
         warnings.extend(self.labels.and_then(Labels::warning));
-        if let Some(pairs) = self.pairs {
-            warnings.extend(share_warning(
-                pairs.n_chosen_longer,
-                pairs.n_chosen_longer + pairs.n_rejected_longer,
-                "The better answer is the longer one",
-                "DPO would learn the length: consider a length-aware loss (TRL: ld_alpha or sigmoid_norm).",
-            ));
-            warnings.extend(share_warning(
-                pairs.n_first_chosen,
-                pairs.n_position_known,
-                "The answer that was seen first is the better one",
-                "Voters favour a position: randomise which answer is shown first.",
-            ));
-        }
+        warnings.extend(self.biases.warnings(options));
         warnings
     }
 }
@@ -351,20 +366,6 @@ impl Votes {
             self.mean_agreement = Some(self.sum_agreement / self.n_rows_with_several as f64);
         }
     }
-}
-
-/// Warns where a share that should be one half is off by a tenth or more and its 95% Wilson interval excludes one half.
-fn share_warning(n_yes: u64, n: u64, what: &str, advice: &str) -> Option<String> {
-    if n < N_ROWS_TO_JUDGE {
-        return None;
-    }
-    let share = n_yes as f64 / n as f64;
-    let interval = wilson_ci(n_yes as f64, n as f64, 0.05)?;
-    let is_lopsided = (share - 0.5).abs() >= 0.1 && (interval.low > 0.5 || interval.high < 0.5);
-    is_lopsided.then(|| {
-        let (low, high) = (100.0 * interval.low, 100.0 * interval.high);
-        format!("{what} in {:.0}% of {n} pairs (95% interval {low:.0}% to {high:.0}%). {advice}", 100.0 * share)
-    })
 }
 
 /// Changes the entry of a key, copying the key only where it is new.
@@ -408,9 +409,11 @@ mod tests {
             sample_weight: 1.0,
             shown_first,
             language: "de".to_owned(),
+            experiment: None,
             created_at: Timestamp::UNIX_EPOCH,
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         }
     }
@@ -420,6 +423,7 @@ mod tests {
         for example in examples {
             stats.add(&example, Split::Train);
         }
+        stats.biases.close(RowKind::Pair, &Found::default(), None);
         stats
     }
 
@@ -444,13 +448,13 @@ mod tests {
     #[test]
     fn a_lopsided_set_is_warned_about_and_a_balanced_one_is_not() {
         let long = "x".repeat(5_000);
-        let lopsided = stats((0..40).map(|_| pair(&long, "short", FirstShown::Chosen))).warnings();
+        let lopsided = stats((0..40).map(|_| pair(&long, "short", FirstShown::Chosen))).warnings(&Options::default());
         let balanced = stats((0..40).map(|n| {
             let (chosen, rejected) = if n % 2 == 0 { ("longer", "short") } else { ("short", "longer") };
             pair(chosen, rejected, if n % 2 == 0 { FirstShown::Chosen } else { FirstShown::Rejected })
         }));
 
-        assert_eq!(balanced.warnings(), Vec::<String>::new());
+        assert_eq!(balanced.warnings(&Options::default()), Vec::<String>::new());
         let starts = [
             "About 40 of 40 rows exceed 1024 tokens",
             "The better answer is the longer one",

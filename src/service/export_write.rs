@@ -16,7 +16,7 @@ use crate::columnar::columns::Row;
 use crate::columnar::lines::{Lines, LinesWriter};
 use crate::columnar::parts::{PartSizes, PartsWriter, WrittenPart};
 use crate::columnar::shape::Shape;
-use crate::dataset::example::{RowKind, Split};
+use crate::dataset::example::{Example, RowKind, Split};
 use crate::dataset::{Placement, Plan};
 use crate::domain::recipe::Layout;
 
@@ -74,7 +74,7 @@ impl Writing {
             if place % N_ROWS_BETWEEN_LOOKS == 0 && self.stop.is_cancelled() {
                 return Err(RunError::Stopped);
             }
-            let example = spill.read(placement.index)?;
+            let example = Example { sample_weight: placement.weight, ..spill.read(placement.index)? };
             written.stats.add(&example, split);
             let row = Row { example: &example, group: placement.group, split, index: place as u64 };
             for writer in writers.iter_mut().filter(|writer| writer.shape.takes(&example)) {

@@ -206,6 +206,7 @@ impl Words {
 fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completion, StoreError> {
     let wrong = |column| StoreError::Inconsistent { table: "completions", column };
     let id: &str = row.try_get("completion_id")?;
+    let response: &str = row.try_get("response")?;
     let conversation_id: Option<&str> = row.try_get("conversation_id")?;
     let parent: Option<&str> = row.try_get("parent_completion_id")?;
     let user: Option<&str> = row.try_get("user_id")?;
@@ -214,7 +215,8 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completi
         prompt_hash,
         model: row.try_get("model")?,
         prompt: messages(row.try_get("prompt")?).ok_or_else(|| wrong("prompt"))?,
-        response: Json::parse(row.try_get::<&str, _>("response")?.as_bytes())
+        n_response_bytes: u32::try_from(response.len()).unwrap_or(u32::MAX),
+        response: Json::parse(response.as_bytes())
             .ok()
             .and_then(Message::from_stored)
             .ok_or_else(|| wrong("response"))?,
@@ -228,6 +230,7 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completi
         parent_completion_id: parent.map(CompletionId::parse).transpose().map_err(|_| wrong("parent_completion_id"))?,
         user: user.map(UserId::parse).transpose().map_err(|_| wrong("user_id"))?,
         language: row.try_get("language")?,
+        experiment: row.try_get("experiment")?,
         consent_training: row.try_get("consent_training")?,
         selected: row.try_get("selected")?,
         received_at: row.try_get("received_at")?,

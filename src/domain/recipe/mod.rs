@@ -1,6 +1,7 @@
 //! A recipe: what an export produces. Parsed from TOML files and JSON bodies alike, by one reader.
 
 mod options;
+mod votes;
 mod words;
 
 use serde::ser::SerializeStruct as _;
@@ -14,8 +15,9 @@ use super::trust::TrustFilter;
 use options::read_options;
 pub use options::{MAX_SYSTEM_PROMPT_BYTES, Options};
 pub use words::{
-    Consent, Dedup, FinishReason, Format, ImplicitPositive, KtoBalance, Layout, Margin, MinSignal, PairScope, Pairing,
-    Policy, RegenerateRule, SystemPrompt, Ties, ToolCalls,
+    Aggregate, Consent, Dedup, FinishReason, Format, ImplicitPositive, KtoBalance, LabelNoise, Layout, LengthRule,
+    Margin, MinSignal, PairScope, Pairing, Policy, PositionRule, RegenerateRule, SelectionBias, SystemPrompt, Ties,
+    ToolCalls, Weights,
 };
 
 /// The formats of an export: one at least, none twice, in the order of [`Format::WORDS`].
@@ -171,6 +173,9 @@ impl Recipe {
                 found.push((place, detail.to_owned()));
             }
         }
+        found.extend(
+            votes::contradictions(&self.formats, options).into_iter().map(|(place, why)| (place, why.to_owned())),
+        );
         let formless = self.formats.iter().filter(|format| !self.layout.formats().contains(format));
         let formless: Vec<String> = formless.map(|format| format!("`{}`", format.as_str())).collect();
         if !formless.is_empty() {
@@ -324,6 +329,10 @@ mod tests {
             (r#"{"formats":["sft","kto"],"layout":"mlx_jsonl"}"#, "/layout"),
             (r#"{"format":"sft","layout":"verl","options":{"tool_calls":"json"}}"#, "/options/tool_calls"),
             (r#"{"format":"dpo","layout":"implicit","options":{"ties":"side_file"}}"#, "/options/ties"),
+            (r#"{"format":"kto","options":{"aggregate":"bt"}}"#, "/options/aggregate"),
+            (r#"{"format":"sft","options":{"length":"match"}}"#, "/options/length"),
+            (r#"{"format":"sft","options":{"position":"reweight"}}"#, "/options/position"),
+            (r#"{"format":"kto","options":{"drop_unrandomised":true}}"#, "/options/drop_unrandomised"),
             (r#"{"format":"dpo","options":{"system_prompt":"replace"}}"#, "/options/system_prompt_text"),
             (r#"{"format":"dpo","options":{"system_prompt_text":"t"}}"#, "/options/system_prompt_text"),
             (r#"{"format":"dpo","options":{"require_stop":true,"finish_reason":"any"}}"#, "/options/finish_reason"),

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::votes::read_votes;
 use super::words::{
-    Consent, Dedup, FinishReason, ImplicitPositive, KtoBalance, Margin, MinSignal, PairScope, Pairing, Policy,
-    RegenerateRule, SystemPrompt, Ties, ToolCalls,
+    Aggregate, Consent, Dedup, FinishReason, ImplicitPositive, KtoBalance, LabelNoise, LengthRule, Margin, MinSignal,
+    PairScope, Pairing, Policy, PositionRule, RegenerateRule, SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
 };
 use crate::domain::fields::{FieldCode, Fields, boolean, integer, number, one_of, short_text, text};
 use crate::domain::ids::MAX_ID_BYTES;
@@ -19,6 +20,14 @@ pub struct Options {
     pub min_votes: i64,
     /// Smallest share of the votes that agree, 0.5 to 1.
     pub min_agreement: f64,
+    /// How several votes are made one verdict.
+    pub aggregate: Aggregate,
+    /// Whether the share of wrong votes is estimated.
+    pub label_noise: LabelNoise,
+    /// Rows that one user may decide; 0 for any number.
+    pub max_rows_per_user: i64,
+    /// Share of the rows that one user may decide; 1 for any share.
+    pub max_user_share: f64,
     /// Between whose thumbs and ratings a pair may be made.
     pub pair_scope: PairScope,
     /// Smallest difference of two ratings given in points.
@@ -65,6 +74,20 @@ pub struct Options {
     pub system_prompt_text: String,
     /// Longest example in characters; 0 for no limit.
     pub max_chars: i64,
+    /// What happens where better answers are longer.
+    pub length: LengthRule,
+    /// How many times as long as the other an answer of a pair may be, for `length = "max_ratio"`.
+    pub max_length_ratio: f64,
+    /// What happens where the answer that is seen first wins.
+    pub position: PositionRule,
+    /// Whether choices leave whose order of presentation was not random, or is not known.
+    pub drop_unrandomised: bool,
+    /// What happens where some answers get feedback more often than others.
+    pub selection_bias: SelectionBias,
+    /// Days after which a row weighs half; 0 for never.
+    pub recency_half_life_days: f64,
+    /// Where the weights of the rows go.
+    pub weights: Weights,
     /// Share of the groups that go to validation.
     pub validation_share: f64,
     /// Share of the groups that go to test.
@@ -78,6 +101,10 @@ impl Default for Options {
         Self {
             min_votes: 1,
             min_agreement: 0.66,
+            aggregate: Aggregate::Majority,
+            label_noise: LabelNoise::Estimate,
+            max_rows_per_user: 50,
+            max_user_share: 0.01,
             pair_scope: PairScope::User,
             rating_min_points: 1.0,
             rating_min_difference: 0.25,
@@ -101,6 +128,13 @@ impl Default for Options {
             system_prompt: SystemPrompt::Keep,
             system_prompt_text: String::new(),
             max_chars: 0,
+            length: LengthRule::Report,
+            max_length_ratio: 4.0,
+            position: PositionRule::Report,
+            drop_unrandomised: false,
+            selection_bias: SelectionBias::Report,
+            recency_half_life_days: 0.0,
+            weights: Weights::Column,
             validation_share: 0.05,
             test_share: 0.05,
             split_salt: "afterword".to_owned(),
@@ -111,6 +145,7 @@ impl Default for Options {
 /// Reads the options out of their object; absent ones take the values of `base`.
 pub(super) fn read_options(fields: &mut Fields, base: Options) -> Options {
     let share = || number(0.0, 0.5);
+    let base = read_votes(fields, base);
     let options = Options {
         min_votes: fields.optional("min_votes", integer(1, 1000)).unwrap_or(base.min_votes),
         min_agreement: fields.optional("min_agreement", number(0.5, 1.0)).unwrap_or(base.min_agreement),
@@ -148,6 +183,7 @@ pub(super) fn read_options(fields: &mut Fields, base: Options) -> Options {
         validation_share: fields.optional("validation_share", share()).unwrap_or(base.validation_share),
         test_share: fields.optional("test_share", share()).unwrap_or(base.test_share),
         split_salt: fields.optional("split_salt", short_text).unwrap_or(base.split_salt),
+        ..base
     };
     if options.edit_min_distance >= options.edit_max_distance {
         fields.fail("edit_max_distance", FieldCode::OutOfRange, "must be greater than `edit_min_distance`");

@@ -225,3 +225,61 @@ words!(
         SameModel = "same_model",
     }
 );
+words!(
+    /// How several votes are made one verdict.
+    Aggregate {
+        /// The most frequent choice, if its share is large enough.
+        Majority = "majority",
+        /// Answers ranked by all votes between more than two of them (Bradley-Terry).
+        Bt = "bt",
+        /// Votes weighed by how reliable their users are (Dawid-Skene).
+        DawidSkene = "dawid_skene",
+    }
+);
+words!(
+    /// Whether the share of wrong votes is told from how often users disagree.
+    LabelNoise {
+        /// It is, and recommended trainer flags follow from it.
+        Estimate = "estimate",
+        /// It is not.
+        Off = "off",
+    }
+);
+words!(
+    /// What happens where better answers are longer.
+    LengthRule {
+        /// It is reported.
+        Report = "report",
+        /// Pairs of very different lengths are left out.
+        MaxRatio = "max_ratio",
+        /// Rows are left out until better and worse answers are equally long on average.
+        Match = "match",
+    }
+);
+words!(
+    /// What happens where the answer that is seen first wins.
+    PositionRule {
+        /// It is reported.
+        Report = "report",
+        /// Rows are weighted so that either place wins equally often.
+        Reweight = "reweight",
+    }
+);
+words!(
+    /// What happens where some answers get feedback more often than others.
+    SelectionBias {
+        /// It is reported.
+        Report = "report",
+        /// Rows are weighted by one over the rate of answers like theirs.
+        Ipw = "ipw",
+    }
+);
+words!(
+    /// Where the weights of the rows go.
+    Weights {
+        /// Into the column `sample_weight`.
+        Column = "column",
+        /// Into the rows: those of small weight are left out.
+        Resample = "resample",
+    }
+);

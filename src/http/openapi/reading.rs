@@ -11,8 +11,9 @@ use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
 use crate::domain::ids::MAX_ID_BYTES;
 use crate::domain::recipe::{
-    Consent, Dedup, FinishReason, Format, ImplicitPositive, KtoBalance, Layout, MAX_SYSTEM_PROMPT_BYTES, Margin,
-    MinSignal, PairScope, Pairing, Policy, RegenerateRule, SystemPrompt, Ties, ToolCalls,
+    Aggregate, Consent, Dedup, FinishReason, Format, ImplicitPositive, KtoBalance, LabelNoise, Layout, LengthRule,
+    MAX_SYSTEM_PROMPT_BYTES, Margin, MinSignal, PairScope, Pairing, Policy, PositionRule, RegenerateRule,
+    SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
 };
 use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
@@ -102,9 +103,14 @@ fn selection() -> Value {
 
 fn options() -> Value {
     let share = || number(0.0, 0.5);
+    let of_pairs = |values, what| described(values, &format!("{what} the format `preference` or `reward`."));
     closed(vec![
         optional("min_votes", integer(1, 1000)),
         optional("min_agreement", number(0.5, 1.0)),
+        optional("aggregate", described(one_of(Aggregate::WORDS), "`bt` needs a format of comparisons.")),
+        optional("label_noise", one_of(LabelNoise::WORDS)),
+        optional("max_rows_per_user", described(integer(0, 1_000_000_000), "0 for any number.")),
+        optional("max_user_share", described(number(0.0, 1.0), "1 for any share.")),
         optional("pair_scope", one_of(PairScope::WORDS)),
         optional("rating_min_points", number(0.0, 1e6)),
         optional("rating_min_difference", number(0.0, 1.0)),
@@ -129,6 +135,13 @@ fn options() -> Value {
         optional("system_prompt", described(one_of(SystemPrompt::WORDS), "`replace` needs `system_prompt_text`.")),
         optional("system_prompt_text", text(MAX_SYSTEM_PROMPT_BYTES)),
         optional("max_chars", integer(0, 100_000_000)),
+        optional("length", of_pairs(one_of(LengthRule::WORDS), "All but `report` need")),
+        optional("max_length_ratio", number(1.0, 1e6)),
+        optional("position", of_pairs(one_of(PositionRule::WORDS), "`reweight` needs")),
+        optional("drop_unrandomised", of_pairs(boolean(), "`true` needs")),
+        optional("selection_bias", one_of(SelectionBias::WORDS)),
+        optional("recency_half_life_days", described(number(0.0, 36_500.0), "0 for never.")),
+        optional("weights", one_of(Weights::WORDS)),
         optional("validation_share", share()),
         optional("test_share", share()),
         optional("split_salt", short_text()),

@@ -44,6 +44,8 @@ pub(super) fn answer(name: &str) -> Completion {
         parent_completion_id: None,
         user: None,
         language: Some("en".to_owned()),
+        experiment: None,
+        n_response_bytes: 100,
         consent_training: Some(true),
         selected: true,
         received_at: at(0),
@@ -66,6 +68,8 @@ pub(super) fn stored(value: &serde_json::Value) -> Completion {
         parent_completion_id: new.parent_completion_id,
         user: new.user,
         language: new.language,
+        experiment: new.experiment,
+        n_response_bytes: 100,
         consent_training: new.consent_training,
         selected: true,
         received_at: at(0),
@@ -169,7 +173,7 @@ pub(super) struct Yield {
 
 /// Harvests for the only format of a recipe.
 pub(super) fn yield_of(completions: &[Completion], feedback: &[Feedback], recipe: &Recipe) -> Yield {
-    let Harvest { mut crops, funnel } = harvest(completions, feedback, recipe);
+    let Harvest { mut crops, funnel, .. } = harvest(completions, feedback, recipe);
     let kind = RowKind::of(recipe.formats.only().unwrap());
     let Crop { n_candidates, examples, exclusions, former } = crops.remove(&kind).unwrap();
     assert!(crops.is_empty());
@@ -186,7 +190,8 @@ pub(super) fn sft_of(completions: &[Completion], feedback: &[Feedback], options:
 
 /// Harvests the ties that stand beside pairs.
 pub(super) fn ties_of(completions: &[Completion], feedback: &[Feedback], options: &Options) -> Yield {
-    let Harvest { mut crops, funnel } = harvest(completions, feedback, &recipe(Format::Preference, options.clone()));
+    let Harvest { mut crops, funnel, .. } =
+        harvest(completions, feedback, &recipe(Format::Preference, options.clone()));
     let Crop { n_candidates, examples, exclusions, former } = crops.remove(&RowKind::Tie).unwrap();
     Yield { examples, exclusions, former, n_candidates, feedback_left_out: funnel.feedback_left_out }
 }

@@ -15,3 +15,5 @@ mod sft;
 mod splits;
 mod tools;
 mod traps;
+mod voters;
+mod votes;

@@ -11,7 +11,8 @@ use afterword::domain::hash::ContentHash;
 use afterword::domain::ids::UserId;
 use afterword::domain::principal::Trust;
 use afterword::domain::recipe::{
-    Dedup, Format, Formats, ImplicitPositive, KtoBalance, MinSignal, Options, PairScope, Pairing, Recipe, Ties,
+    Aggregate, Dedup, Format, Formats, ImplicitPositive, KtoBalance, LengthRule, MinSignal, Options, PairScope,
+    Pairing, Recipe, Ties, Weights,
 };
 use proptest::prelude::*;
 
@@ -125,10 +126,18 @@ prop_compose! {
 
 fn any_recipe() -> impl Strategy<Value = Recipe> {
     let more = (prop::sample::select(Pairing::WORDS), 1..=3_i64, any::<bool>(), any::<bool>(), any::<bool>());
+    let aggregates = prop::sample::select(&[Aggregate::Majority, Aggregate::Bt][..]);
+    let picks = (aggregates, 0..=3_i64, prop::sample::select(Weights::WORDS), prop::sample::select(LengthRule::WORDS));
     let formats = prop::sample::subsequence(Format::WORDS, 1..=Format::WORDS.len());
-    (formats, any::<bool>(), any::<bool>(), 1..=2_i64, any::<bool>(), more).prop_map(
-        |(formats, prompt_scope, implicit, min_votes, dedup, (pairing, max_pairs, ties, used, downsample))| {
+    (formats, any::<bool>(), any::<bool>(), 1..=2_i64, any::<bool>(), more, picks).prop_map(
+        |(formats, prompt_scope, implicit, min_votes, dedup, (pairing, max_pairs, ties, used, downsample), picks)| {
+            let (aggregate, max_rows_per_user, weights, length) = picks;
             let options = Options {
+                aggregate,
+                max_rows_per_user,
+                weights: weights.1,
+                length: length.1,
+                recency_half_life_days: 0.01,
                 pair_scope: if prompt_scope { PairScope::Prompt } else { PairScope::User },
                 sft_min_signal: if implicit { MinSignal::Implicit } else { MinSignal::Explicit },
                 min_votes,
@@ -281,7 +290,11 @@ proptest! {
             let old = old_examples.iter().find(|old| old.row_id == example.row_id);
             prop_assert!(old.is_none_or(|old| old.created_at < example.created_at));
         }
-        if recipe.options.dedup == Dedup::Off && recipe.options.kto_balance == KtoBalance::Report {
+        // What is picked among all rows depends on all of them: which of them stay may change, where they lie may not.
+        let picks = recipe.options.max_rows_per_user > 0
+            || recipe.options.weights == Weights::Resample
+            || recipe.options.length == LengthRule::Match;
+        if recipe.options.dedup == Dedup::Off && recipe.options.kto_balance == KtoBalance::Report && !picks {
             let old_splits = splits_of(&old_examples, &old_plan);
             for row in &new_plan.placements {
                 let example = &new_examples[row.index];

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod biases;
 mod fixture;
 mod folder;
 mod formats;
