@@ -27,6 +27,8 @@ pub(super) struct Evidence<'a> {
     pub(super) rule: &'static str,
     pub(super) signal: Signal,
     pub(super) standing: Timeline<Choice>,
+    /// Whether a ranking tells it of two answers between which nobody chose.
+    pub(super) is_inferred: bool,
     /// What supports the side that stands, or the tie, where either does.
     pub(super) support: Option<Support>,
     /// Everyone who has ever voted, and since when.
@@ -36,7 +38,7 @@ pub(super) struct Evidence<'a> {
 impl<'a> Evidence<'a> {
     /// Tells whether somebody chose between the two, rather than judged each by itself.
     pub(super) fn is_of_the_two(&self) -> bool {
-        matches!(self.signal, Signal::Preference | Signal::Regenerate)
+        !self.is_inferred && matches!(self.signal, Signal::Preference | Signal::Regenerate)
     }
 
     /// Returns since when each voter has had a part in a row that rests on a standing: not before a side first stood,
@@ -109,7 +111,8 @@ impl<'a> Candidates<'a> {
                 continue;
             }
             for Ranked { pair, standing, support, voters } in ranking::rank(&part, options) {
-                self.add(pair, Evidence { rule, signal, standing, support, voters });
+                let is_inferred = !part.contains_key(&pair);
+                self.add(pair, Evidence { rule, signal, standing, is_inferred, support, voters });
             }
         }
     }
@@ -129,7 +132,7 @@ impl<'a> Candidates<'a> {
             _ => None,
         };
         let voters = poll.voters();
-        self.add(pair, Evidence { rule, signal, standing: poll.standing, support, voters });
+        self.add(pair, Evidence { rule, signal, standing: poll.standing, is_inferred: false, support, voters });
     }
 
     /// Keeps the ballots between the first answers that were judged; each pair with a further one is left out.
@@ -348,5 +351,12 @@ fn labels<'a>(group: &Group<'a>, left: &Poll<'a>, right: &Poll<'a>) -> Evidence<
     };
     let signal = support.as_ref().map_or(Signal::Thumb, |support| signal(group, &support.items));
     let voters: BTreeSet<(Voter, Timestamp)> = left.voters().into_iter().chain(right.voters()).collect();
-    Evidence { rule: "labels_opposed", signal, standing, support, voters: voters.into_iter().collect() }
+    Evidence {
+        rule: "labels_opposed",
+        signal,
+        standing,
+        is_inferred: false,
+        support,
+        voters: voters.into_iter().collect(),
+    }
 }

@@ -79,6 +79,13 @@ fn a_ranking_joins_votes_on_different_pairs() {
             "a>b by preference",
         ),
         (
+            "nobody chose between the two, so that both must be selected",
+            vec![answer("a"), answer("b"), with(answer("c"), |answer| answer.selected = false)],
+            votes(&["a>b", "b>c"]),
+            ranked(),
+            "a>b by preference, b>c by preference, 1 not_selected",
+        ),
+        (
             "fewer votes than asked for",
             named("abc"),
             votes(&["a>b", "b>c"]),
