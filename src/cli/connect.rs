@@ -13,6 +13,7 @@ use crate::domain::ids::ProjectId;
 use crate::domain::principal::{CredentialId, Principal, Role};
 use crate::postgres::{Cluster, SERVICE, Settings};
 use crate::service::instance::{self, Migrated, PoolSizes};
+use crate::service::outside::Outside;
 use crate::service::{App, ServiceError, bootstrap};
 
 /// Name of the project of an instance that nobody gave another one.
@@ -80,7 +81,9 @@ impl Database {
             jobs: config.database.n_job_connections,
         };
         let clock = Arc::new(SystemClock);
-        self.explain(instance::open(&self.service_url, sizes, &config.exports_dir, clock).await)
+        let outside = Outside { hook_urls: config.hook_urls.clone(), benchmarks_dir: config.benchmarks_dir.clone() };
+        let app = self.explain(instance::open(&self.service_url, sizes, &config.exports_dir, clock).await)?;
+        Ok(app.reaching(outside))
     }
 
     /// Starts the private database again if it ended, such as by being killed; requests fail until it is back.

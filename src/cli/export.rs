@@ -191,6 +191,7 @@ async fn export(app: &App, project_id: ProjectId, recipe: &Recipe, args: &Args) 
             let line = match &error {
                 FolderError::Run(RunError::NoExamples(problem)) => format!("{}: {}", problem.code, problem.detail),
                 FolderError::Run(error) => with_cause(error),
+                FolderError::Recipe(_) => error.to_string(),
                 error => format!("{}: {error}", args.out.display()),
             };
             writeln!(io::stderr().lock(), "error: {line}")?;

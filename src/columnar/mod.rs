@@ -8,6 +8,7 @@ pub mod lines;
 pub mod parts;
 mod rows;
 pub mod shape;
+pub mod texts;
 
 /// A data-set file that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum ColumnarError {
     /// A line could not be written.
     #[error("a line could not be written")]
     Line(#[source] std::io::Error),
+    /// A file of somebody else's could not be read.
+    #[error("a Parquet file could not be read")]
+    Read,
     /// The example is of another format than the columns.
     #[error("the example has no such column")]
     WrongFormat,

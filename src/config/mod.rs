@@ -30,6 +30,10 @@ pub struct Config {
     pub postgres_bin_dir: Option<PathBuf>,
     /// Directory that exports are written to.
     pub exports_dir: PathBuf,
+    /// Directory of the benchmark files that recipes over REST may name; they may name none where it is absent.
+    pub benchmarks_dir: Option<PathBuf>,
+    /// URLs of the services that recipes may name.
+    pub hook_urls: Vec<String>,
     /// The HTTP server.
     pub http: Http,
     /// Who may read the metrics.
@@ -210,6 +214,8 @@ struct RawPostgres {
 #[derive(Deserialize)]
 struct RawExports {
     directory: String,
+    benchmarks_directory: String,
+    hook_urls: String,
 }
 
 #[derive(Deserialize)]
@@ -260,6 +266,8 @@ impl Raw {
             database: self.database.parse()?,
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
             exports_dir,
+            benchmarks_dir: given(self.exports.benchmarks_directory).map(PathBuf::from),
+            hook_urls: parse_urls(&self.exports.hook_urls)?,
             http: self.http.parse()?,
             metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
@@ -396,6 +404,16 @@ fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
     numeric
         .parse()
         .map_err(|_| ConfigError::Invalid { key: "listen", expected: "an address and a port, such as 127.0.0.1:8787" })
+}
+
+fn parse_urls(text: &str) -> Result<Vec<String>, ConfigError> {
+    let urls: Vec<&str> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
+    let is_url = |url: &&str| url.starts_with("http://") || url.starts_with("https://");
+    if urls.iter().all(is_url) {
+        Ok(urls.into_iter().map(str::to_owned).collect())
+    } else {
+        Err(ConfigError::Invalid { key: "exports.hook_urls", expected: "URLs with http or https, joined by commas" })
+    }
 }
 
 fn parse_networks(text: &str) -> Result<Vec<Network>, ConfigError> {

@@ -316,3 +316,35 @@ impl Exclusions {
         self.0.values().sum()
     }
 }
+
+/// An example around a body, for the tests of what is done to texts.
+#[cfg(test)]
+pub(super) fn example_of(body: Body) -> Example {
+    let id = |name: &str| CompletionId::parse(name).expect("a short id");
+    Example {
+        row_id: ContentHash([1; 16]),
+        prompt_hash: ContentHash([2; 16]),
+        body,
+        tools: None,
+        signal: Signal::Preference,
+        rule: "preference",
+        chosen_id: id("better"),
+        rejected_id: Some(id("worse")),
+        feedback_ids: Vec::new(),
+        chosen_model: "m".to_owned(),
+        rejected_model: None,
+        chosen_source: ChosenSource::Model,
+        n_votes: 1,
+        agreement: 1.0,
+        preference_strength: 1.0,
+        sample_weight: 1.0,
+        shown_first: FirstShown::Unknown,
+        language: String::new(),
+        experiment: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        conversations: Vec::new(),
+        users: Vec::new(),
+        voters: Vec::new(),
+        ties: Vec::new(),
+    }
+}

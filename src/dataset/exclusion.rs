@@ -78,6 +78,18 @@ pub const TOOL_CALLS_UNREADABLE: &str = "tool_calls_unreadable";
 pub const TOO_LONG: &str = "too_long";
 /// Another row has the same texts.
 pub const DUPLICATE: &str = "duplicate";
+/// Another row has nearly the same texts.
+pub const NEAR_DUPLICATE: &str = "near_duplicate";
+/// The prompt belongs to an experiment whose prompts may not be trained on.
+pub const HELD_OUT: &str = "held_out";
+/// A benchmark asks or says the same.
+pub const CONTAMINATED: &str = "contaminated";
+/// Without personal data both answers are the same text.
+pub const IDENTICAL_AFTER_REDACTION: &str = "identical_after_redaction";
+/// The answer is labelled unsafe.
+pub const UNSAFE: &str = "unsafe";
+/// The worse answer refuses, and the better one does not.
+pub const REFUSAL_REJECTED: &str = "refusal_rejected";
 /// The row ties a part of the data that lies in one split to a part that lies in another.
 pub const BRIDGES_SPLITS: &str = "bridges_splits";
 
@@ -145,7 +157,13 @@ pub const REASONS: &[(&str, &str)] = &[
     (TOOL_CALLS_UNREADABLE, "A tool call has no name, or its arguments are not an object."),
     (TOO_LONG, "Prompt and answers together are longer than `max_chars`."),
     (DUPLICATE, "Another row has the same texts and better support."),
-    (BRIDGES_SPLITS, "The row shares a prompt, a conversation or a user with rows of two different splits."),
+    (NEAR_DUPLICATE, "Another row has nearly the same prompt and answers, and better support."),
+    (HELD_OUT, "The prompt, or nearly the same one, is held out by an experiment, and the row would be trained on."),
+    (CONTAMINATED, "The row repeats a text of the benchmark files that `decontaminate` names."),
+    (IDENTICAL_AFTER_REDACTION, "Both answers are the same text once personal data are replaced."),
+    (UNSAFE, "The label or the hook of `safety` calls the answer unsafe."),
+    (REFUSAL_REJECTED, "The worse answer refuses and the better one does not: a model would unlearn to refuse."),
+    (BRIDGES_SPLITS, "The row shares a prompt, nearly the same one, a conversation or a user with two splits."),
     (
         TOO_FEW_OVERLAPPING_VOTES,
         "Fewer than three users voted on it, too few to weigh them against each other (`aggregate = \"dawid_skene\"`).",

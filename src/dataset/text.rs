@@ -7,6 +7,7 @@ use super::exclusion::{
     CONSENT_MISSING, EMPTY_TEXT, FINISH_REASON_MISSING, FINISH_REASON_NOT_STOP, NOT_PLAIN_TEXT, OTHER_MODEL,
     PROMPT_NOT_ENDING_WITH_USER, TOO_LONG, TOOL_CALLS,
 };
+use super::minhash::{Signature, Sketcher};
 use super::tools::{self, Form};
 use crate::domain::completion::{Completion, Message};
 use crate::domain::json::Json;
@@ -174,6 +175,18 @@ pub(super) fn content(message: &Message) -> Result<String, Reason> {
         Some(Json::Null) | None if tools::has(message, "tool_calls") => Ok(String::new()),
         _ => Err(NOT_PLAIN_TEXT),
     }
+}
+
+/// Takes the signature of a prompt as it was sent, whatever a recipe makes of its system messages and tools.
+pub fn prompt_signature(prompt: &[Message], sketcher: &mut Sketcher) -> Signature {
+    let turns: Vec<Turn> = prompt
+        .iter()
+        .map(|message| Turn {
+            role: if matches!(message.role(), "system" | "developer") { "system" } else { "user" },
+            content: content(message).unwrap_or_default(),
+        })
+        .collect();
+    sketcher.of_prompt(&turns)
 }
 
 fn part_text(part: &Json) -> Option<&str> {

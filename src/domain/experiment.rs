@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::fields::{FieldCode, FieldError, Fields, list, number, one_of, short_text};
+use super::fields::{FieldCode, FieldError, Fields, boolean, list, number, one_of, short_text};
 use super::json::Json;
 
 /// What is randomised, and therefore what a standard error clusters by.
@@ -55,6 +55,9 @@ pub struct Experiment {
     /// Margins that replace the defaults, as a share of the control's rate, by metric name.
     #[serde(serialize_with = "margins_as_object")]
     pub margins: Vec<(String, f64)>,
+    /// Whether its prompts are an evaluation set, on which nothing is to be trained.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub holdout: bool,
 }
 
 fn margins_as_object<S: serde::Serializer>(margins: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -71,6 +74,7 @@ impl Experiment {
         let alpha = fields.optional("alpha", number(1e-4, 0.2)).unwrap_or(DEFAULT_ALPHA);
         let variants = fields.required("variants", list(10, |value| Ok(value.clone())));
         let margins = fields.nested("margins", margins).unwrap_or_default();
+        let holdout = fields.optional("holdout", boolean).unwrap_or(false);
         let variants = variants.map(|values| read_variants(values, &mut fields)).unwrap_or_default();
         if let Some(control) = &control
             && !variants.iter().any(|variant| variant.name == *control)
@@ -79,7 +83,7 @@ impl Experiment {
         }
         fields.finish()?;
         let (Some(key), Some(control)) = (key, control) else { return Err(Vec::new()) };
-        Ok(Self { key, control, variants, unit, alpha, margins })
+        Ok(Self { key, control, variants, unit, alpha, margins, holdout })
     }
 }
 

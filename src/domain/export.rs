@@ -62,6 +62,10 @@ impl ExportProblem {
     pub const DATABASE_FAILED: &'static str = "database_failed";
     /// Workers took the job again and again and did not come back.
     pub const ATTEMPTS_EXHAUSTED: &'static str = "attempts_exhausted";
+    /// A hook of the recipe failed again and again.
+    pub const HOOK_FAILED: &'static str = "hook_failed";
+    /// What the recipe asks for is not there, or not allowed any more.
+    pub const RECIPE_REFUSED: &'static str = "recipe_refused";
     /// A bug of ours.
     pub const INTERNAL: &'static str = "internal";
 
@@ -72,6 +76,8 @@ impl ExportProblem {
         Self::STORAGE_FAILED,
         Self::DATABASE_FAILED,
         Self::ATTEMPTS_EXHAUSTED,
+        Self::HOOK_FAILED,
+        Self::RECIPE_REFUSED,
         Self::INTERNAL,
     ];
 }

@@ -2,6 +2,7 @@
 
 use crate::blob::BlobError;
 use crate::domain::fields::FieldError;
+use crate::hook::HookError;
 use crate::store::StoreError;
 
 /// A use case that could not be carried out.
@@ -40,6 +41,12 @@ pub enum ServiceError {
     /// A data-set file could not be written.
     #[error("a data-set file could not be written")]
     Columnar(#[source] crate::columnar::ColumnarError),
+    /// A file of a benchmark cannot be used.
+    #[error("a benchmark file of the recipe cannot be used: {0}")]
+    Benchmark(&'static str),
+    /// A service beside ours that the recipe names was of no use; nothing leaves unasked.
+    #[error("a hook of the recipe failed: {0}")]
+    Hook(#[source] HookError),
     /// Another worker took the job over.
     #[error("the lease on the job was lost")]
     LeaseLost,

@@ -9,7 +9,7 @@ use crate::columnar::columns::Kind;
 use crate::columnar::shape::Shape;
 use crate::dataset::example::Split;
 use crate::dataset::exclusion;
-use crate::domain::recipe::{Format, Layout};
+use crate::domain::recipe::{Format, Layout, Pii};
 
 /// What a card tells.
 #[derive(Debug)]
@@ -210,6 +210,7 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     write_splits(card, facts)?;
     write_loading(card, facts)?;
     write_funnel(card, facts)?;
+    write_screening(card, manifest)?;
     write_biases(card, &manifest.biases)?;
     if !manifest.warnings.is_empty() {
         writeln!(card, "## Before you train on it\n")?;
@@ -221,6 +222,43 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     writeln!(card, "## Recipe\n\nEvery option as it was used; `afterword export --recipe FILE.toml` takes it back.\n")?;
     let recipe = toml::to_string(&manifest.recipe).unwrap_or_default();
     writeln!(card, "```toml\n{}\n```", recipe.trim_end())
+}
+
+/// Says what was done to the texts before they left.
+fn write_screening(card: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    let options = &manifest.recipe.options;
+    writeln!(card, "## Personal data\n")?;
+    if options.pii == Pii::Off {
+        writeln!(card, "Nothing was looked for and nothing was replaced (`pii = \"off\"`).\n")?;
+    } else {
+        let pii = &manifest.pii;
+        let n_places: u64 = pii.n_places.values().sum();
+        let kinds: Vec<String> = pii.n_places.iter().map(|(kind, n)| format!("`{kind}` {n}")).collect();
+        let of = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+        writeln!(
+            card,
+            "{n_places} places in {} rows{of} were replaced by placeholders such as `<EMAIL_1>`, one for each value of a\nrow.",
+            pii.n_rows
+        )?;
+        let more = if options.pii_url.is_empty() {
+            "Names, street addresses and whatever else has no form of its own were **not** looked for."
+        } else {
+            "A service was asked for more, such as names."
+        };
+        writeln!(card, "{more}\n")?;
+    }
+    if !manifest.benchmarks.is_empty() {
+        writeln!(
+            card,
+            "Rows that repeat a benchmark were left out:\n\n| file | texts | rows |\n| --- | ---: | ---: |"
+        )?;
+        for file in &manifest.benchmarks {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            writeln!(card, "| `{}` | {} | {} |", name.replace(['`', '|'], "_"), file.n_texts, file.n_rows)?;
+        }
+        writeln!(card)?;
+    }
+    Ok(())
 }
 
 fn what(format: Format) -> &'static str {

@@ -3,16 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use super::export_benchmarks::BenchmarkFile;
 use super::export_bias_counts::Found;
 use super::export_biases::{LabelNoise, Reliability, SelectionBias};
+use super::export_hooks::{Admitted, Asked};
 use super::export_run::RunError;
 use super::export_spill::{Spill, SpillWriter};
+use crate::dataset::decontaminate::Benchmarks;
 use crate::dataset::example::{Exclusions, RowKind};
+use crate::dataset::exclusion::UNSAFE;
 use crate::dataset::label_noise::Disagreement;
+use crate::dataset::minhash::Sketcher;
 use crate::dataset::propensity::{Cells, Propensity};
-use crate::dataset::{Funnel, Noise, Panel, Plan, PlanKey, Planner, Survey, ask, harvest_by};
+use crate::dataset::redact::Redacted;
+use crate::dataset::screen::Screen;
+use crate::dataset::{Crop, Funnel, Noise, Panel, Plan, PlanKey, Planner, Survey, ask, harvest_by, prompt_signature};
+use crate::domain::completion::Message;
+use crate::domain::hash::ContentHash;
 use crate::domain::ids::CompletionId;
-use crate::domain::recipe::{Aggregate, LabelNoise as LabelNoiseRule, Recipe, SelectionBias as SelectionRule};
+use crate::domain::recipe::{Aggregate, Dedup, LabelNoise as LabelNoiseRule, Recipe, SelectionBias as SelectionRule};
 use crate::domain::trust::TrustRule;
 use crate::store::groups::Group;
 use crate::store::rates::AnswerCount;
@@ -38,6 +47,12 @@ pub(super) struct WhatWasRead {
     pub(super) kinds: BTreeMap<RowKind, KindCounts>,
     /// What was found out about votes and voters.
     pub(super) found: Found,
+    /// What was replaced in rows, before the plan left some of them out.
+    pub(super) redacted: Redacted,
+    /// The benchmark files, and how many rows repeat them.
+    pub(super) benchmarks: Vec<BenchmarkFile>,
+    /// Prompts that experiments hold out.
+    pub(super) n_held_out_prompts: u64,
     /// Whose feedback counted.
     pub(super) trust: TrustRule,
     /// The snapshot, in Postgres's own form.
@@ -67,15 +82,28 @@ pub(super) struct Collector {
     noise: Noise,
     survey: Survey,
     panel: Option<Panel>,
+    screen: Screen,
+    benchmarks: Vec<BenchmarkFile>,
+    sketcher: Sketcher,
+    n_held_out_prompts: u64,
 }
 
 impl Collector {
     /// Starts to collect; the recipe's own filter of trust gives way to the one that was settled.
-    pub(super) fn create(mut recipe: Recipe, trust: TrustRule, spill: &Path) -> std::io::Result<Self> {
+    pub(super) fn create(
+        mut recipe: Recipe,
+        trust: TrustRule,
+        spill: &Path,
+        (benchmarks, files): (Benchmarks, Vec<BenchmarkFile>),
+    ) -> std::io::Result<Self> {
         recipe.selection.trust = Some(trust.filter);
         let kinds = RowKind::asked_for(&recipe).into_iter().map(|kind| (kind, KindCounts::default())).collect();
         Ok(Self {
             planner: Planner::new(&recipe.options),
+            screen: Screen::new(&recipe.options, benchmarks),
+            benchmarks: files,
+            sketcher: Sketcher::new(&recipe.options.split_salt),
+            n_held_out_prompts: 0,
             recipe,
             trust,
             spill: SpillWriter::create(spill)?,
@@ -122,26 +150,60 @@ impl Collector {
         self
     }
 
-    /// Takes some prompts with all their answers.
-    pub(super) fn take(mut self, groups: Vec<Group>) -> Result<Self, RunError> {
+    /// Keeps a prompt, and what is nearly the same, out of the train split.
+    pub(super) fn hold_out(&mut self, hash: ContentHash, prompt: &[Message]) {
+        self.planner.hold_out(hash, prompt_signature(prompt, &mut self.sketcher));
+        self.n_held_out_prompts += 1;
+    }
+
+    /// Takes some prompts with all their answers; gives the rows back that hooks may be asked about before they are kept.
+    pub(super) fn take(mut self, groups: Vec<Group>) -> (Self, Vec<Admitted>) {
+        let mut admitted = Vec::new();
         for group in groups {
             let harvest = harvest_by(self.panel.as_ref(), &group.completions, &group.feedback, &self.recipe);
             self.funnel.extend(&harvest.funnel);
             self.noise.extend(&harvest.noise);
             let cells = self.cells_of(&group, &harvest.heard);
+            let ties_something = |crop: &Crop| !crop.examples.is_empty() || !crop.former.is_empty();
+            if harvest.crops.values().any(ties_something)
+                && let Some(completion) = group.completions.first()
+            {
+                let signature = prompt_signature(&completion.prompt, &mut self.sketcher);
+                self.planner.describe_prompt(group.prompt_hash, signature);
+            }
             for (kind, crop) in harvest.crops {
-                for example in &crop.examples {
-                    let better = cells.get(&example.chosen_id).copied().unwrap_or(NO_CELL);
-                    let worse = example.rejected_id.as_ref().and_then(|id| cells.get(id)).copied();
-                    self.planner.add(PlanKey::of(example).in_cells([better, worse.unwrap_or(better)]));
-                    self.spill.push(example)?;
-                }
                 for key in crop.former {
                     self.planner.add_former(key);
                 }
                 let counts = self.kinds.entry(kind).or_default();
                 counts.n_candidates += crop.n_candidates;
                 counts.exclusions.extend(&crop.exclusions);
+                for example in crop.examples {
+                    let is_flagged = group.flagged.contains(&example.chosen_id);
+                    let better = cells.get(&example.chosen_id).copied().unwrap_or(NO_CELL);
+                    let worse = example.rejected_id.as_ref().and_then(|id| cells.get(id)).copied();
+                    match self.screen.admit(&example, is_flagged) {
+                        Ok(()) => admitted.push(Admitted { example, cells: [better, worse.unwrap_or(better)] }),
+                        Err(reason) => counts.exclusions.add(reason),
+                    }
+                }
+            }
+        }
+        (self, admitted)
+    }
+
+    /// Keeps rows, without personal data where the recipe wants that.
+    pub(super) fn keep(mut self, asked: Vec<Asked>) -> Result<Self, RunError> {
+        for Asked { row: Admitted { mut example, cells }, found, is_flagged } in asked {
+            let passed = if is_flagged { Err(UNSAFE) } else { self.screen.redact(&mut example, found) };
+            match passed {
+                Ok(()) => {
+                    let key = PlanKey::of(&example).in_cells(cells);
+                    let is_compared = self.recipe.options.dedup == Dedup::Near;
+                    self.planner.add(if is_compared { key.signed(&example, &mut self.sketcher) } else { key });
+                    self.spill.push(&example)?;
+                }
+                Err(reason) => self.kinds.entry(example.body.kind()).or_default().exclusions.add(reason),
             }
         }
         Ok(self)
@@ -189,7 +251,20 @@ impl Collector {
         for placement in &plan.placements {
             self.kinds.entry(placement.kind).or_default().n_examples += 1;
         }
-        let read = WhatWasRead { funnel: self.funnel, kinds: self.kinds, found, trust: self.trust, snapshot };
+        let screened = self.screen.finish();
+        for (file, n_rows) in self.benchmarks.iter_mut().zip(screened.n_rows_of_benchmarks) {
+            file.n_rows = n_rows;
+        }
+        let read = WhatWasRead {
+            funnel: self.funnel,
+            kinds: self.kinds,
+            found,
+            redacted: screened.redacted,
+            benchmarks: self.benchmarks,
+            n_held_out_prompts: self.n_held_out_prompts,
+            trust: self.trust,
+            snapshot,
+        };
         Ok(Gathered { spill: self.spill.finish()?, plan, read })
     }
 }

@@ -18,7 +18,9 @@ use super::export_progress::Progress;
 use super::export_run::{Destination, Production, RunError, run};
 use super::export_scratch::Scratch;
 use super::ids::{new_id, new_token};
+use super::outside::BenchmarkPlace;
 use crate::blob::Blob;
+use crate::domain::fields::FieldError;
 use crate::domain::ids::{ExportId, ProjectId};
 use crate::domain::recipe::Recipe;
 use crate::store::Access;
@@ -45,9 +47,16 @@ pub enum FolderError {
     /// The folder cannot be made or looked into.
     #[error("the folder cannot be written: {}", reason(.0))]
     Unwritable(#[source] io::Error),
+    /// The recipe asks for what there is not, or what it may not have.
+    #[error("the recipe cannot be run: {}", words(.0))]
+    Recipe(Vec<FieldError>),
     /// The export itself failed.
     #[error(transparent)]
     Run(#[from] RunError),
+}
+
+fn words(faults: &[FieldError]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Says why the operating system refused, in words that name no path.
@@ -67,6 +76,10 @@ pub async fn export_to_folder(
     progress: &Arc<Progress>,
     stop: &CancellationToken,
 ) -> Result<Manifest, FolderError> {
+    let faults = app.outside.check(&recipe.options, &BenchmarkPlace::Anywhere);
+    if !faults.is_empty() {
+        return Err(FolderError::Recipe(faults));
+    }
     let place = Place::open(out, force)?;
     // The folder that is published must be readable as usual; what holds it meanwhile must not.
     let (work, made) = (place.staging.path().join("work"), place.staging.path().join("export"));
@@ -78,6 +91,7 @@ pub async fn export_to_folder(
         attempt: 1,
         recipe: recipe.clone(),
         destination: Destination::Own(blob),
+        benchmarks: BenchmarkPlace::Anywhere,
     };
     let manifest = run(app, &production, &work, progress, stop).await?;
     // First the audit: rows may be recorded that then do not leave, but none leave unrecorded.

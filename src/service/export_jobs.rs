@@ -17,6 +17,7 @@ use super::export_run::{Destination, Production, RunError, blocking, run};
 use super::export_scratch::{Scratch, remove_leftovers};
 use super::exports::parse_recipe;
 use super::ids::{new_id, new_token};
+use super::outside::BenchmarkPlace;
 use crate::blob::Folder;
 use crate::domain::export::{Export, ExportProblem};
 use crate::store::Access;
@@ -145,7 +146,13 @@ async fn attempt(
         attempt: held.job.n_attempts,
         recipe: parse_recipe(&export.recipe)?,
         destination: Destination::Service { blob: app.blob.clone(), directory: export.directory.clone() },
+        benchmarks: BenchmarkPlace::Below(app.outside.benchmarks_dir.clone()),
     };
+    // The operator may have taken back what was allowed when the export was asked for.
+    let faults = app.outside.check(&production.recipe.options, &production.benchmarks);
+    if !faults.is_empty() {
+        return Err(RunError::Failed(ServiceError::Invalid(faults)));
+    }
     let (place, prefix) = (std::env::temp_dir(), format!("afterword-export-{}-", export.id));
     if held.job.n_attempts > 1 {
         // A process that was killed left the texts of its run behind.
@@ -260,9 +267,18 @@ fn judge(error: &RunError, n_attempts: i32) -> Judgement {
         error if is_storage_failure(error) => {
             (ExportProblem::STORAGE_FAILED, "files could not be written at any attempt; is the disk full?")
         }
+        ServiceError::Hook(_) => (
+            ExportProblem::HOOK_FAILED,
+            "a hook of the recipe failed at every attempt, and nothing leaves without its answer; see the log",
+        ),
+        ServiceError::Benchmark(_) | ServiceError::Invalid(_) => (
+            ExportProblem::RECIPE_REFUSED,
+            "a benchmark file cannot be used, or a file or a URL of the recipe is not allowed any more; see the log",
+        ),
         _ => (ExportProblem::INTERNAL, "the export failed for a reason of ours; see the log"),
     };
-    if n_attempts < MAX_ATTEMPTS && code != ExportProblem::INTERNAL {
+    let is_final = [ExportProblem::INTERNAL, ExportProblem::RECIPE_REFUSED].contains(&code);
+    if n_attempts < MAX_ATTEMPTS && !is_final {
         return Judgement::GiveBack { delay_s: FIRST_DELAY_S * 2_f64.powi(n_attempts - 1) };
     }
     Judgement::Fail(ExportProblem {
@@ -324,6 +340,7 @@ mod tests {
     use super::*;
     use crate::blob::BlobError;
     use crate::columnar::ColumnarError;
+    use crate::hook::HookError;
     use crate::store::StoreError;
     use crate::store::error::Cause;
 
@@ -362,6 +379,16 @@ mod tests {
         let error = RunError::Failed(ServiceError::TimedOut);
         let delays: Vec<Judgement> = (1..MAX_ATTEMPTS).map(|attempt| judge(&error, attempt)).collect();
 
+        assert!(matches!(
+            judge(&RunError::Failed(ServiceError::Benchmark("x")), 1),
+            Judgement::Fail(problem) if problem.code == ExportProblem::RECIPE_REFUSED
+        ));
+        let refused = RunError::Failed(ServiceError::Hook(HookError::Unreachable));
+        assert_eq!(judge(&refused, 1), Judgement::GiveBack { delay_s: 5.0 });
+        assert!(matches!(
+            judge(&refused, MAX_ATTEMPTS),
+            Judgement::Fail(problem) if problem.code == ExportProblem::HOOK_FAILED
+        ));
         assert_eq!(delays, [5.0, 10.0, 20.0, 40.0].map(|delay_s| Judgement::GiveBack { delay_s }));
         assert_eq!(judge(&RunError::Stopped, MAX_ATTEMPTS), Judgement::GiveBack { delay_s: 0.0 });
         assert_eq!(judge(&RunError::Failed(ServiceError::LeaseLost), 1), Judgement::NotOurs);

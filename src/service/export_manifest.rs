@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::export_benchmarks::BenchmarkFile;
 use super::export_bias_counts::Biases;
 use super::export_stats::{Labels, Stats};
 use crate::columnar::shape::{Config, Shape};
 use crate::dataset::example::Split;
+use crate::dataset::redact::Redacted;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ExportId;
 use crate::domain::recipe::{Format, Formats, Layout, Recipe};
@@ -62,6 +64,13 @@ pub struct Manifest {
     /// What became of comparisons without a winner, where the recipe asks for them; no format counts them as rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ties: Option<FormatCounts>,
+    /// What was replaced in the rows, some of which the plan then left out.
+    pub pii: Redacted,
+    /// Benchmark files, and how many rows repeat them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub benchmarks: Vec<BenchmarkFile>,
+    /// Prompts that experiments hold out of the train split.
+    pub n_held_out_prompts: u64,
     /// Groups that no split tears apart (DS-1).
     pub n_groups: u64,
     /// Rows of the largest of them.

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::export_benchmarks::read_benchmarks;
 use super::export_collect::{Collector, Gathered};
+use super::export_hooks::Asking;
 use super::export_progress::{Phase, Progress};
 use super::export_run::{Production, RunError, blocking};
 use crate::dataset::exclusion::AMBIGUOUS_ALIAS;
 use crate::dataset::propensity::bounds_bytes;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::ProjectId;
-use crate::domain::recipe::ToolCalls;
+use crate::domain::recipe::{Holdout, ToolCalls};
 use crate::domain::selection::Selection;
 use crate::domain::trust::TrustRule;
 use crate::store::Tx;
-use crate::store::groups::{self, Group};
+use crate::store::groups::{self, Group, Wanted};
 use crate::store::{projects, rates};
 
 /// Prompts that are read together.
@@ -34,24 +36,53 @@ pub(super) async fn gather(
     let (project_id, selection) = (production.project_id, &production.recipe.selection);
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
-    let mut collector = Collector::create(production.recipe.clone(), trust, spill)?;
-    let with_tools = production.recipe.options.tool_calls != ToolCalls::Exclude;
+    let options = &production.recipe.options;
+    let asking = Asking::of(options)?;
+    let (paths, place) = (options.decontaminate.clone(), production.benchmarks.clone());
+    let benchmarks = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
+    let mut collector = Collector::create(production.recipe.clone(), trust, spill, benchmarks)?;
+    let wanted = Wanted { tools: options.tool_calls != ToolCalls::Exclude, safety_label: &options.safety_label };
     let snapshot = groups::snapshot(&mut tx).await?;
     let counts = rates::count(&mut tx, project_id, selection, &bounds_bytes()).await?;
     collector.count_answers(&counts);
     let prompts = groups::list_prompts(&mut tx, project_id, selection).await?;
     let n_ambiguous = groups::count_ambiguous(&mut tx, project_id, selection).await?;
     collector.leave_out(AMBIGUOUS_ALIAS, n_ambiguous);
-    let mut reading = Reading { tx, project_id, selection, prompts, with_tools, progress, stop };
+    if options.holdout == Holdout::On {
+        groups::for_each_held_out(&mut tx, project_id, |hash, prompt| collector.hold_out(hash, &prompt)).await?;
+    }
+    let mut reading = Reading { tx, project_id, selection, prompts, wanted, progress, stop };
     if collector.needs_survey() {
         progress.enter(Phase::Reading, 2 * reading.prompts.len() as u64);
-        collector = reading.each_page(collector, |collector, page| Ok(collector.ask(&page))).await?.empanel();
+        collector = reading.each_page(collector, Pass::Survey).await?.empanel();
     } else {
         progress.enter(Phase::Reading, reading.prompts.len() as u64);
     }
-    collector = reading.each_page(collector, Collector::take).await?;
+    collector = reading.each_page(collector, Pass::Rows(&asking)).await?;
     reading.tx.commit().await?;
     blocking(move || collector.finish(snapshot)).await
+}
+
+/// What a pass over all prompts is for.
+#[derive(Clone, Copy)]
+enum Pass<'a> {
+    /// To find out how reliable voters are.
+    Survey,
+    /// To make rows, and to ask the hooks about them where there are some.
+    Rows(&'a Asking),
+}
+
+impl Pass<'_> {
+    async fn work_on(self, collector: Collector, page: Vec<Group>) -> Result<Collector, RunError> {
+        match self {
+            Self::Survey => blocking(move || Ok(collector.ask(&page))).await,
+            Self::Rows(asking) => {
+                let (collector, admitted) = blocking(move || Ok(collector.take(page))).await?;
+                let asked = asking.ask(admitted).await?;
+                blocking(move || collector.keep(asked)).await
+            }
+        }
+    }
 }
 
 /// All prompts of a snapshot.
@@ -60,29 +91,25 @@ struct Reading<'r> {
     project_id: ProjectId,
     selection: &'r Selection,
     prompts: Vec<ContentHash>,
-    with_tools: bool,
+    wanted: Wanted<'r>,
     progress: &'r Progress,
     stop: &'r CancellationToken,
 }
 
 impl Reading<'_> {
     /// Hands page after page to the collector. While a page is worked on, the next one is fetched.
-    async fn each_page(
-        &mut self,
-        mut collector: Collector,
-        work: fn(Collector, Vec<Group>) -> Result<Collector, RunError>,
-    ) -> Result<Collector, RunError> {
-        let Self { tx, project_id, selection, prompts, with_tools, progress, stop } = self;
+    async fn each_page(&mut self, mut collector: Collector, pass: Pass<'_>) -> Result<Collector, RunError> {
+        let Self { tx, project_id, selection, prompts, wanted, progress, stop } = self;
         let mut pages = prompts.chunks(N_PROMPTS_OF_PAGE);
-        let mut page = groups::list(tx, *project_id, selection, pages.next().unwrap_or_default(), *with_tools).await?;
+        let mut page = groups::list(tx, *project_id, selection, pages.next().unwrap_or_default(), *wanted).await?;
         while !page.is_empty() {
             if stop.is_cancelled() {
                 return Err(RunError::Stopped);
             }
             let n_prompts = page.len() as u64;
             let next = pages.next().unwrap_or_default();
-            let working = blocking(move || work(collector, page));
-            let (worked, next) = tokio::join!(working, groups::list(tx, *project_id, selection, next, *with_tools));
+            let working = pass.work_on(collector, page);
+            let (worked, next) = tokio::join!(working, groups::list(tx, *project_id, selection, next, *wanted));
             collector = worked?;
             page = next?;
             progress.advance(n_prompts);

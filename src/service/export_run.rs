@@ -26,6 +26,7 @@ use super::export_progress::{Phase, Progress};
 use super::export_read::gather;
 use super::export_stats::ExportStats;
 use super::export_write::{Writing, Written};
+use super::outside::BenchmarkPlace;
 use crate::blob::{Blob, BlobError, ObjectKey};
 use crate::columnar::ColumnarError;
 use crate::columnar::shape::Shape;
@@ -49,6 +50,8 @@ pub struct Production {
     pub recipe: Recipe,
     /// Where the files go.
     pub destination: Destination,
+    /// Where the benchmark files of the recipe lie.
+    pub benchmarks: BenchmarkPlace,
 }
 
 /// Where the files of a run go.
@@ -167,7 +170,7 @@ async fn publish(
     if production.recipe.layout == Layout::Llamafactory {
         files.push(put_text(production, DATASET_INFO, dataset_info(&parts)).await?);
     }
-    files.push(put_text(production, "stats.json", stats.to_json(&formats)).await?);
+    files.push(put_text(production, "stats.json", stats.to_json(&formats, &manifest.pii)).await?);
     manifest.files = files;
     put_text(production, MANIFEST, manifest.to_json()).await?;
     Ok(manifest)
@@ -228,6 +231,9 @@ fn describe(
         by_format,
         biases,
         ties,
+        pii: read.redacted,
+        benchmarks: read.benchmarks,
+        n_held_out_prompts: read.n_held_out_prompts,
         n_groups: 0,
         n_rows_largest_group: 0,
         schema: shapes.iter().map(|shape| (shape.name(), shape.fingerprint().to_hex())).collect(),

@@ -10,6 +10,7 @@ use super::export_bias_counts::{Biases, Found};
 use crate::dataset::example::{Example, FirstShown, RowKind, Split};
 use crate::dataset::label_balance::{LabelWeights, label_weights};
 use crate::dataset::plan::UserRows;
+use crate::dataset::redact::Redacted;
 use crate::domain::recipe::{Format, Formats, Options, Recipe};
 
 /// Token limits that trainers apply by default or that users set, and the characters that a token takes on average.
@@ -45,17 +46,24 @@ impl ExportStats {
         self.0.get(&kind)
     }
 
-    /// Writes `stats.json`: the numbers of the only format, or those of each under its word.
-    pub fn to_json(&self, formats: &Formats) -> String {
+    /// Writes `stats.json`: the numbers of the only format, or those of each under its word, and what was replaced.
+    pub fn to_json(&self, formats: &Formats, pii: &Redacted) -> String {
+        #[derive(Serialize)]
+        struct One<'a> {
+            #[serde(flatten)]
+            rows: Option<&'a Stats>,
+            pii: &'a Redacted,
+        }
         #[derive(Serialize)]
         struct Several<'a> {
             formats: BTreeMap<&'static str, &'a Stats>,
+            pii: &'a Redacted,
         }
         let text = match formats.only() {
-            Some(format) => serde_json::to_string_pretty(&self.of(format)),
+            Some(format) => serde_json::to_string_pretty(&One { rows: self.of(format), pii }),
             None => {
                 let rows = formats.iter().filter_map(|format| Some((format.as_str(), self.of(format)?)));
-                serde_json::to_string_pretty(&Several { formats: rows.collect() })
+                serde_json::to_string_pretty(&Several { formats: rows.collect(), pii })
             }
         };
         // Structs of finite numbers and maps with string keys always serialise.

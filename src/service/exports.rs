@@ -4,6 +4,7 @@ use super::App;
 use super::detached::detached;
 use super::error::{Conflict, ServiceError};
 use super::ids::new_id;
+use super::outside::BenchmarkPlace;
 use super::recipes;
 use crate::blob::Folder;
 use crate::domain::export::{Export, ExportStatus};
@@ -54,6 +55,11 @@ pub async fn request(
     request: ExportRequest,
     idempotency: Option<Idempotency>,
 ) -> Result<(Export, bool), ServiceError> {
+    let place = BenchmarkPlace::Below(app.outside.benchmarks_dir.clone());
+    let faults = app.outside.check(&request.recipe.options, &place);
+    if !faults.is_empty() {
+        return Err(ServiceError::Invalid(faults));
+    }
     let (app, principal) = (app.clone(), principal.clone());
     detached(async move { insert(&app, &principal, &request, idempotency.as_ref()).await }).await
 }

@@ -11,6 +11,7 @@ mod crew;
 pub mod detached;
 pub mod error;
 pub mod experiments;
+pub mod export_benchmarks;
 pub mod export_bias_counts;
 pub mod export_biases;
 pub mod export_card;
@@ -19,6 +20,7 @@ mod export_collect;
 mod export_failure;
 pub mod export_files;
 pub mod export_folder;
+mod export_hooks;
 pub mod export_jobs;
 mod export_llamafactory;
 pub mod export_manifest;
@@ -39,6 +41,7 @@ pub mod instance;
 pub mod key_ring;
 pub mod keys;
 pub mod lookups;
+pub mod outside;
 pub mod pages;
 pub mod projects;
 pub mod readiness;
@@ -72,6 +75,8 @@ pub struct App {
     pub new_job: Arc<tokio::sync::Notify>,
     /// Where the service's own tasks run, whoever asked for them.
     pub runtime: tokio::runtime::Handle,
+    /// What recipes may reach beyond the database and the place for files.
+    pub outside: Arc<outside::Outside>,
 }
 
 impl App {
@@ -81,7 +86,15 @@ impl App {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
-        Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime }
+        let outside = Arc::default();
+        Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime, outside }
+    }
+
+    /// Lets recipes reach what the operator has named; without this they reach nothing.
+    #[must_use]
+    pub fn reaching(mut self, outside: outside::Outside) -> Self {
+        self.outside = Arc::new(outside);
+        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads a project in the order of its prompts: all answers to one prompt, and all feedback on them, together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::TryStreamExt as _;
 use sqlx::Row;
@@ -26,7 +26,21 @@ pub struct Group {
     pub completions: Vec<Completion>,
     /// Feedback on them, by completion and id.
     pub feedback: Vec<Feedback>,
+    /// Those whose label calls them unsafe.
+    pub flagged: BTreeSet<CompletionId>,
 }
+
+/// What is read beside what every data set needs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The definitions of tools.
+    pub tools: bool,
+    /// The tag that calls an answer unsafe; empty for none.
+    pub safety_label: &'a str,
+}
+
+/// Values of a safety label that call an answer safe; any other one calls it unsafe.
+const SAFE: [&str; 8] = ["", "0", "false", "no", "none", "ok", "pass", "safe"];
 
 /// The moment that a snapshot shows, in Postgres's own form, for the manifest.
 pub async fn snapshot(tx: &mut Tx) -> Result<String, StoreError> {
@@ -69,13 +83,13 @@ pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Select
     Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
 }
 
-/// Lists the groups of some prompts, in the order of their hashes; the definitions of tools only on request.
+/// Lists the groups of some prompts, in the order of their hashes; some of what there is only on request.
 pub async fn list(
     tx: &mut Tx,
     project: ProjectId,
     selection: &Selection,
     prompts: &[ContentHash],
-    with_tools: bool,
+    wanted: Wanted<'_>,
 ) -> Result<Vec<Group>, StoreError> {
     if prompts.is_empty() {
         return Ok(Vec::new());
@@ -87,13 +101,14 @@ pub async fn list(
     let rows = words
         .bind(sqlx::query(include_str!("sql/list_completions_of_prompts.sql")).bind(project.0))
         .bind(&hashes)
-        .bind(with_tools)
+        .bind(wanted.tools)
+        .bind(wanted.safety_label)
         .fetch_all(tx.connection())
         .await?;
     for row in &rows {
         let prompt_hash = hash_part(row, 1)?;
         if groups.last().is_none_or(|group| group.prompt_hash != prompt_hash) {
-            groups.push(Group { prompt_hash, completions: Vec::new(), feedback: Vec::new() });
+            groups.push(Group { prompt_hash, completions: Vec::new(), feedback: Vec::new(), flagged: BTreeSet::new() });
         }
         let index = groups.len() - 1;
         let completion = completion_from_row(row, prompt_hash)?;
@@ -102,6 +117,10 @@ pub async fn list(
             names.insert(name, (index, completion.id.clone()));
         }
         names.insert(completion.id.as_str().to_owned(), (index, completion.id.clone()));
+        let label: Option<&str> = row.try_get("safety_label")?;
+        if label.is_some_and(|label| !SAFE.contains(&label.trim().to_lowercase().as_str())) {
+            groups[index].flagged.insert(completion.id.clone());
+        }
         groups[index].completions.push(completion);
     }
     for completion in groups.iter_mut().flat_map(|group| &mut group.completions) {
@@ -114,6 +133,20 @@ pub async fn list(
     }
     add_feedback(tx, project, &mut groups, &names).await?;
     Ok(groups)
+}
+
+/// Hands over every prompt of the experiments whose prompts are held out, each once.
+pub async fn for_each_held_out(
+    tx: &mut Tx,
+    project: ProjectId,
+    mut take: impl FnMut(ContentHash, Vec<Message>),
+) -> Result<(), StoreError> {
+    let mut rows = sqlx::query(include_str!("sql/list_held_out_prompts.sql")).bind(project.0).fetch(tx.connection());
+    while let Some(row) = rows.try_next().await? {
+        let prompt = messages(row.try_get(1)?);
+        take(hash_part(&row, 0)?, prompt.ok_or(StoreError::Inconsistent { table: "completions", column: "prompt" })?);
+    }
+    Ok(())
 }
 
 async fn add_feedback(

@@ -13,11 +13,11 @@ use super::selection::Selection;
 use super::trust::TrustFilter;
 
 use options::read_options;
-pub use options::{MAX_SYSTEM_PROMPT_BYTES, Options};
+pub use options::{MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, Options};
 pub use words::{
-    Aggregate, Consent, Dedup, FinishReason, Format, ImplicitPositive, KtoBalance, LabelNoise, Layout, LengthRule,
-    Margin, MinSignal, PairScope, Pairing, Policy, PositionRule, RegenerateRule, SelectionBias, SystemPrompt, Ties,
-    ToolCalls, Weights,
+    Aggregate, Consent, Dedup, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise, Layout,
+    LengthRule, Margin, MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety,
+    SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
 };
 
 /// The formats of an export: one at least, none twice, in the order of [`Format::WORDS`].

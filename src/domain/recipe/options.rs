@@ -4,14 +4,21 @@ use serde::Serialize;
 
 use super::votes::read_votes;
 use super::words::{
-    Aggregate, Consent, Dedup, FinishReason, ImplicitPositive, KtoBalance, LabelNoise, LengthRule, Margin, MinSignal,
-    PairScope, Pairing, Policy, PositionRule, RegenerateRule, SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
+    Aggregate, Consent, Dedup, FinishReason, Holdout, ImplicitPositive, KtoBalance, LabelNoise, LengthRule, Margin,
+    MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt,
+    Ties, ToolCalls, Weights,
 };
-use crate::domain::fields::{FieldCode, Fields, boolean, integer, number, one_of, short_text, text};
+use crate::domain::fields::{FieldCode, Fields, boolean, integer, list, number, one_of, short_text, text};
 use crate::domain::ids::MAX_ID_BYTES;
+use crate::domain::json::Json;
 
 /// The longest system message that a recipe can bring, in bytes.
 pub const MAX_SYSTEM_PROMPT_BYTES: usize = 16 << 10;
+
+/// Files of benchmarks that a recipe can name.
+pub const MAX_BENCHMARKS: usize = 64;
+/// The longest path or URL that a recipe can hold, in bytes.
+pub const MAX_PATH_BYTES: usize = 1024;
 
 /// The options of a recipe; `Options::default` is what `datasets.md` calls the defaults.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -62,6 +69,26 @@ pub struct Options {
     pub kto_balance: KtoBalance,
     /// Whether repeated examples are removed.
     pub dedup: Dedup,
+    /// Share of their shingles from which on two texts are nearly the same, 0.8 to 1.
+    pub near_threshold: f64,
+    /// Files of benchmarks, none of whose texts a row may repeat.
+    pub decontaminate: Vec<String>,
+    /// Whether prompts that experiments hold out stay out of the train split.
+    pub holdout: Holdout,
+    /// Whether personal data and secrets are replaced.
+    pub pii: Pii,
+    /// The service that finds more of them, such as names; empty for none.
+    pub pii_url: String,
+    /// The language that it is asked in.
+    pub pii_language: String,
+    /// What becomes of answers that a label or a hook calls unsafe.
+    pub safety: Safety,
+    /// The tag of completions that calls an answer unsafe; empty for none.
+    pub safety_label: String,
+    /// The service that calls an answer unsafe; empty for none.
+    pub safety_url: String,
+    /// Whether rows are left out that teach a model to refuse less.
+    pub exclude_refusal_rejected: bool,
     /// Whether the user must have agreed to training.
     pub consent: Consent,
     /// Which answers enter by how they ended.
@@ -122,6 +149,16 @@ impl Default for Options {
             target_model: String::new(),
             kto_balance: KtoBalance::Report,
             dedup: Dedup::Exact,
+            near_threshold: 0.85,
+            decontaminate: Vec::new(),
+            holdout: Holdout::On,
+            pii: Pii::Regex,
+            pii_url: String::new(),
+            pii_language: "en".to_owned(),
+            safety: Safety::DropFlaggedChosen,
+            safety_label: String::new(),
+            safety_url: String::new(),
+            exclude_refusal_rejected: true,
             consent: Consent::Required,
             finish_reason: FinishReason::Stop,
             tool_calls: ToolCalls::Exclude,
@@ -172,6 +209,18 @@ pub(super) fn read_options(fields: &mut Fields, base: Options) -> Options {
         target_model: fields.optional("target_model", text(MAX_ID_BYTES)).unwrap_or(base.target_model),
         kto_balance: fields.optional("kto_balance", one_of(KtoBalance::WORDS)).unwrap_or(base.kto_balance),
         dedup: fields.optional("dedup", one_of(Dedup::WORDS)).unwrap_or(base.dedup),
+        near_threshold: fields.optional("near_threshold", number(0.8, 1.0)).unwrap_or(base.near_threshold),
+        decontaminate: fields.optional("decontaminate", list(MAX_BENCHMARKS, read_path)).unwrap_or(base.decontaminate),
+        holdout: fields.optional("holdout", one_of(Holdout::WORDS)).unwrap_or(base.holdout),
+        pii: fields.optional("pii", one_of(Pii::WORDS)).unwrap_or(base.pii),
+        pii_url: fields.optional("pii_url", read_url).unwrap_or(base.pii_url),
+        pii_language: fields.optional("pii_language", short_text).unwrap_or(base.pii_language),
+        safety: fields.optional("safety", one_of(Safety::WORDS)).unwrap_or(base.safety),
+        safety_label: fields.optional("safety_label", text(MAX_ID_BYTES)).unwrap_or(base.safety_label),
+        safety_url: fields.optional("safety_url", read_url).unwrap_or(base.safety_url),
+        exclude_refusal_rejected: fields
+            .optional("exclude_refusal_rejected", boolean)
+            .unwrap_or(base.exclude_refusal_rejected),
         consent: fields.optional("consent", one_of(Consent::WORDS)).unwrap_or(base.consent),
         finish_reason: read_finish_reason(fields).unwrap_or(base.finish_reason),
         tool_calls: fields.optional("tool_calls", one_of(ToolCalls::WORDS)).unwrap_or(base.tool_calls),
@@ -188,12 +237,46 @@ pub(super) fn read_options(fields: &mut Fields, base: Options) -> Options {
     if options.edit_min_distance >= options.edit_max_distance {
         fields.fail("edit_max_distance", FieldCode::OutOfRange, "must be greater than `edit_min_distance`");
     }
+    check_hooks(fields, &options);
     let replaces = options.system_prompt == SystemPrompt::Replace;
     if replaces == options.system_prompt_text.trim().is_empty() {
         let detail = "is the text that `system_prompt = \"replace\"` puts in place: neither stands without the other";
         fields.fail("system_prompt_text", FieldCode::Contradiction, detail);
     }
     options
+}
+
+/// Refuses hooks that nobody would ask.
+fn check_hooks(fields: &mut Fields, options: &Options) {
+    if options.pii == Pii::Off && !options.pii_url.is_empty() {
+        fields.fail("pii_url", FieldCode::Contradiction, "is asked only where `pii` is `regex`");
+    }
+    for (name, asked) in [("safety_label", &options.safety_label), ("safety_url", &options.safety_url)] {
+        if options.safety == Safety::Off && !asked.is_empty() {
+            fields.fail(name, FieldCode::Contradiction, "is asked only where `safety` is not `off`");
+        }
+    }
+}
+
+/// Reads the path of a file; whether it may be read is for whoever opens it to say.
+fn read_path(value: &Json) -> Result<String, (FieldCode, String)> {
+    let path = text(MAX_PATH_BYTES)(value)?;
+    if path.is_empty() { Err((FieldCode::Empty, "must name a file".to_owned())) } else { Ok(path) }
+}
+
+/// Reads the URL of a service, or nothing for none.
+fn read_url(value: &Json) -> Result<String, (FieldCode, String)> {
+    let url = text(MAX_PATH_BYTES)(value)?;
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'@';
+    if url.is_empty() || rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_plain)) {
+        Ok(url)
+    } else {
+        Err((
+            FieldCode::Malformed,
+            "must be a URL with `http` or `https`, without a name or a password in it".to_owned(),
+        ))
+    }
 }
 
 /// Reads `finish_reason`, or `require_stop`, which said the same in recipes of before.

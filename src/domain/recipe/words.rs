@@ -127,6 +127,8 @@ words!(
     Dedup {
         /// Equal after NFC and white-space folding.
         Exact = "exact",
+        /// Nearly equal, prompt by prompt and answer by answer, as well.
+        Near = "near",
         /// Kept.
         Off = "off",
     }
@@ -281,5 +283,32 @@ words!(
         Column = "column",
         /// Into the rows: those of small weight are left out.
         Resample = "resample",
+    }
+);
+words!(
+    /// Whether prompts that experiments hold out stay out of the train split.
+    Holdout {
+        /// They, and what is nearly the same, are left out of it.
+        On = "on",
+        /// They are prompts like others.
+        Off = "off",
+    }
+);
+words!(
+    /// Whether personal data and secrets are replaced.
+    Pii {
+        /// What has a form is replaced, and what the hook finds.
+        Regex = "regex",
+        /// Texts leave as they are.
+        Off = "off",
+    }
+);
+words!(
+    /// What becomes of answers that a label or a hook calls unsafe.
+    Safety {
+        /// Rows that would teach one are left out.
+        DropFlaggedChosen = "drop_flagged_chosen",
+        /// Nobody is asked.
+        Off = "off",
     }
 );

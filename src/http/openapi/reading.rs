@@ -11,9 +11,9 @@ use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
 use crate::domain::ids::MAX_ID_BYTES;
 use crate::domain::recipe::{
-    Aggregate, Consent, Dedup, FinishReason, Format, ImplicitPositive, KtoBalance, LabelNoise, Layout, LengthRule,
-    MAX_SYSTEM_PROMPT_BYTES, Margin, MinSignal, PairScope, Pairing, Policy, PositionRule, RegenerateRule,
-    SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
+    Aggregate, Consent, Dedup, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise, Layout,
+    LengthRule, MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, Margin, MinSignal, PairScope, Pairing, Pii,
+    Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
 };
 use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
@@ -63,6 +63,10 @@ fn experiment_members() -> Vec<Member> {
         optional("unit", unit()),
         optional("alpha", alpha()),
         optional("margins", json!({ "type": "object", "properties": margins, "additionalProperties": false })),
+        optional(
+            "holdout",
+            described(boolean(), "Whether its prompts are an evaluation set, on which nothing is trained."),
+        ),
     ]
 }
 
@@ -128,6 +132,22 @@ fn options() -> Value {
         optional("target_model", text(MAX_ID_BYTES)),
         optional("kto_balance", described(one_of(KtoBalance::WORDS), "`downsample` needs the format `unpaired`.")),
         optional("dedup", one_of(Dedup::WORDS)),
+        optional("near_threshold", number(0.8, 1.0)),
+        optional(
+            "decontaminate",
+            described(
+                list(MAX_BENCHMARKS, &text(MAX_PATH_BYTES)),
+                "Paths below the service's directory of benchmarks.",
+            ),
+        ),
+        optional("holdout", one_of(Holdout::WORDS)),
+        optional("pii", one_of(Pii::WORDS)),
+        optional("pii_url", described(text(MAX_PATH_BYTES), "One of the service's `exports.hook_urls`, or empty.")),
+        optional("pii_language", short_text()),
+        optional("safety", one_of(Safety::WORDS)),
+        optional("safety_label", text(MAX_ID_BYTES)),
+        optional("safety_url", described(text(MAX_PATH_BYTES), "One of the service's `exports.hook_urls`, or empty.")),
+        optional("exclude_refusal_rejected", boolean()),
         optional("consent", one_of(Consent::WORDS)),
         optional("finish_reason", one_of(FinishReason::WORDS)),
         optional("require_stop", described(boolean(), "What `finish_reason` was before: `stop` or `any`.")),

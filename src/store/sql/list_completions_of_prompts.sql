@@ -3,6 +3,7 @@
 -- depends on completions that answer prompts of other pages, or prompts that are not selected.
 select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
        case when $10 then c.tools end as tools,
+       case when $11 <> '' then c.tags ->> $11 end as safety_label,
        c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.experiment, c.consent_training,
        array(
            select distinct told.name

@@ -13,7 +13,7 @@ use afterword::domain::selection::Selection;
 use afterword::domain::trust::TrustFilter;
 use afterword::store::connection::Pool;
 use afterword::store::feedback::{self, FeedbackRow};
-use afterword::store::groups;
+use afterword::store::groups::{self, Wanted};
 use afterword::store::{Access, Inserted, Telling};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -211,7 +211,7 @@ async fn comparisons_and_exports_count_the_same_reactions() {
     let (choices, coverage) = (seeded.choices().await, seeded.coverage().await);
     let mut tx = seeded.app.store.begin_snapshot("test", project).await.unwrap();
     let prompts = groups::list_prompts(&mut tx, project, &Selection::default()).await.unwrap();
-    let groups = groups::list(&mut tx, project, &Selection::default(), &prompts, false).await.unwrap();
+    let groups = groups::list(&mut tx, project, &Selection::default(), &prompts, Wanted::default()).await.unwrap();
     let n_ambiguous = groups::count_ambiguous(&mut tx, project, &Selection::default()).await.unwrap();
 
     let (mut n_answers, mut rules) = (0, BTreeMap::new());

@@ -6,6 +6,7 @@ mod fixtures;
 mod labelled;
 mod labels;
 mod links;
+mod near;
 mod pairing;
 mod pairs;
 mod prompts;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use afterword::dataset::example::{Example, Exclusions, RowKind, Split};
 use afterword::dataset::exclusion::{FEEDBACK_REASONS, REASONS};
-use afterword::dataset::{Harvest, Plan, PlanKey, Planner, harvest};
+use afterword::dataset::minhash::Sketcher;
+use afterword::dataset::{Harvest, Plan, PlanKey, Planner, harvest, prompt_signature};
 use afterword::domain::completion::Completion;
 use afterword::domain::feedback::{Feedback, Outcome, Reaction, ShownFirst, Thumb};
 use afterword::domain::hash::ContentHash;
@@ -30,6 +31,18 @@ struct World {
 const N_PROMPTS: usize = 4;
 const N_ANSWERS: usize = 3;
 
+/// Two of the prompts are one text but for white space, two others but for one word in ninety.
+fn asks(prompt: usize) -> String {
+    let long =
+        |word: &str| (0..90).map(|n| if n == 40 { word.to_owned() } else { format!("w{n}") }).collect::<Vec<_>>();
+    match prompt {
+        0 => "What is it?".to_owned(),
+        1 => "What  is it?".to_owned(),
+        2 => long("rivers").join(" "),
+        _ => long("lakes").join(" "),
+    }
+}
+
 fn name(prompt: usize, nth: usize) -> String {
     format!("p{prompt}-{nth}")
 }
@@ -46,9 +59,8 @@ prop_compose! {
         selected in prop::bool::weighted(0.9),
     ) -> Completion {
         with(answer(&name(prompt, nth)), |it| {
-            // Two of the prompts are one text but for white space.
-            let asks = ["What is it?", "What  is it?", "Why?", "When?"][prompt];
-            it.prompt = vec![says("user", asks)];
+            let asks = asks(prompt);
+            it.prompt = vec![says("user", &asks)];
             it.prompt_hash = ContentHash::of_bytes("test", asks.as_bytes());
             it.conversation_id = conversation_of.map(|n| conversation(&format!("c{n}")));
             it.user = user.map(|n| UserId::parse(&format!("u{n}")).unwrap());
@@ -129,7 +141,8 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
     let aggregates = prop::sample::select(&[Aggregate::Majority, Aggregate::Bt][..]);
     let picks = (aggregates, 0..=3_i64, prop::sample::select(Weights::WORDS), prop::sample::select(LengthRule::WORDS));
     let formats = prop::sample::subsequence(Format::WORDS, 1..=Format::WORDS.len());
-    (formats, any::<bool>(), any::<bool>(), 1..=2_i64, any::<bool>(), more, picks).prop_map(
+    let dedup = prop::sample::select(vec![Dedup::Exact, Dedup::Near, Dedup::Off]);
+    (formats, any::<bool>(), any::<bool>(), 1..=2_i64, dedup, more, picks).prop_map(
         |(formats, prompt_scope, implicit, min_votes, dedup, (pairing, max_pairs, ties, used, downsample), picks)| {
             let (aggregate, max_rows_per_user, weights, length) = picks;
             let options = Options {
@@ -146,7 +159,7 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
                 ties: if ties { Ties::SideFile } else { Ties::Drop },
                 implicit_positive: if used { ImplicitPositive::On } else { ImplicitPositive::Off },
                 kto_balance: if downsample { KtoBalance::Downsample } else { KtoBalance::Report },
-                dedup: if dedup { Dedup::Exact } else { Dedup::Off },
+                dedup,
                 validation_share: 0.3,
                 test_share: 0.3,
                 ..Options::default()
@@ -174,8 +187,12 @@ fn export(world: &World, recipe: &Recipe) -> (Vec<Harvest>, Vec<Example>, Plan) 
     let crops = || harvests.iter().flat_map(|harvest| harvest.crops.values());
     let examples: Vec<Example> = crops().flat_map(|crop| crop.examples.clone()).collect();
     let mut planner = Planner::new(&recipe.options);
+    let mut sketcher = Sketcher::new(&recipe.options.split_salt);
+    for (prompt_hash, completions) in &by_prompt {
+        planner.describe_prompt(*prompt_hash, prompt_signature(&completions[0].prompt, &mut sketcher));
+    }
     for crop in crops() {
-        crop.examples.iter().for_each(|example| planner.add(PlanKey::of(example)));
+        crop.examples.iter().for_each(|example| planner.add(PlanKey::of(example).signed(example, &mut sketcher)));
         crop.former.iter().for_each(|key| planner.add_former(key.clone()));
     }
     let plan = planner.plan();
@@ -256,7 +273,8 @@ proptest! {
         let mut seen: HashMap<String, Split> = HashMap::new();
         for row in &plan.placements {
             let example = &examples[row.index];
-            let keys = [format!("prompt {}", example.prompt_hash.to_hex())]
+            let nth = (0..N_PROMPTS).find(|n| example.body.prompt()[0].content == asks(*n)).unwrap();
+            let keys = [format!("prompts {}", nth / 2)]
                 .into_iter()
                 .chain(example.conversations.iter().map(|it| format!("conversation {}", it.as_str())))
                 .chain(example.users.iter().map(|it| format!("user {}", it.as_str())));

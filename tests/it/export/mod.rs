@@ -9,5 +9,6 @@ mod formats;
 mod jobs;
 mod layouts;
 mod lifecycle;
+mod screening;
 mod trainer_check;
 mod trust;

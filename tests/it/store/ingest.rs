@@ -5,7 +5,7 @@ use afterword::domain::ids::{CompletionId, ProjectId};
 use afterword::domain::selection::Selection;
 use afterword::service::error::ServiceError;
 use afterword::service::ingest;
-use afterword::store::groups::{self, Group};
+use afterword::store::groups::{self, Group, Wanted};
 
 use super::{app_on, caller_in, completions, feedback, n_rows, owner_of, small_completion, thumb};
 use crate::support::TestDatabase;
@@ -14,7 +14,7 @@ use crate::support::TestDatabase;
 async fn groups_of(database: &TestDatabase, project: ProjectId) -> Vec<Group> {
     let mut tx = database.store().begin_snapshot("test", project).await.unwrap();
     let prompts = groups::list_prompts(&mut tx, project, &Selection::default()).await.unwrap();
-    groups::list(&mut tx, project, &Selection::default(), &prompts, false).await.unwrap()
+    groups::list(&mut tx, project, &Selection::default(), &prompts, Wanted::default()).await.unwrap()
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ const PURE: &[&str] =
 pub(super) const LAYERS: &[Layer] = &[
     Layer { module: "stats", ours: &[], crates: Crates::Only(&["statrs"]) },
     Layer { module: "domain", ours: &[], crates: Crates::Only(PURE) },
-    Layer { module: "dataset", ours: &["domain"], crates: Crates::Only(&["hmac", "sha2"]) },
+    Layer { module: "dataset", ours: &["domain"], crates: Crates::Only(&["aho_corasick", "hmac", "sha2"]) },
     Layer { module: "report", ours: &["domain", "stats"], crates: Crates::Only(&[]) },
     Layer { module: "columnar", ours: &["domain", "dataset"], crates: Crates::Only(&["arrow", "bytes", "parquet"]) },
     Layer { module: "store", ours: &["domain"], crates: Crates::Only(&["futures_util", "sqlx", "tracing"]) },
@@ -36,9 +36,10 @@ pub(super) const LAYERS: &[Layer] = &[
         ours: &["domain"],
         crates: Crates::Only(&["bytes", "futures_util", "object_store", "tokio"]),
     },
+    Layer { module: "hook", ours: &["domain"], crates: Crates::Only(&["reqwest"]) },
     Layer {
         module: "service",
-        ours: &["blob", "columnar", "dataset", "domain", "report", "stats", "store"],
+        ours: &["blob", "columnar", "dataset", "domain", "hook", "report", "stats", "store"],
         crates: Crates::AllBut(&[
             "actix_web",
             "anyhow",

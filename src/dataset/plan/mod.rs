@@ -5,7 +5,11 @@
 //! a tie whose keys are all new founds a component, whose split is drawn from the salt and its first key; a tie that
 //! touches components of one split joins them; a tie that touches components of two splits joins nothing. What has
 //! been given stays given, because later feedback only ever adds later ties. A row is placed where all of its keys
-//! are, and left out as [`BRIDGES_SPLITS`] where they are not together.
+//! are, and left out as [`BRIDGES_SPLITS`] where they are not together. Whatever ties a prompt ties the earlier prompts
+//! as well that it is nearly the same as.
+
+mod key;
+mod leaving;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,81 +18,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::components::Components;
-use super::example::{Body, Example, Exclusions, RowKind, Split, Tie};
-use super::exclusion::{BRIDGES_SPLITS, DOWNSAMPLED, DUPLICATE};
-use super::label_balance::balanced;
-use super::lengths::PairLengths;
-use super::picks::{self, Pickable, Presentation, Rules};
-use super::text::{fold, prompt_text};
-use super::traits::Traits;
-use crate::domain::clock::Timestamp;
+use crate::dataset::components::Components;
+use crate::dataset::example::{Exclusions, RowKind, Split};
+use crate::dataset::exclusion::{BRIDGES_SPLITS, HELD_OUT};
+use crate::dataset::lengths::PairLengths;
+use crate::dataset::minhash::Signature;
+use crate::dataset::near::{Neighbours, Prompts, RowSignatures};
+use crate::dataset::picks::{Presentation, Rules};
+use crate::dataset::traits::Traits;
 use crate::domain::hash::ContentHash;
 use crate::domain::recipe::{Dedup, KtoBalance, Options};
 
-/// The small part of an example that a plan over a whole export needs: hashes, a time and a few numbers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlanKey {
-    pub(super) kind: RowKind,
-    pub(super) label: Option<bool>,
-    pub(super) row_id: ContentHash,
-    pub(super) texts: ContentHash,
-    pub(super) created_at: Timestamp,
-    pub(super) n_votes: u32,
-    pub(super) ties: Vec<Tie>,
-    pub(super) traits: Traits,
-}
-
-impl PlanKey {
-    /// Takes the key of an example.
-    pub fn of(example: &Example) -> Self {
-        Self {
-            kind: example.body.kind(),
-            label: example.body.label(),
-            row_id: example.row_id,
-            texts: texts(&example.body),
-            created_at: example.created_at,
-            n_votes: example.n_votes,
-            ties: example.ties.clone(),
-            traits: Traits::of(example),
-        }
-    }
-
-    /// Says of which cells of [`Cells`](super::propensity::Cells) the answers are: the better or only one, the worse one.
-    #[must_use]
-    pub fn in_cells(mut self, cells: [u32; 2]) -> Self {
-        self.traits.cells = cells;
-        self
-    }
-
-    /// Makes the key of a row that was an example once; of which kind it was does not matter any more.
-    pub(super) fn former(ties: Vec<Tie>, created_at: Timestamp) -> Self {
-        let nothing = ContentHash([0; 16]);
-        Self {
-            kind: RowKind::Pair,
-            label: None,
-            row_id: nothing,
-            texts: nothing,
-            created_at,
-            n_votes: 0,
-            ties,
-            traits: Traits::default(),
-        }
-    }
-}
-
-/// Hashes the texts so that two bodies of one kind that differ in Unicode form, white space or label only are equal.
-fn texts(body: &Body) -> ContentHash {
-    let mut text = fold(&prompt_text(body.prompt()));
-    for answer in [body.answer(), body.worse_answer()].into_iter().flatten() {
-        // No text holds U+0000, so that it keeps the parts apart.
-        text.push('\0');
-        text.push_str(&fold(answer));
-    }
-    text.push('\0');
-    text.push_str(body.kind().word());
-    ContentHash::of_bytes("texts", text.as_bytes())
-}
+pub use key::PlanKey;
 
 /// Where a row goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -177,6 +118,18 @@ pub struct Planner {
     propensities: Vec<f64>,
     rules: Rules,
     n_added: u32,
+    near_threshold: f64,
+    prompts: Prompts,
+    /// By the place of a row, where rows are compared.
+    signatures: HashMap<u32, Box<RowSignatures>>,
+    held_out: HeldOut,
+}
+
+/// Prompts that may not be trained on.
+#[derive(Default)]
+struct HeldOut {
+    hashes: HashSet<ContentHash>,
+    signatures: Vec<Signature>,
 }
 
 impl Planner {
@@ -197,6 +150,23 @@ impl Planner {
             propensities: Vec::new(),
             rules: Rules::of(options),
             n_added: 0,
+            near_threshold: options.near_threshold,
+            prompts: Prompts::default(),
+            signatures: HashMap::new(),
+            held_out: HeldOut::default(),
+        }
+    }
+
+    /// Tells what a prompt is like; each is told once. Prompts that were not told are like no other.
+    pub fn describe_prompt(&mut self, prompt: ContentHash, signature: Signature) {
+        let key = self.number(prompt);
+        self.prompts.add(key, signature);
+    }
+
+    /// Keeps a prompt, and what is nearly the same, out of the train split.
+    pub fn hold_out(&mut self, prompt: ContentHash, signature: Signature) {
+        if self.held_out.hashes.insert(prompt) {
+            self.held_out.signatures.push(signature);
         }
     }
 
@@ -217,7 +187,21 @@ impl Planner {
         self.push(key, FORMER);
     }
 
+    fn number(&mut self, key: ContentHash) -> u32 {
+        let next = self.keys.len() as u32;
+        match self.numbers.entry(key) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                self.keys.push(key);
+                *entry.insert(next)
+            }
+        }
+    }
+
     fn push(&mut self, key: PlanKey, index: u32) {
+        if let Some(signatures) = key.signatures {
+            self.signatures.insert(self.rows.len() as u32, signatures);
+        }
         let Traits { weight, lengths, stratum, voters, cells } = key.traits;
         let first_voter = self.voters.len() as u32;
         for voter in voters {
@@ -240,40 +224,37 @@ impl Planner {
             cells,
         });
         for tie in key.ties {
-            let key = self.number(tie.key);
-            self.ties.push(NumberedTie { at_us: tie.at.timestamp_micros(), key });
+            let number = self.number(tie.key);
+            self.ties.push(NumberedTie { at_us: tie.at.timestamp_micros(), key: number });
         }
         let first = self.rows.last().map_or(0, |row| row.first_tie as usize);
         // The prompt comes first and is the earliest, so that a stable sort leaves it there.
         self.ties[first..].sort_by_key(|tie| tie.at_us);
     }
 
-    fn number(&mut self, key: ContentHash) -> u32 {
-        let next = self.keys.len() as u32;
-        match self.numbers.entry(key) {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(entry) => {
-                self.keys.push(key);
-                *entry.insert(next)
-            }
-        }
-    }
-
     /// Places every row that stays.
     pub fn plan(mut self) -> Plan {
         // Every key has its number by now; the table would be the largest part of the memory.
         self.numbers = HashMap::new();
-        let mut components = self.walk();
+        let neighbours = self.neighbours();
+        let mut components = self.walk(&neighbours);
+        let held_out = self.held_out_keys();
         let mut exclusions: BTreeMap<RowKind, Exclusions> = BTreeMap::new();
         let mut stay: Vec<(usize, Split)> = Vec::new();
         for place in (0..self.rows.len()).filter(|place| self.rows[*place].index != FORMER) {
-            match self.common_split(place, &mut components) {
+            match self.common_split(place, &neighbours, &mut components) {
+                Some(Split::Train) if held_out.contains(&self.row_ties(place)[0].key) => {
+                    exclusions.entry(self.rows[place].kind).or_default().add(HELD_OUT);
+                }
                 Some(split) => stay.push((place, split)),
                 None => exclusions.entry(self.rows[place].kind).or_default().add(BRIDGES_SPLITS),
             }
         }
-        if self.dedup == Dedup::Exact {
+        if self.dedup != Dedup::Off {
             self.drop_duplicates(&mut stay, &mut exclusions);
+        }
+        if self.dedup == Dedup::Near {
+            self.drop_near_duplicates(&mut stay, &mut exclusions);
         }
         self.pick(&mut stay, &mut exclusions);
         if self.kto_balance == KtoBalance::Downsample {
@@ -315,33 +296,6 @@ impl Planner {
         &self.voters[self.rows[place].first_voter as usize..end]
     }
 
-    /// Lets rows leave that the picks leave out, and gives the others their weights.
-    fn pick(&mut self, stay: &mut Vec<(usize, Split)>, exclusions: &mut BTreeMap<RowKind, Exclusions>) {
-        // Ties are beside the rows that a trainer reads.
-        for kind in RowKind::ALL.into_iter().filter(|kind| *kind != RowKind::Tie) {
-            let of_kind: Vec<(usize, Split)> =
-                stay.iter().filter(|(place, _)| self.rows[*place].kind == kind).copied().collect();
-            let row = |nth: usize| self.pickable(of_kind[nth].0, of_kind[nth].1);
-            let fates = picks::pick(of_kind.len(), &row, self.keys.len(), &self.rules);
-            let mut fates = fates.into_iter();
-            stay.retain(|(place, _)| {
-                let row = &mut self.rows[*place];
-                if row.kind != kind {
-                    return true;
-                }
-                match fates.next() {
-                    Some(Ok(weight)) => row.weight = weight,
-                    Some(Err(reason)) => {
-                        exclusions.entry(kind).or_default().add(reason);
-                        return false;
-                    }
-                    None => {}
-                }
-                true
-            });
-        }
-    }
-
     fn users(&self, stay: &[(usize, Split)]) -> BTreeMap<RowKind, UserRows> {
         let mut users: BTreeMap<RowKind, UserRows> = BTreeMap::new();
         let mut n_rows: HashMap<(RowKind, u32), u64> = HashMap::new();
@@ -360,23 +314,34 @@ impl Planner {
         users
     }
 
-    fn pickable(&self, place: usize, split: Split) -> Pickable<'_> {
-        let row = &self.rows[place];
-        let propensity = |cell: u32| self.propensities.get(cell as usize).copied().unwrap_or(1.0);
-        let [better, worse] = row.cells.map(propensity);
-        Pickable {
-            id: row.id,
-            split,
-            created_at_us: row.created_at_us,
-            weight: row.weight * (better * worse).sqrt(),
-            voters: self.row_voters(place),
-            lengths: row.lengths,
-            presentation: row.presentation,
+    /// Finds the earlier prompts that each one is nearly the same as. A prompt comes with the first row that has it, and
+    /// that never changes: rows that left are there as former ones.
+    fn neighbours(&self) -> Neighbours {
+        let mut first_at_us = vec![i64::MAX; self.keys.len()];
+        for place in 0..self.rows.len() {
+            if let Some(prompt) = self.row_ties(place).first() {
+                let first = &mut first_at_us[prompt.key as usize];
+                *first = prompt.at_us.min(*first);
+            }
         }
+        self.prompts.neighbours(self.near_threshold, |key| {
+            let at_us = first_at_us[key as usize];
+            (at_us < i64::MAX).then_some((at_us, self.keys[key as usize]))
+        })
+    }
+
+    /// Lists the keys of the prompts that may not be trained on.
+    fn held_out_keys(&self) -> HashSet<u32> {
+        if self.held_out.hashes.is_empty() {
+            return HashSet::new();
+        }
+        let is_held_out = |(_, hash): &(usize, &ContentHash)| self.held_out.hashes.contains(hash);
+        let named = self.keys.iter().enumerate().filter(is_held_out).map(|(key, _)| key as u32);
+        named.chain(self.prompts.like_any(&self.held_out.signatures, self.near_threshold)).collect()
     }
 
     /// Gives keys to splits in the order of the ties; the moments of a row that tie at once are taken at once.
-    fn walk(&self) -> Components {
+    fn walk(&self, neighbours: &Neighbours) -> Components {
         let mut moments: Vec<(i64, u32)> = Vec::with_capacity(self.rows.len());
         for place in 0..self.rows.len() {
             let ties = self.row_ties(place);
@@ -403,6 +368,7 @@ impl Planner {
             together.clear();
             together.push(ties[0].key);
             together.extend(ties.iter().filter(|tie| tie.at_us == at_us).map(|tie| tie.key));
+            together.extend(neighbours.of(ties[0].key));
             components.join(&together, |founder| self.draw(founder));
         }
         components
@@ -426,49 +392,11 @@ impl Planner {
     }
 
     /// Returns the split that holds every key of a row, if one does.
-    fn common_split(&self, place: usize, components: &mut Components) -> Option<Split> {
+    fn common_split(&self, place: usize, neighbours: &Neighbours, components: &mut Components) -> Option<Split> {
         let ties = self.row_ties(place);
-        let split = components.split(ties.first()?.key)?;
-        ties.iter().all(|tie| components.split(tie.key) == Some(split)).then_some(split)
-    }
-
-    /// Leaves out rows of the larger class of a split's labels, by their ids, until KTO needs no weights. A split that has
-    /// only one class stays as it is.
-    fn downsample(&self, stay: &mut Vec<(usize, Split)>, split: Split, exclusions: &mut BTreeMap<RowKind, Exclusions>) {
-        let of_label = |label: bool| {
-            let mut ids: Vec<ContentHash> = stay
-                .iter()
-                .filter(|(place, of)| *of == split && self.rows[*place].label == Some(label))
-                .map(|(place, _)| self.rows[*place].id)
-                .collect();
-            ids.sort_unstable();
-            ids
-        };
-        let (good, bad) = (of_label(true), of_label(false));
-        let (n_good, n_bad) = balanced(good.len(), bad.len());
-        let dropped: HashSet<&ContentHash> = good.iter().skip(n_good).chain(bad.iter().skip(n_bad)).collect();
-        stay.retain(|(place, _)| {
-            let is_dropped = dropped.contains(&self.rows[*place].id);
-            if is_dropped {
-                exclusions.entry(self.rows[*place].kind).or_default().add(DOWNSAMPLED);
-            }
-            !is_dropped
-        });
-    }
-
-    /// Keeps the best supported of the rows with one text: most votes, then earliest, then smallest id.
-    fn drop_duplicates(&self, stay: &mut Vec<(usize, Split)>, exclusions: &mut BTreeMap<RowKind, Exclusions>) {
-        stay.sort_by_key(|(place, _)| {
-            let row = &self.rows[*place];
-            (row.texts, std::cmp::Reverse(row.n_votes), row.created_at_us, row.id)
-        });
-        stay.dedup_by(|(place, _), (kept, _)| {
-            let (row, kept) = (&self.rows[*place], &self.rows[*kept]);
-            let is_repeated = row.texts == kept.texts;
-            if is_repeated {
-                exclusions.entry(row.kind).or_default().add(DUPLICATE);
-            }
-            is_repeated
-        });
+        let prompt = ties.first()?.key;
+        let split = components.split(prompt)?;
+        let mut keys = ties.iter().map(|tie| tie.key).chain(neighbours.of(prompt));
+        keys.all(|key| components.split(key) == Some(split)).then_some(split)
     }
 }
