@@ -139,9 +139,8 @@ impl<'a> Compared<'a> {
             (Some(Choice::Side(side)), Some(Ok(texts)), Some(first), Some(since)) => {
                 self.example(group, *side, texts, first, since).ok_or(RETRACTED)
             }
-            (Some(Choice::Side(_)), Some(Err(reason)), ..) => Err(*reason),
             (Some(Choice::Side(_)), Some(Ok(_)), ..) => Err(choosing.why_not(nth)),
-            (Some(Choice::Neither(reason)), ..) => Err(*reason),
+            (Some(Choice::Side(_)), Some(Err(reason)), ..) | (Some(Choice::Neither(reason)), ..) => Err(*reason),
             _ => Err(RETRACTED),
         };
         match made {
