@@ -2,9 +2,12 @@
 
 #![cfg(test)]
 
+mod biases;
 mod fixture;
 mod folder;
+mod formats;
 mod jobs;
+mod layouts;
 mod lifecycle;
 mod trainer_check;
 mod trust;
