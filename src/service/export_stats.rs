@@ -59,12 +59,11 @@ impl ExportStats {
             formats: BTreeMap<&'static str, &'a Stats>,
             pii: &'a Redacted,
         }
-        let text = match formats.only() {
-            Some(format) => serde_json::to_string_pretty(&One { rows: self.of(format), pii }),
-            None => {
-                let rows = formats.iter().filter_map(|format| Some((format.as_str(), self.of(format)?)));
-                serde_json::to_string_pretty(&Several { formats: rows.collect(), pii })
-            }
+        let text = if let Some(format) = formats.only() {
+            serde_json::to_string_pretty(&One { rows: self.of(format), pii })
+        } else {
+            let rows = formats.iter().filter_map(|format| Some((format.as_str(), self.of(format)?)));
+            serde_json::to_string_pretty(&Several { formats: rows.collect(), pii })
         };
         // Structs of finite numbers and maps with string keys always serialise.
         text.unwrap_or_default() + "\n"
