@@ -12,8 +12,8 @@ use crate::domain::clock::SystemClock;
 use crate::domain::ids::ProjectId;
 use crate::domain::principal::{CredentialId, Principal, Role};
 use crate::postgres::{Cluster, SERVICE, Settings};
-use crate::service::instance::{self, Migrated, PoolSizes};
-use crate::service::{App, ServiceError, bootstrap};
+use crate::service::instance::{self, Migrated, Places, PoolSizes};
+use crate::service::{App, ServiceError, bootstrap, destinations};
 
 /// Name of the project of an instance that nobody gave another one.
 pub const DEFAULT_PROJECT: &str = "default";
@@ -79,8 +79,13 @@ impl Database {
             reading: config.database.n_reading_connections,
             jobs: config.database.n_job_connections,
         };
+        let places = Places {
+            exports: &config.exports.directory,
+            scratch: config.exports.scratch_directory.as_deref(),
+            destinations: destinations::open(&config.exports.destinations, &environment)?,
+        };
         let clock = Arc::new(SystemClock);
-        self.explain(instance::open(&self.service_url, sizes, &config.exports_dir, clock).await)
+        self.explain(instance::open(&self.service_url, sizes, places, clock).await)
     }
 
     /// Starts the private database again if it ended, such as by being killed; requests fail until it is back.

@@ -1,9 +1,11 @@
 //! What the operator decides: `config/default.toml`, a file and the environment, parsed once into values that make
 //! sense. This module opens nothing and connects to nothing.
 
+mod destinations;
 mod error;
 mod layers;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::domain::destination::Destination;
 use crate::domain::network::Network;
 use crate::domain::principal::SecretKey;
 
@@ -28,8 +31,8 @@ pub struct Config {
     pub database: Database,
     /// Directory with the programs of the private Postgres; looked for where it is absent.
     pub postgres_bin_dir: Option<PathBuf>,
-    /// Directory that exports are written to.
-    pub exports_dir: PathBuf,
+    /// Where exports go.
+    pub exports: Exports,
     /// The HTTP server.
     pub http: Http,
     /// Who may read the metrics.
@@ -56,6 +59,17 @@ pub struct Database {
     pub n_reading_connections: u32,
     /// Connections of the workers.
     pub n_job_connections: u32,
+}
+
+/// Where exports go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exports {
+    /// Directory that they are written to where a request names no destination.
+    pub directory: PathBuf,
+    /// Directory for their scratch files; the system's where it is absent.
+    pub scratch_directory: Option<PathBuf>,
+    /// Further places that a request may name.
+    pub destinations: Vec<Destination>,
 }
 
 /// Bounds and patience of the HTTP server.
@@ -210,6 +224,8 @@ struct RawPostgres {
 #[derive(Deserialize)]
 struct RawExports {
     directory: String,
+    scratch_directory: String,
+    destinations: BTreeMap<String, destinations::RawDestination>,
 }
 
 #[derive(Deserialize)]
@@ -250,22 +266,32 @@ struct RawInit {
 
 impl Raw {
     fn parse(self, effective: Table) -> Result<Config, ConfigError> {
-        let exports_dir = given(self.exports.directory).map_or_else(|| self.data_dir.join("exports"), PathBuf::from);
         if self.data_dir.as_os_str().is_empty() {
             return Err(ConfigError::Invalid { key: "data_dir", expected: "a directory" });
         }
+        let exports = self.exports.parse(&self.data_dir)?;
         Ok(Config {
             listen: parse_listen(&self.listen)?,
             data_dir: self.data_dir,
             database: self.database.parse()?,
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
-            exports_dir,
+            exports,
             http: self.http.parse()?,
             metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,
+        })
+    }
+}
+
+impl RawExports {
+    fn parse(self, data_dir: &Path) -> Result<Exports, ConfigError> {
+        Ok(Exports {
+            directory: given(self.directory).map_or_else(|| data_dir.join("exports"), PathBuf::from),
+            scratch_directory: given(self.scratch_directory).map(PathBuf::from),
+            destinations: destinations::parse(self.destinations)?,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
+use super::destination::DestinationName;
 use super::ids::{ExportId, ProjectId};
 
 /// Where an export stands.
@@ -60,12 +61,28 @@ impl ExportProblem {
     pub const DATABASE_FAILED: &'static str = "database_failed";
     /// Workers took the job again and again and did not come back.
     pub const ATTEMPTS_EXHAUSTED: &'static str = "attempts_exhausted";
+    /// The destination does not take the files, and will not before an operator has changed something.
+    pub const DESTINATION_REFUSED: &'static str = "destination_refused";
+    /// Somebody cancelled it.
+    pub const CANCELLED: &'static str = "cancelled";
     /// A bug of ours.
     pub const INTERNAL: &'static str = "internal";
 
     /// Every code, for the documentation and its test.
-    pub const CODES: &'static [&'static str] =
-        &[Self::NO_EXAMPLES, Self::STORAGE_FAILED, Self::DATABASE_FAILED, Self::ATTEMPTS_EXHAUSTED, Self::INTERNAL];
+    pub const CODES: &'static [&'static str] = &[
+        Self::NO_EXAMPLES,
+        Self::STORAGE_FAILED,
+        Self::DESTINATION_REFUSED,
+        Self::DATABASE_FAILED,
+        Self::ATTEMPTS_EXHAUSTED,
+        Self::CANCELLED,
+        Self::INTERNAL,
+    ];
+
+    /// Makes a problem that counts nothing.
+    pub fn new(code: &str, detail: &str) -> Self {
+        Self { code: code.to_owned(), detail: detail.to_owned(), n_exclusions: BTreeMap::new() }
+    }
 }
 
 /// One run that produces data-set files, as it stands in the database.
@@ -79,6 +96,8 @@ pub struct Export {
     pub status: ExportStatus,
     /// The fully resolved recipe, as JSON text.
     pub recipe: String,
+    /// The operator's destination that it goes to; the service's own directory where it is absent.
+    pub destination: Option<DestinationName>,
     /// Folder below the project's root, where one was asked for.
     pub directory: Option<String>,
     /// Prompts read so far.

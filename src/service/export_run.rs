@@ -97,7 +97,10 @@ impl From<StoreError> for RunError {
 
 impl From<BlobError> for RunError {
     fn from(error: BlobError) -> Self {
-        Self::Failed(ServiceError::Blob(error))
+        match error {
+            BlobError::Stopped => Self::Stopped,
+            error => Self::Failed(ServiceError::Blob(error)),
+        }
     }
 }
 
@@ -138,8 +141,8 @@ pub async fn run(
         stats: Stats::default(),
     };
     let (parts, stats) = blocking(move || writing.write(spill, &plan)).await?;
-    progress.enter(Phase::Publishing, 0);
-    publish(production, created_at, read, groups, parts, stats, stop).await
+    progress.enter(Phase::Publishing, parts.iter().map(|(part, _)| part.file.bytes).sum());
+    publish(production, created_at, read, groups, parts, stats, (progress.as_ref(), stop)).await
 }
 
 /// Publishes the parts, the card, the statistics and, last, the manifest (DS-3).
@@ -150,7 +153,7 @@ async fn publish(
     (n_groups, n_rows_largest_group): (u64, u64),
     local_parts: Vec<LocalPart>,
     stats: Stats,
-    stop: &CancellationToken,
+    (progress, stop): (&Progress, &CancellationToken),
 ) -> Result<Manifest, RunError> {
     let (format, funnel) = (production.recipe.format, read.funnel);
     let mut recipe = production.recipe.clone();
@@ -160,7 +163,8 @@ async fn publish(
         if stop.is_cancelled() {
             return Err(RunError::Stopped);
         }
-        production.destination.blob().put_file(&production.key(&part.file.path), &local).await?;
+        let (key, copied) = (production.key(&part.file.path), |n_bytes| progress.advance(n_bytes));
+        production.destination.blob().put_file(&key, &local, stop.cancelled(), copied).await?;
         files.push(part.file.clone());
         parts.push(part);
     }
@@ -201,7 +205,9 @@ async fn publish(
         warnings,
         commands: commands(format, "."),
     };
-    put_text(production, MANIFEST, manifest.to_json()).await?;
+    // Last, and only where there is none: a folder that has a manifest is never changed.
+    let (key, text) = (production.key(MANIFEST), Bytes::from(manifest.to_json()));
+    production.destination.blob().create(&key, text).await?;
     Ok(manifest)
 }
 

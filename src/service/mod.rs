@@ -7,10 +7,12 @@ mod authenticate_token;
 pub mod bootstrap;
 pub mod chance;
 pub mod compare;
+pub mod destinations;
 pub mod detached;
 pub mod error;
 pub mod experiments;
 pub mod export_card;
+pub mod export_collect;
 pub mod export_files;
 pub mod export_folder;
 pub mod export_jobs;
@@ -39,6 +41,7 @@ pub mod signature;
 pub mod tokens;
 pub mod vitals;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::blob::Blob;
@@ -47,13 +50,17 @@ use crate::store::Store;
 
 pub use error::ServiceError;
 
-/// Everything that a use case needs: the database, the place for files, the clock and the ingest queue.
+/// Everything that a use case needs: the database, the places for files, the clock and the ingest queue.
 #[derive(Clone)]
 pub struct App {
     /// The database.
     pub store: Store,
-    /// Where exports go.
+    /// Where exports go that name no destination.
     pub blob: Blob,
+    /// Where exports go that name one.
+    pub destinations: Arc<destinations::Named>,
+    /// Directory for the scratch files of exports that run here.
+    pub scratch: Arc<Path>,
     /// The present moment.
     pub clock: Arc<dyn Clock>,
     /// The way to the ingest writers.
@@ -73,7 +80,18 @@ impl App {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
-        Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime }
+        let (destinations, scratch) = (Arc::default(), std::env::temp_dir().into());
+        Self { store, blob, destinations, scratch, clock, ingest, credentials, new_job: Arc::default(), runtime }
+    }
+
+    /// Adds the operator's destinations, and says where scratch files go where that is not the system's place for them.
+    #[must_use]
+    pub fn with_places(mut self, destinations: destinations::Named, scratch: Option<&Path>) -> Self {
+        self.destinations = Arc::new(destinations);
+        if let Some(scratch) = scratch {
+            self.scratch = scratch.into();
+        }
+        self
     }
 }
 

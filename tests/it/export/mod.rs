@@ -2,9 +2,11 @@
 
 #![cfg(test)]
 
-mod fixture;
+mod cancel;
+pub(crate) mod fixture;
 mod folder;
 mod jobs;
 mod lifecycle;
+mod s3;
 mod trainer_check;
 mod trust;
