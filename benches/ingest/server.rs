@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use afterword::blob::Blob;
+use afterword::config::Config;
 use afterword::domain::clock::SystemClock;
 use afterword::http::{HttpSettings, Server};
 use afterword::postgres::Cluster;
 use afterword::service::App;
 use afterword::service::ingest::{IngestQueue, Writing};
 use afterword::store::{PoolSizes, Store};
+use afterword::telemetry;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Result;
@@ -132,6 +134,8 @@ pub(super) async fn serve(writing: &str, data_dir: &Path) -> Result<()> {
         "nowhere" => Writing::Nowhere,
         _ => return Err("no such variant".into()),
     };
+    // The program writes a line for every answer, and so does whatever is called the same server.
+    telemetry::start(&Config::load(None, &|_| None)?.log);
     let cluster = Cluster::join(data_dir).await?.ok_or("no database runs there")?;
     let store = Store::connect(cluster.service_url(), PoolSizes { ingest: N_ALONE, reading: 4, jobs: 1 })?;
     let mut app = App::start(store.clone(), Blob::memory(), Arc::new(SystemClock));

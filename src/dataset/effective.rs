@@ -46,6 +46,7 @@ pub(super) struct Group<'a> {
     pub(super) items: Vec<&'a Feedback>,
     /// The items that do not count, by reason.
     pub(super) left_out: Exclusions,
+    trust: TrustFilter,
     chains: BTreeMap<(Signal, Target<'a>), Vec<Chain<'a>>>,
 }
 
@@ -102,7 +103,13 @@ impl<'a> Group<'a> {
             }
             chains.entry((signal, target)).or_default().push(Chain { voter, items: timeline });
         }
-        Self { completions: Vec::new(), items, left_out, chains }
+        Self { completions: Vec::new(), items, left_out, trust, chains }
+    }
+
+    /// Tells whether what an item says of its own answer may bear on another one, too: a token that was granted for one
+    /// conversation vouches for no other.
+    pub(super) fn bears_on(&self, item: &Feedback, other: &Completion) -> bool {
+        item.granted.is_none() || item.granted == other.conversation_id || self.trust == TrustFilter::Any
     }
 
     /// Returns what the voters have said about a target with a signal, by voter.

@@ -117,6 +117,8 @@ pub const REASONS: &[(&str, &str)] = &[
 pub const UNTRUSTED: &str = "untrusted";
 /// Feedback on a completion that is not among the prompt's.
 pub const UNKNOWN_COMPLETION: &str = "unknown_completion";
+/// Feedback under an alias that several completions carry. Whoever resolves aliases counts it: it reaches no prompt.
+pub const AMBIGUOUS_ALIAS: &str = "ambiguous_alias";
 /// Feedback that a later item names as superseded.
 pub const SUPERSEDED: &str = "superseded";
 /// Feedback that a later reaction of the same kind by the same user replaces.
@@ -128,6 +130,7 @@ pub const NO_EVIDENCE: &str = "no_evidence";
 pub const FEEDBACK_REASONS: &[(&str, &str)] = &[
     (UNTRUSTED, "Nothing vouches for it, and only verified feedback counts (`trust`)."),
     (UNKNOWN_COMPLETION, "Its completion is not among the answers that were read."),
+    (AMBIGUOUS_ALIAS, "Several completions carry the alias that it names, so that it is about none of them."),
     (SUPERSEDED, "A later item of the same user names it as superseded."),
     (REPLACED, "A later reaction of the same kind by the same user to the same answer replaces it."),
     (NO_EVIDENCE, "Comments, impressions and dwell times say nothing that a row could rest on."),

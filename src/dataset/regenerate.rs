@@ -50,14 +50,9 @@ pub(super) fn add<'a>(candidates: &mut Candidates<'a>, group: &Group<'a>, option
             Target::Outside(..) | Target::Pair(..) => candidates.exclusions.add(OTHER_PROMPT_OR_UNKNOWN),
         }
     }
-    let approvals: BTreeMap<usize, Approval> = recorded
-        .keys()
-        .flat_map(|(replaced, kept)| [*replaced, *kept])
-        .map(|place| (place, Approval::of(group, place, options)))
-        .collect();
     for ((replaced, kept), chains) in recorded {
         let by_parent = by_parent.contains(&(replaced, kept));
-        let evidence = evidence(group, &approvals, (replaced, kept), by_parent, &chains, options);
+        let evidence = evidence(group, (replaced, kept), by_parent, &chains, options);
         candidates.add((replaced.min(kept), replaced.max(kept)), evidence);
     }
 }
@@ -76,13 +71,21 @@ struct Standing {
 }
 
 impl<'a> Approval<'a> {
-    fn of(group: &Group<'a>, place: usize, options: &Options) -> Self {
+    /// Collects it for an answer. Approval that makes another answer the worse one has to bear on that, too; an objection
+    /// need not.
+    fn of(group: &Group<'a>, place: usize, replaced: Option<usize>, options: &Options) -> Self {
         let signals = [Signal::Thumb, Signal::Rating, Signal::Copy, Signal::Accept, Signal::Continuation, Signal::Edit];
         let chains: Vec<&Chain<'a>> =
             signals.iter().flat_map(|signal| group.chains(*signal, Target::Answer(place))).collect();
         let opinions: Vec<Timeline<Option<Side>>> = chains
             .iter()
-            .map(|chain| chain.items.map(|item| opinion(&group.items[(*item)?].reaction, options)))
+            .map(|chain| {
+                chain.items.map(|item| {
+                    let item = group.items[(*item)?];
+                    let bears = replaced.is_none_or(|replaced| group.bears_on(item, group.completions[replaced]));
+                    opinion(&item.reaction, options).filter(|side| bears || *side != POSITIVE)
+                })
+            })
             .collect();
         let standing = Timeline::follow(
             &opinions.iter().collect::<Vec<_>>(),
@@ -135,7 +138,6 @@ enum Cause {
 
 fn evidence<'a>(
     group: &Group<'a>,
-    approvals: &BTreeMap<usize, Approval<'a>>,
     (replaced, kept): (usize, usize),
     by_parent: bool,
     chains: &[Chain<'a>],
@@ -143,7 +145,8 @@ fn evidence<'a>(
 ) -> Evidence<'a> {
     let cause = cause(group, (replaced, kept), by_parent, chains);
     let side = if kept < replaced { Side::Left } else { Side::Right };
-    let (of_kept, of_replaced) = (&approvals[&kept], &approvals[&replaced]);
+    let of_kept = Approval::of(group, kept, Some(replaced), options);
+    let of_replaced = Approval::of(group, replaced, None, options);
     let none = Standing { n_approving: 0, n_objecting: 0 };
     let both = Timeline::zip(&of_kept.standing, &of_replaced.standing, |kept, replaced| {
         (*kept.unwrap_or(&none), *replaced.unwrap_or(&none))

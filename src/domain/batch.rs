@@ -54,13 +54,15 @@ pub fn completions(body: Json) -> Result<Vec<Item<NewCompletion>>, BatchError> {
         .collect())
 }
 
-/// Parses `POST /v1/feedback`: one reaction, or the envelope
+/// Parses `POST /v1/feedback`: one reaction, which may have `sent_at` beside its own fields, or the envelope
 /// `{"v": 1, "token": …, "sent_at": …, "sdk": …, "feedback": […]}`, whose `sent_at` and `sdk` are every item's.
+///
+/// The time of sending is no part of an item: a retry has another one, and is a duplicate all the same (ACK-2).
 ///
 /// Where the caller has a grant, every item is held to it.
 pub fn feedback(body: Json, grant: Option<&Grant>) -> Result<Vec<Item<NewFeedback>>, BatchError> {
     let Some(values) = body.get("feedback") else {
-        return Ok(vec![reaction(body, "", grant)]);
+        return Ok(vec![lone_reaction(body, grant)]);
     };
     check_length(values, "/feedback")?;
     let mut envelope = Fields::open(body, "")?;
@@ -121,6 +123,29 @@ fn reaction(value: Json, pointer: &str, grant: Option<&Grant>) -> Item<NewFeedba
     Item { id, outcome }
 }
 
+/// Parses a reaction without an envelope, together with the time at which it was sent.
+fn lone_reaction(mut body: Json, grant: Option<&Grant>) -> Item<NewFeedback> {
+    let sent_at = take_sent_at(&mut body);
+    let mut item = reaction(body, "", grant);
+    match (&mut item.outcome, sent_at) {
+        (Ok(reaction), Ok(sent_at)) => reaction.sent_at = sent_at,
+        (Err(errors), Err(error)) => errors.push(error),
+        (Ok(_), Err(error)) => item.outcome = Err(vec![error]),
+        (Err(_), Ok(_)) => (),
+    }
+    item
+}
+
+/// Takes `sent_at` out of an object, so that what is left of it is the item.
+fn take_sent_at(body: &mut Json) -> Result<Option<Timestamp>, FieldError> {
+    let Json::Object(members) = body else { return Ok(None) };
+    let Some(place) = members.iter().position(|(name, _)| name == "sent_at") else { return Ok(None) };
+    match members.remove(place).1 {
+        Json::Null => Ok(None),
+        given => timestamp(&given).map(Some).map_err(|(code, detail)| FieldError::new("/sent_at", code, detail)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +186,35 @@ mod tests {
             assert_eq!(reaction.sdk.as_deref(), Some("js/1.0.0"));
             assert_eq!(reaction.sent_at.unwrap().to_rfc3339(), "2026-01-31T12:00:00+00:00");
         }
+    }
+
+    #[test]
+    fn a_lone_reaction_has_its_time_of_sending_beside_it_and_stays_the_same_item() {
+        let item = r#""id":"01890a5d-ac96-774b-bcce-b302099a8057","completion_id":"c","signal":"thumb","value":"up""#;
+        let lone = |sent_at: &str| feedback(json(&format!("{{{item}{sent_at}}}")), None).unwrap().remove(0).outcome;
+
+        let bare = lone("").unwrap();
+        let sent = lone(r#","sent_at":"2026-01-31T12:00:00Z""#).unwrap();
+        let sent_again = lone(r#","sent_at":"2026-01-31T12:00:09Z""#).unwrap();
+
+        assert_eq!(sent.sent_at.unwrap().to_rfc3339(), "2026-01-31T12:00:00+00:00");
+        assert_eq!((sent.content_hash, sent_again.content_hash), (bare.content_hash, bare.content_hash));
+        assert_eq!(lone(r#","sent_at":null"#).unwrap(), bare);
+        let errors = lone(r#","sent_at":"yesterday","user":7"#).unwrap_err();
+        let told: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
+        assert_eq!(told, [("/user", FieldCode::WrongType), ("/sent_at", FieldCode::Malformed)]);
+        let only = lone(r#","sent_at":7"#).unwrap_err();
+        assert_eq!((only.len(), only[0].pointer.as_str()), (1, "/sent_at"));
+    }
+
+    #[test]
+    fn an_item_of_an_envelope_has_no_time_of_sending_of_its_own() {
+        let item = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","completion_id":"c","signal":"thumb","value":"up",
+                       "sent_at":"2026-01-31T12:00:00Z"}"#;
+
+        let items = feedback(json(&format!(r#"{{"feedback":[{item}]}}"#)), None).unwrap();
+
+        assert_eq!(items[0].outcome.as_ref().unwrap_err()[0].code, FieldCode::UnknownField);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::clock::Timestamp;
 use super::fields::FieldError;
 use super::hash::ContentHash;
-use super::ids::{CompletionId, FeedbackId, UserId};
+use super::ids::{CompletionId, ConversationId, FeedbackId, UserId};
 use super::json::Json;
 use super::principal::Trust;
 
@@ -256,6 +256,30 @@ impl Reaction {
     }
 }
 
+impl Reaction {
+    /// Returns the completion that the reaction names beside the one that it is about.
+    pub fn other_completion(&self) -> Option<&CompletionId> {
+        match self {
+            Self::Preference { against, .. } => Some(against),
+            Self::Regenerate { next_completion_id, .. } | Self::Continuation { next_completion_id, .. } => {
+                next_completion_id.as_ref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The same, to give it another name.
+    pub fn other_completion_mut(&mut self) -> Option<&mut CompletionId> {
+        match self {
+            Self::Preference { against, .. } => Some(against),
+            Self::Regenerate { next_completion_id, .. } | Self::Continuation { next_completion_id, .. } => {
+                next_completion_id.as_mut()
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A reaction as it arrived, parsed and checked, not yet stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewFeedback {
@@ -322,6 +346,8 @@ pub struct Feedback {
     pub reaction: Reaction,
     /// How much it can be trusted.
     pub trust: Trust,
+    /// The conversation that its token was granted for: what it says bears on no other one.
+    pub granted: Option<ConversationId>,
     /// Who reacted.
     pub user: Option<UserId>,
     /// The client's session.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::clock::Timestamp;
-use super::feedback::{NewFeedback, Reaction, Signal};
+use super::feedback::{NewFeedback, Signal};
 use super::fields::{FieldCode, FieldError};
 use super::hash::ContentHash;
 use super::ids::{CompletionId, ConversationId, UserId};
@@ -28,8 +28,9 @@ pub struct Grant {
 pub enum Scope {
     /// These.
     Completions(BTreeSet<CompletionId>),
-    /// Those of a conversation. Which they are is found out by whoever reads: the completion may arrive later (LATE-1),
-    /// and an answer that depended on it would tell strangers what exists.
+    /// Those of a conversation. Which they are is found out by whoever reads, of the completion that an item is about as
+    /// of those that it names or regenerates: they may arrive later (LATE-1), and an answer that depended on them would
+    /// tell strangers what exists.
     Conversation(ConversationId),
 }
 
@@ -76,12 +77,8 @@ impl Grant {
 
 /// Every completion that an item would have an effect on, with the field that names it.
 fn completions_named(item: &NewFeedback) -> impl Iterator<Item = (&'static str, &CompletionId)> {
-    let other = match &item.reaction {
-        Reaction::Preference { against, .. } => Some(("against", against)),
-        Reaction::Regenerate { next_completion_id: Some(next), .. }
-        | Reaction::Continuation { next_completion_id: Some(next), .. } => Some(("next_completion_id", next)),
-        _ => None,
-    };
+    let name = if item.reaction.signal() == Signal::Preference { "against" } else { "next_completion_id" };
+    let other = item.reaction.other_completion().map(|other| (name, other));
     [Some(("completion_id", &item.completion_id)), other].into_iter().flatten()
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Problem;
 use super::problem;
 use super::services::Services;
+use super::visit::Visit;
 
 /// The way in.
 #[derive(Debug)]
@@ -43,13 +44,17 @@ pub(crate) async fn admit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let services = request.app_data::<web::Data<Services>>();
-    let slot =
-        match services.filter(|_| request.path().starts_with("/v1/")).map(|services| services.door().gate.enter()) {
-            Some(Ok(slot)) => Some(slot),
-            Some(Err(problem)) => return Ok(request.error_response(problem)),
-            None => None,
-        };
+    // As the router reads it: `/%76%31/` is `/v1/`.
+    let is_counted = request.match_info().as_str().starts_with("/v1/");
+    let services = request.app_data::<web::Data<Services>>().filter(|_| is_counted);
+    let slot = match services.map(|services| services.door().gate.enter()) {
+        Some(Ok(slot)) => Some(slot),
+        Some(Err(problem)) => {
+            Visit::of(request.request()).turn_away();
+            return Ok(request.error_response(problem));
+        }
+        None => None,
+    };
     let answered = next.call(request).await;
     drop(slot);
     Ok(answered?.map_into_boxed_body())

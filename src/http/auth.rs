@@ -8,9 +8,9 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::error::Problem;
-use super::problem;
 use super::services::Services;
 use super::visit::Visit;
+use super::{problem, query};
 use crate::domain::batch;
 use crate::domain::json::Json;
 use crate::domain::origin::Origin;
@@ -99,11 +99,12 @@ impl<A: Admission> FromRequest for Caller<A> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let shown = Shown::by(request);
+        let (shown, query) = (Shown::by(request), query::check(request));
         Box::pin(async move {
             let shown = shown?;
             let presented = shown.in_head.as_ref().ok_or_else(|| Problem::new(problem::CREDENTIAL_MISSING))?;
             let principal = shown.identify::<A>(presented).await?;
+            query?;
             Ok(Self { principal, admission: PhantomData })
         })
     }
@@ -163,7 +164,7 @@ impl Sender {
             // What stands in a body is written by a page, and a backend has the header.
             return Err(self.shown.refuse_secret(&presented));
         }
-        self.shown.identify::<MaySendFeedback>(&presented).await
+        Box::pin(self.shown.identify::<MaySendFeedback>(&presented)).await
     }
 }
 

@@ -1,13 +1,17 @@
 //! Reads a request's body within its bounds and in its time, and parses it as strict JSON.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::Share;
+use super::connection::Watch;
 use super::decode::{Collected, Encoding, Step, too_large};
 use super::error::Problem;
 use super::incoming::Incoming;
@@ -78,19 +82,52 @@ impl FromRequest for Body {
     }
 }
 
+/// A body that was read and is JSON, with the memory that it may take.
+pub(crate) struct Received {
+    json: Json,
+    n_bytes: usize,
+    share: Share,
+    incoming: Incoming,
+    services: web::Data<Services>,
+}
+
+impl Received {
+    /// Returns the JSON.
+    pub(crate) fn json(&self) -> &Json {
+        &self.json
+    }
+
+    /// Reads on in the JSON, on another thread where there is much of it.
+    pub(crate) async fn parse<T: Send + 'static>(
+        self,
+        parse: impl FnOnce(Json) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let json = self.json;
+        let (parsed, share) = self.services.door().parsers.run(self.n_bytes, self.share, move || parse(json)).await?;
+        // What was parsed takes about as much, until it is answered.
+        self.incoming.hold(share);
+        Ok(parsed)
+    }
+}
+
 impl Body {
     /// Reads the whole body as one JSON value.
     pub(crate) async fn read_json(self, media: Media) -> Result<Json, Problem> {
-        self.read_json_within(media, Bound::Backend).await
+        let received = self.receive(media, Bound::Backend).await?;
+        received.incoming.hold(received.share);
+        Ok(received.json)
     }
 
-    /// The same within the bounds of whoever sends it.
-    pub(crate) async fn read_json_within(self, media: Media, bound: Bound) -> Result<Json, Problem> {
-        let bytes = self.read(media, bound).await?;
-        if bytes.is_empty() {
+    /// Reads the whole body within the bounds of whoever sends it, for a handler that still has to parse a lot.
+    pub(crate) async fn receive(self, media: Media, bound: Bound) -> Result<Received, Problem> {
+        let (bytes, share) = self.read(media, bound).await?;
+        let n_bytes = bytes.len();
+        if n_bytes == 0 {
             return Err(Problem::new(problem::JSON_MALFORMED).detail("the body is empty"));
         }
-        Json::parse(&bytes).map_err(|error| {
+        let Self { incoming, services, .. } = self;
+        let (parsed, share) = services.door().parsers.run(n_bytes, share, move || Json::parse(&bytes)).await?;
+        let json = parsed.map_err(|error| {
             let kind = match error {
                 JsonError::Syntax { .. } => problem::JSON_MALFORMED,
                 JsonError::DuplicateKey { .. } => problem::DUPLICATE_KEY,
@@ -100,10 +137,11 @@ impl Body {
             };
             // These errors hold a position and never a value.
             Problem::new(kind).detail(error.to_string())
-        })
+        })?;
+        Ok(Received { json, n_bytes, share, incoming, services })
     }
 
-    async fn read(self, media: Media, bound: Bound) -> Result<Vec<u8>, Problem> {
+    async fn read(&self, media: Media, bound: Bound) -> Result<(Vec<u8>, Share), Problem> {
         let (settings, door) = (self.services.settings(), self.services.door());
         let limits = if bound == Bound::Browser { &settings.browser_body } else { &settings.body };
         if !self.header(&header::CONTENT_TYPE)?.is_some_and(|content_type| media.admits(content_type)) {
@@ -120,8 +158,8 @@ impl Body {
         if expected_bytes.is_some_and(|n_bytes| n_bytes > limits.wire_bytes as u64) {
             return Err(too_large(limits));
         }
-        let mut filling =
-            Filling { collected: Collected::new(encoding, limits)?, share: door.bodies.share(), encoding };
+        let collected = Collected::new(encoding, limits, door.bodies.stock())?;
+        let mut filling = Filling { collected, share: door.bodies.share(), encoding };
         if encoding == Encoding::Identity {
             // What is announced is asked for at once, so that bodies that come in pieces do not wait for each other.
             filling.grow_to(expected_bytes.unwrap_or(0) as usize).await?;
@@ -130,7 +168,7 @@ impl Body {
         loop {
             let allowed = time_allowed(limits, filling.collected.n_wire_bytes(), door.gate.is_crowded());
             let deadline = started + allowed;
-            match timeout_at(deadline.min(Instant::now() + LOOK_EVERY), self.incoming.next()).await {
+            match timeout_at(deadline.min(Instant::now() + LOOK_EVERY), self.next_piece()).await {
                 Ok(Some(Ok(piece))) => filling.take(&piece).await?,
                 Ok(None) => break,
                 Ok(Some(Err(_))) => return Err(Problem::new(problem::BODY_INCOMPLETE)),
@@ -138,10 +176,22 @@ impl Body {
                 Err(_) => return Err(Problem::new(problem::BODY_TOO_SLOW)),
             }
         }
-        let (bytes, share) = filling.finish().await?;
-        // What was parsed takes about as much, until it is answered.
-        self.incoming.hold(share);
-        Ok(bytes)
+        filling.finish().await
+    }
+
+    /// Returns the next piece. Where none has come, the connection may read on: not before, so that a body that waits for
+    /// room leaves the rest of it with the client.
+    async fn next_piece(&self) -> Option<Result<Bytes, PayloadError>> {
+        let watch = self.request.conn_data::<Rc<Watch>>();
+        let mut next = std::pin::pin!(self.incoming.next());
+        std::future::poll_fn(|cx| {
+            let polled = next.as_mut().poll(cx);
+            if let (true, Some(watch)) = (polled.is_pending(), watch) {
+                watch.wants_more();
+            }
+            polled
+        })
+        .await
     }
 
     /// Returns a header that may come once; a list of several values is one text to whoever reads it.

@@ -9,6 +9,7 @@ use utoipa_swagger_ui::{Config, serve};
 use super::error::Problem;
 use super::openapi::names as doc;
 use super::problem;
+use super::query::NoQuery;
 
 /// Scripts and styles come from the service itself; the page's own styles and the pictures in them are in its text, and
 /// it asks nobody else for anything.
@@ -30,7 +31,7 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
 #[utoipa::path(get, path = "/docs", tag = "People", responses(
     (status = 308, description = "The page is at `/docs/index.html`"),
 ))]
-pub(crate) async fn index() -> HttpResponse {
+pub(crate) async fn index(_: NoQuery) -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/index.html")).finish()
 }
 
@@ -41,7 +42,7 @@ pub(crate) async fn index() -> HttpResponse {
         (doc::Page = "text/html"), (doc::Page = "text/css"), (doc::Page = "text/javascript"), (doc::Bytes = "image/png"),
     ))),
 )]
-pub(crate) async fn file(name: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn file(_: NoQuery, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let found = serve(&name, Arc::clone(&CONFIG)).map_err(|_| Problem::new(problem::INTERNAL_ERROR))?;
     let file = found.ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
     let mut response = HttpResponse::Ok();

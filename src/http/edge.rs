@@ -15,7 +15,7 @@ use super::error::Problem;
 use super::incoming::Incoming;
 use super::problem::Kind;
 use super::services::Services;
-use crate::service::authenticate::new_request_id;
+use crate::service::ids::new_request_id;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 

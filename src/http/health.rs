@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use super::error::Problem;
 use super::openapi::names as doc;
 use super::problem;
+use super::query::NoQuery;
 use super::services::Services;
 use crate::service::readiness;
 
@@ -12,15 +13,15 @@ use crate::service::readiness;
 #[utoipa::path(get, path = "/livez", tag = "Operators", responses(
     (status = 200, description = "It lives", body = doc::Health),
 ))]
-pub(crate) async fn live() -> HttpResponse {
+pub(crate) async fn live(_: NoQuery) -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
 }
 
-/// Answers well while the server is not draining, the database answers and its schema fits.
+/// Answers well while the server is not draining, the database answers, its schema fits and an ingest writer lives.
 #[utoipa::path(get, path = "/readyz", tag = "Operators", responses(
     (status = 200, description = "It is ready", body = doc::Health),
 ))]
-pub(crate) async fn ready(services: web::Data<Services>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn ready(_: NoQuery, services: web::Data<Services>) -> Result<HttpResponse, Problem> {
     if services.is_draining() {
         return Err(Problem::new(problem::DRAINING));
     }

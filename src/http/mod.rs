@@ -21,6 +21,7 @@ mod metrics;
 mod negotiate;
 mod openapi;
 mod pages;
+mod parsing;
 mod problem;
 mod query;
 mod quota;

@@ -7,6 +7,7 @@ use actix_web::http::header;
 
 use super::openapi::names as doc;
 use super::problem::KINDS;
+use super::query::NoQuery;
 
 /// Lets a page use the styles that stand in it, and nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
@@ -40,7 +41,7 @@ const INDEX: &str = "<title>Afterword</title>\n<h1>Afterword</h1>\n\
 #[utoipa::path(get, path = "/", tag = "People", responses(
     (status = 200, description = "A page", content_type = "text/html", body = doc::Page),
 ))]
-pub(crate) async fn index() -> HttpResponse {
+pub(crate) async fn index(_: NoQuery) -> HttpResponse {
     page(format!("{HEAD}{INDEX}"))
 }
 
@@ -48,7 +49,7 @@ pub(crate) async fn index() -> HttpResponse {
 #[utoipa::path(get, path = "/problems", tag = "People", responses(
     (status = 200, description = "A page", content_type = "text/html", body = doc::Page),
 ))]
-pub(crate) async fn problems() -> HttpResponse {
+pub(crate) async fn problems(_: NoQuery) -> HttpResponse {
     let mut html = format!("{HEAD}<title>Afterword: problems</title>\n<h1>Problems</h1>\n<table>\n");
     html.push_str("<tr><th>Code<th>Status<th>Retry<th>Meaning\n");
     for kind in KINDS {

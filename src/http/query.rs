@@ -1,7 +1,15 @@
-//! Reads a query string strictly: percent-encoded UTF-8, `+` for a space, names and values in their order.
+//! Reads a query string strictly: percent-encoded UTF-8, `+` for a space, names and values in their order. An address
+//! that takes no parameters refuses every one, as the others refuse those that they do not know.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
 
 use super::error::Problem;
 use super::problem;
+use super::routes::takes_query;
+use crate::domain::fields::{FieldCode, FieldError};
 
 /// The most bytes that a query may have.
 const MAX_QUERY_BYTES: usize = 16 << 10;
@@ -17,6 +25,33 @@ pub(crate) fn parse(query: &str) -> Result<Vec<(String, String)>, Problem> {
         Some((decode(name)?, decode(value)?))
     });
     pairs.collect::<Option<_>>().ok_or_else(malformed)
+}
+
+/// Refuses parameters where the address takes none. An address that takes some reads them itself.
+pub(crate) fn check(request: &HttpRequest) -> Result<(), Problem> {
+    let query = request.query_string();
+    // Hardly any request has a query, and only then the address is looked for.
+    if query.is_empty() || request.match_pattern().is_some_and(|pattern| takes_query(request.method(), &pattern)) {
+        return Ok(());
+    }
+    if parse(query)?.is_empty() {
+        return Ok(());
+    }
+    let detail = "there is a parameter that is not known here; no parameter is";
+    Err(Problem::invalid_query(vec![FieldError::new("", FieldCode::UnknownField, detail)]))
+}
+
+/// That a request came without parameters, for handlers that know no caller; of all others it is asked once the caller
+/// is known.
+pub(crate) struct NoQuery;
+
+impl FromRequest for NoQuery {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(check(request).map(|()| Self))
+    }
 }
 
 fn decode(text: &str) -> Option<String> {

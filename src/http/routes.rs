@@ -1,15 +1,27 @@
 //! Every address of the service, in one list: what is registered, what the OpenAPI document describes and what tests walk
-//! through come from here. Whoever adds one adds its test under `tests/it/routes/` and its line in `docs/api.md`.
+//! through come from here. Whoever adds one adds its test under `tests/it/routes/` and its line in `docs/api.md`. One that reads its query says
+//! `with query`; everywhere else a query is refused.
 
 use actix_web::HttpResponse;
+use actix_web::http::Method;
 use actix_web::web::{ServiceConfig, delete, get, post, resource};
 
 use super::{docs, health, metrics, openapi, pages, v1};
 
+/// Names the method of an address that is marked with this word and no other.
+macro_rules! with_query {
+    (query, $method:ident) => {
+        stringify!($method)
+    };
+}
+
 macro_rules! addresses {
-    ($($pattern:literal { $($method:ident => $($handler:ident)::+),+ $(,)? })+) => {
+    ($($pattern:literal { $($method:ident $(with $query:ident)? => $($handler:ident)::+),+ $(,)? })+) => {
         /// Every address with each of its methods.
         pub(crate) const ADDRESSES: &[(&str, &str)] = &[$($((stringify!($method), $pattern)),+),+];
+
+        /// Those of them that take parameters in the query.
+        const WITH_QUERY: &[(&str, &str)] = &[$($($((with_query!($query, $method), $pattern),)?)+)+];
 
         /// Registers the routes.
         pub(crate) fn configure(routes: &mut ServiceConfig) {
@@ -25,9 +37,9 @@ macro_rules! addresses {
 
 addresses! {
     // Backends and browsers write, people read.
-    "/v1/completions" { post => v1::completions::create, get => v1::completion_pages::list }
+    "/v1/completions" { post => v1::completions::create, get with query => v1::completion_pages::list }
     "/v1/completions/{id}" { get => v1::completion_pages::show }
-    "/v1/feedback" { post => v1::feedback::create, get => v1::feedback_pages::list }
+    "/v1/feedback" { post => v1::feedback::create, get with query => v1::feedback_pages::list }
     "/v1/feedback-tokens" { post => v1::feedback_tokens::create }
     "/v1/feedback-tokens/revoke" { post => v1::feedback_tokens::revoke }
     // Administrators see to keys.
@@ -35,12 +47,12 @@ addresses! {
     "/v1/keys/{id}" { delete => v1::keys::delete }
     "/v1/projects" { get => v1::projects::list }
     "/v1/projects/{id}" { get => v1::projects::show }
-    "/v1/audit" { get => v1::audit::list }
+    "/v1/audit" { get with query => v1::audit::list }
     // Analysts plan, compare and export.
-    "/v1/comparisons" { get => v1::comparisons::show }
+    "/v1/comparisons" { get with query => v1::comparisons::show }
     "/v1/experiments" { post => v1::experiments::create, get => v1::experiments::list }
     "/v1/experiments/{key}" { get => v1::experiments::show }
-    "/v1/exports" { post => v1::exports::create, get => v1::exports::list }
+    "/v1/exports" { post => v1::exports::create, get with query => v1::exports::list }
     "/v1/exports/{id}" { get => v1::exports::show, delete => v1::exports::delete }
     "/v1/exports/{id}/cancel" { post => v1::exports::cancel }
     "/v1/exports/{id}/files/{path:.+}" { get => v1::export_files::show }
@@ -53,6 +65,11 @@ addresses! {
     "/docs/{file}" { get => docs::file }
     "/problems" { get => pages::problems }
     "/" { get => pages::index }
+}
+
+/// Tells whether an address takes parameters in the query.
+pub(crate) fn takes_query(method: &Method, pattern: &str) -> bool {
+    WITH_QUERY.iter().any(|(name, known)| *known == pattern && method.as_str().eq_ignore_ascii_case(name))
 }
 
 /// Answers where there is no route; `http::edge` gives it its body.

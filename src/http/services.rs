@@ -33,7 +33,7 @@ pub struct HttpSettings {
     pub body: BodyLimits,
     /// The same for whoever may be a browser.
     pub browser_body: BodyLimits,
-    /// How many items of feedback each may send.
+    /// How many items each may send.
     pub quotas: Quotas,
     /// The proxies whose word about their clients is believed.
     pub proxies: Proxies,
@@ -118,7 +118,7 @@ pub(crate) struct Services {
 
 impl Services {
     pub(crate) fn new(app: App, runtime: Handle, settings: HttpSettings, draining: Arc<AtomicBool>) -> Self {
-        let door = Door::new(&settings);
+        let door = Door::new(&settings, &runtime);
         Self { app, runtime, settings, door, meter: RequestMeter::new(), draining }
     }
 

@@ -1,5 +1,5 @@
-//! A visit to the feedback route, where pages of other origins write: what a browser needs to be told beside the answer,
-//! namely whether its page may read it (CORS) and how much of its quotas is left.
+//! A visit to an address where items are written: what its sender needs to be told beside the answer, namely how much of
+//! its quotas is left and, where pages of other origins write, whether the page may read it (CORS).
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,10 +18,12 @@ use super::quota::{Reading, Whose};
 use super::services::Services;
 use crate::domain::origin::Origin;
 use crate::domain::principal::{CredentialKind, Principal};
-use crate::service::authenticate::known_origin;
+use crate::service::authenticate::{known_origin, remembered_origin};
 
 /// The one route that answers pages.
-const ROUTE: &str = "/v1/feedback";
+const ROUTE_OF_PAGES: &str = "/v1/feedback";
+/// The other route where items are counted.
+const ROUTE_OF_BACKENDS: &str = "/v1/completions";
 /// How long a browser may keep the answer to its preflight, in seconds; browsers take no more.
 const MAX_AGE_S: &str = "7200";
 /// Without these names a page never sees the headers.
@@ -34,6 +36,7 @@ pub(crate) struct Visit(Rc<Learnt>);
 #[derive(Debug, Default)]
 struct Learnt {
     is_admitted: Cell<Option<bool>>,
+    is_turned_away: Cell<bool>,
     readings: RefCell<Vec<Reading>>,
 }
 
@@ -46,6 +49,11 @@ impl Visit {
     /// Notes whether the caller, who is now known, may come from the page that the request names.
     pub(crate) fn settle(&self, is_admitted: bool) {
         self.0.is_admitted.set(Some(is_admitted));
+    }
+
+    /// Notes that there was no room for the request: it must not cost anything more.
+    pub(crate) fn turn_away(&self) {
+        self.0.is_turned_away.set(true);
     }
 
     /// Takes items from the quota of the network that a browser's request comes from.
@@ -79,6 +87,16 @@ impl Visit {
         self.charge(services, &whose, n_items)
     }
 
+    /// Tells whether the page that the request names may read the answer. While nobody knows who calls, a page that could
+    /// call may learn why it was not heard; for one that was turned away, only where that is known without asking.
+    async fn admits(&self, services: &Services, origin: &Origin) -> bool {
+        match self.0.is_admitted.get() {
+            Some(is_admitted) => is_admitted,
+            None if self.0.is_turned_away.get() => remembered_origin(services.app(), origin),
+            None => known_origin(services.app(), origin).await.unwrap_or(false),
+        }
+    }
+
     fn charge(&self, services: &Services, whose: &Whose, n_items: usize) -> Result<(), Problem> {
         let Some(reading) = services.door().quotas.charge(whose, n_items) else { return Ok(()) };
         let refused = reading.retry_after_s;
@@ -90,19 +108,22 @@ impl Visit {
     }
 }
 
-/// Answers preflights, and adds to every other answer of the route what its page needs.
+/// Answers preflights, and adds to every other answer what its sender needs.
 pub(crate) async fn attend(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if request.path() != ROUTE {
+    // What is compared is what the router compares: `%66` is an `f` to both.
+    let path = request.match_info().as_str();
+    let is_of_pages = path == ROUTE_OF_PAGES;
+    if !is_of_pages && path != ROUTE_OF_BACKENDS {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let Some(services) = request.app_data::<web::Data<Services>>().cloned() else {
         return Ok(request.error_response(Problem::new(problem::INTERNAL_ERROR)));
     };
-    let (origin, visit) = (sole_origin(request.headers()), Visit::default());
-    if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+    let (origin, visit) = (sole_origin(request.headers()).filter(|_| is_of_pages), Visit::default());
+    if is_of_pages && is_preflight(&request) {
         return Ok(match visit.charge_address(&services, request.request(), 1) {
             Ok(()) => preflight(request, &services, origin).await,
             Err(problem) => request.error_response(problem),
@@ -113,20 +134,21 @@ pub(crate) async fn attend(
     let mut response = next.call(request).await?.map_into_boxed_body();
 
     let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
     super::quota::render(&visit.0.readings.borrow(), headers);
-    if let Some(origin) = origin {
-        let is_admitted = match visit.0.is_admitted.get() {
-            Some(is_admitted) => is_admitted,
-            // Nobody knows yet who calls; a page that could call may learn why it was not heard.
-            None => known_origin(services.app(), &origin).await.unwrap_or(false),
-        };
-        if is_admitted {
-            allow(headers, &origin);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-        }
+    if is_of_pages {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(origin) = origin
+        && visit.admits(&services, &origin).await
+    {
+        allow(headers, &origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
     Ok(response)
+}
+
+fn is_preflight(request: &ServiceRequest) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Answers a preflight, which carries no credential: from what any key of the instance allows.

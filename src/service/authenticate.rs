@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::runtime::Handle;
 
-use super::authenticate_token::{CheckedTokens, Signer};
+use super::authenticate_token::{CheckedTokens, Signer, TokenProjects};
 use super::detached::spawn_on;
 use super::error::ServiceError;
 use super::lookups::Lookups;
@@ -20,9 +20,10 @@ use crate::domain::origin::Origin;
 use crate::domain::principal::{CredentialId, CredentialKind, Principal, Role, SecretKey, Trust};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
+use crate::store::key_life::{self, KeyTable};
 use crate::store::keys::{self, StoredKey};
 use crate::store::publishable_keys::{self, StoredPublishableKey};
-use crate::store::{Access, Store, StoreError, signing_keys};
+use crate::store::{Access, Store, StoreError};
 
 pub use crate::domain::credential::Presented;
 
@@ -39,6 +40,7 @@ pub struct Credentials {
     publishable: Lookups<PublishableHolder>,
     pub(super) signers: Lookups<Signer>,
     pub(super) tokens: CheckedTokens,
+    pub(super) token_projects: TokenProjects,
     origins: Lookups<()>,
     reported: Mutex<HashMap<String, Instant>>,
 }
@@ -88,9 +90,9 @@ async fn write_use(store: &Store, credential: &CredentialId, now: Timestamp) -> 
     let key_id = credential.as_str();
     let mut tx = store.begin(Pool::Ingest, "key.touch", Access::Key(key_id)).await?;
     match credential.kind() {
-        CredentialKind::SecretKey => keys::touch(&mut tx, key_id, now).await?,
-        CredentialKind::PublishableKey => publishable_keys::touch(&mut tx, key_id, now).await?,
-        CredentialKind::SigningKey => signing_keys::touch(&mut tx, key_id, now).await?,
+        CredentialKind::SecretKey => key_life::touch(&mut tx, KeyTable::Secret, key_id, now).await?,
+        CredentialKind::PublishableKey => key_life::touch(&mut tx, KeyTable::Publishable, key_id, now).await?,
+        CredentialKind::SigningKey => key_life::touch(&mut tx, KeyTable::Signing, key_id, now).await?,
         CredentialKind::Operator => {}
     }
     tx.commit().await
@@ -104,6 +106,7 @@ impl Credentials {
             publishable: Lookups::new(runtime.clone()),
             signers: Lookups::new(runtime.clone()),
             tokens: CheckedTokens::default(),
+            token_projects: TokenProjects::default(),
             origins: Lookups::new(runtime.clone()),
             reported: Mutex::default(),
         }
@@ -132,7 +135,8 @@ pub async fn authenticate(app: &App, presented: &Presented) -> Result<Arc<Princi
     match presented {
         Presented::Secret(key) => secret(app, key).await,
         Presented::Publishable(key) => publishable(app, key).await,
-        Presented::Token(text) => authenticate_token::token(app, text).await,
+        // Boxed, or every request would carry the room that a token's look-ups may need.
+        Presented::Token(text) => Box::pin(authenticate_token::token(app, text)).await,
     }
 }
 
@@ -151,6 +155,11 @@ pub async fn known_origin(app: &App, origin: &Origin) -> Result<bool, ServiceErr
     Ok(found.await?.is_some())
 }
 
+/// Tells whether an origin is known to be one that [`known_origin`] knows, without asking the database.
+pub fn remembered_origin(app: &App, origin: &Origin) -> bool {
+    app.credentials.origins.remembered(origin.as_str()).is_some()
+}
+
 async fn secret(app: &App, presented: &SecretKey) -> Result<Arc<Principal>, ServiceError> {
     let found = app.credentials.secrets.get(presented.id(), || {
         let (store, key_id) = (app.store.clone(), presented.id().to_owned());
@@ -162,7 +171,7 @@ async fn secret(app: &App, presented: &SecretKey) -> Result<Arc<Principal>, Serv
     let stored_hash = found.as_ref().map_or(&[0_u8; 32][..], |holder| &holder.key.secret_hash[..]);
     let matches: bool = presented_hash[..].ct_eq(stored_hash).into();
     match found {
-        Some(holder) if matches && is_live(holder.key.revoked_at, holder.key.expires_at, now) => {
+        Some(holder) if matches && holder.key.life.is_live(now) => {
             holder.last_use.note(app, &holder.principal.credential, now);
             Ok(Arc::clone(&holder.principal))
         }
@@ -177,7 +186,7 @@ async fn find_secret(store: &Store, key_id: &str) -> Result<Option<SecretHolder>
     Ok(found.map(|key| {
         let credential = CredentialId::new(CredentialKind::SecretKey, &key.key_id);
         let principal = Arc::new(Principal::of_backend(key.project_id, credential, key.role));
-        SecretHolder { last_use: LastUse::new(key.last_used_at), key, principal }
+        SecretHolder { last_use: LastUse::new(key.life.last_used_at), key, principal }
     }))
 }
 
@@ -188,7 +197,7 @@ async fn publishable(app: &App, presented: &PublishableKey) -> Result<Arc<Princi
     });
     let (found, now) = (found.await?, app.clock.now());
     match found {
-        Some(holder) if is_live(holder.key.revoked_at, holder.key.expires_at, now) => {
+        Some(holder) if holder.key.life.is_live(now) => {
             holder.last_use.note(app, &holder.principal.credential, now);
             Ok(Arc::clone(&holder.principal))
         }
@@ -209,12 +218,8 @@ async fn find_publishable(store: &Store, key_id: &KeyId) -> Result<Option<Publis
             grant: None,
             origins: key.origins.iter().cloned().collect(),
         });
-        PublishableHolder { last_use: LastUse::new(key.last_used_at), key, principal }
+        PublishableHolder { last_use: LastUse::new(key.life.last_used_at), key, principal }
     }))
-}
-
-pub(super) fn is_live(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
-    revoked_at.is_none_or(|at| now < at) && expires_at.is_none_or(|at| now < at)
 }
 
 /// Writes into the audit that a secret key came out of a browser, if it is a real one: whoever guesses reports nothing.
@@ -255,9 +260,4 @@ async fn write_report(app: &App, principal: &Principal, origin: Option<&Origin>)
 /// Hashes the secret part of a key for storage.
 pub fn hash_secret(key: &SecretKey) -> Vec<u8> {
     Sha256::digest(key.secret().as_bytes()).to_vec()
-}
-
-/// Makes the id of a request, which every problem names.
-pub fn new_request_id() -> uuid::Uuid {
-    ids::new_id()
 }

@@ -1,11 +1,10 @@
 //! Feedback tokens on their way in: read, checked against their key, believed for as long as they say.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::App;
-use super::authenticate::{LastUse, is_live};
+use super::authenticate::LastUse;
 use super::detached::detached_on;
 use super::error::ServiceError;
 use super::signature::is_genuine;
@@ -13,6 +12,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::credential::{KeyId, TokenText};
 use crate::domain::grant::Grant;
 use crate::domain::hash::ContentHash;
+use crate::domain::ids::ProjectId;
 use crate::domain::origin::Origin;
 use crate::domain::principal::{CredentialId, CredentialKind, Principal, Role, Trust};
 use crate::domain::token::{Claims, SignedToken};
@@ -32,8 +32,6 @@ pub(super) struct Signer {
     origins: Arc<[Origin]>,
     /// Hashes of the ids of tokens that were taken back.
     revoked: HashSet<ContentHash>,
-    /// Whether the project is known to use tokens.
-    is_marked: AtomicBool,
     last_use: LastUse,
 }
 
@@ -92,10 +90,9 @@ pub(super) async fn token(app: &App, text: &TokenText) -> Result<Arc<Principal>,
     };
     let now = app.clock.now();
     let is_taken_back = signer.revoked.contains(&hash_of(&checked.grant.token_id));
-    if !is_live(signer.stored.revoked_at, signer.stored.expires_at, now) || is_taken_back || !checked.is_current(now) {
+    if !signer.stored.life.is_live(now) || is_taken_back || !checked.is_current(now) {
         return Err(ServiceError::Unauthenticated);
     }
-    mark_project(app, &signer, now).await?;
     signer.last_use.note(app, &signer.credential, now);
     Ok(Arc::new(Principal {
         project_id: signer.stored.project_id,
@@ -140,32 +137,48 @@ async fn look_up_signer(store: &Store, clock: &dyn Clock, key_id: &KeyId) -> Res
     let mut tx = store.begin(Pool::Ingest, "authenticate", Access::Projects(&[project_id])).await?;
     let origins = publishable_keys::list_origins(&mut tx, project_id, clock.now()).await?;
     let revoked = signing_keys::list_revoked_tokens(&mut tx, project_id).await?;
-    let project = projects::show(&mut tx, project_id).await?;
     tx.commit().await?;
     Ok(Some(Signer {
         issuer: project_id.to_string(),
         credential: CredentialId::new(CredentialKind::SigningKey, stored.key_id.as_str()),
         origins: origins.into(),
         revoked: revoked.iter().map(|id| hash_of(id)).collect(),
-        is_marked: AtomicBool::new(project.is_some_and(|project| project.token_used_at.is_some())),
-        last_use: LastUse::new(stored.last_used_at),
+        last_use: LastUse::new(stored.life.last_used_at),
         stored,
     }))
 }
 
-/// Notes that the project uses tokens, before any row of one is written: from then on only what is verified counts.
-async fn mark_project(app: &App, signer: &Signer, now: Timestamp) -> Result<(), ServiceError> {
-    if signer.is_marked.load(Ordering::Relaxed) {
+/// Projects that are known to use tokens.
+#[derive(Debug, Default)]
+pub(super) struct TokenProjects(Mutex<HashSet<ProjectId>>);
+
+impl TokenProjects {
+    fn has(&self, project_id: ProjectId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&project_id)
+    }
+
+    fn add(&self, project_id: ProjectId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(project_id);
+    }
+}
+
+/// Notes that a project uses tokens, before the first row of one is written: from then on only what is verified counts.
+///
+/// Call it with feedback in hand that passed every check. A token that was merely shown, from a foreign page or with
+/// nothing that it grants, must not change what the project's exports and comparisons are made of.
+pub(super) async fn note_token_use(app: &App, principal: &Principal) -> Result<(), ServiceError> {
+    let project_id = principal.project_id;
+    if principal.credential.kind() != CredentialKind::SigningKey || app.credentials.token_projects.has(project_id) {
         return Ok(());
     }
-    let (store, project_id) = (app.store.clone(), signer.stored.project_id);
+    let (store, now) = (app.store.clone(), app.clock.now());
     detached_on(&app.runtime, async move {
         let mut tx = store.begin(Pool::Ingest, "project.mark", Access::Projects(&[project_id])).await?;
         projects::mark_token_used(&mut tx, project_id, now).await?;
         Ok(tx.commit().await?)
     })
     .await?;
-    signer.is_marked.store(true, Ordering::Relaxed);
+    app.credentials.token_projects.add(project_id);
     Ok(())
 }
 

@@ -24,6 +24,15 @@ pub async fn detached_on<T: Send + 'static>(
     runtime.spawn(unit).await.map_err(|_| ServiceError::Internal("a detached task ended without a result"))?
 }
 
+/// Runs a computation that takes long on a thread where nobody else waits for it, to its end, whether or not the caller
+/// still waits.
+pub async fn blocking_on<T: Send + 'static>(
+    runtime: &tokio::runtime::Handle,
+    compute: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ServiceError> {
+    runtime.spawn_blocking(compute).await.map_err(|_| ServiceError::Internal("a computation ended without a result"))
+}
+
 /// Starts a task of the service's; the one place where tasks are made.
 #[expect(clippy::disallowed_methods, reason = "the owner of every task")]
 pub fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {

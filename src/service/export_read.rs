@@ -11,6 +11,7 @@ use super::export_progress::{Phase, Progress};
 use super::export_run::{Production, RunError, blocking};
 use super::export_spill::{Spill, SpillWriter};
 use crate::dataset::example::Exclusions;
+use crate::dataset::exclusion::AMBIGUOUS_ALIAS;
 use crate::dataset::{Funnel, Plan, PlanKey, Planner, harvest};
 use crate::domain::recipe::Recipe;
 use crate::domain::trust::TrustRule;
@@ -77,6 +78,8 @@ pub(super) async fn gather(
     };
     let snapshot = groups::snapshot(&mut tx).await?;
     let prompts = groups::list_prompts(&mut tx, project_id, selection).await?;
+    let n_ambiguous = groups::count_ambiguous(&mut tx, project_id, selection).await?;
+    collector.leave_out(AMBIGUOUS_ALIAS, n_ambiguous);
     progress.enter(Phase::Reading, prompts.len() as u64);
     let mut pages = prompts.chunks(N_PROMPTS_OF_PAGE);
     let mut page = groups::list(&mut tx, project_id, selection, pages.next().unwrap_or_default()).await?;
@@ -97,6 +100,14 @@ pub(super) async fn gather(
 }
 
 impl Collector {
+    /// Counts feedback that no group holds.
+    fn leave_out(&mut self, reason: &'static str, n_items: u64) {
+        if n_items > 0 {
+            self.funnel.n_feedback += n_items;
+            *self.funnel.feedback_left_out.0.entry(reason).or_default() += n_items;
+        }
+    }
+
     fn take(mut self, page: Vec<Group>) -> Result<Self, RunError> {
         for group in page {
             let harvest = harvest(&group.completions, &group.feedback, &self.recipe);

@@ -1,13 +1,15 @@
 //! Recording completions and feedback: every item is accepted, a duplicate, or rejected with a reason (ACK-3).
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
-use tokio_util::task::TaskTracker;
 
 use super::App;
+use super::authenticate_token::note_token_use;
+use super::crew::Crew;
 use super::error::ServiceError;
 use super::ingest_queue::Queue;
 use super::ingest_writer::{Items, Work, Writer};
@@ -16,6 +18,7 @@ use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::NewFeedback;
 use crate::domain::fields::FieldError;
 use crate::domain::principal::Principal;
+use crate::store::error::Cause;
 use crate::store::{Store, StoreError};
 
 pub use super::ingest_meter::{Distribution, Histogram, IngestMeter, VerdictCount};
@@ -114,7 +117,7 @@ pub struct IngestQueue {
 #[derive(Debug)]
 struct Entrance {
     queue: Arc<Queue<Work>>,
-    writers: TaskTracker,
+    writers: Crew,
     is_written: bool,
 }
 
@@ -136,11 +139,10 @@ impl IngestQueue {
         let queue = Arc::new(Queue::new(n_enough, Arc::clone(&meter)));
         // Each writer keeps a connection, so that there are never more of them than of these.
         let n_writers = n_writers.min(store.n_ingest_connections());
-        let writers = TaskTracker::new();
-        for _ in 0..n_writers {
-            super::detached::spawn(writers.track_future(Writer::new(store, &queue, &meter, max_requests).run()));
-        }
-        writers.close();
+        let (store, source, counts) = (store.clone(), Arc::clone(&queue), Arc::clone(&meter));
+        let writers = Crew::start("an ingest writer", n_writers, move || {
+            Writer::new(&store, &source, &counts, max_requests).run()
+        });
         let is_written = writing != Writing::Nowhere;
         Self { entrance: Arc::new(Entrance { queue, writers, is_written }), meter }
     }
@@ -150,6 +152,22 @@ impl IngestQueue {
     pub async fn close(&self) {
         self.entrance.queue.close();
         self.entrance.writers.wait().await;
+    }
+
+    /// Tells whether anybody writes what is taken in. Between the panic of the only writer and the start of the next one
+    /// nobody does.
+    pub fn is_served(&self) -> bool {
+        !self.entrance.is_written || self.n_writers() > 0
+    }
+
+    /// Returns how many writers live.
+    pub fn n_writers(&self) -> u64 {
+        self.entrance.writers.n_living()
+    }
+
+    /// Returns how many writers ended by a panic and were replaced.
+    pub fn n_writer_panics(&self) -> u64 {
+        self.entrance.writers.n_panics()
     }
 
     /// Returns what the ingest path counts of itself.
@@ -162,11 +180,11 @@ impl IngestQueue {
         principal: &Principal,
         received_at: Timestamp,
         items: Items,
-    ) -> Result<Vec<Verdict>, ServiceError> {
+    ) -> Result<Verdicts, ServiceError> {
         let queue = &self.entrance.queue;
         let room = queue.reserve(items.len() as u64, items.n_bytes()).ok_or(ServiceError::Overloaded)?;
         if !self.entrance.is_written {
-            return Ok(vec![Verdict::Accepted; items.len()]);
+            return Ok(Verdicts::all_of(vec![Verdict::Accepted; items.len()]));
         }
         let (reply, answer) = oneshot::channel();
         let n_items = items.len();
@@ -181,8 +199,12 @@ impl IngestQueue {
         };
         queue.push(work, n_items);
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
-            Ok(Ok(verdicts)) => verdicts.map_err(ServiceError::Store),
-            Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),
+            // The items come back with their verdicts: memory is cheapest to give back on the thread that took it.
+            Ok(Ok((verdicts, _items))) => verdicts.map_err(ServiceError::Store),
+            // The writer panicked, before its commit or after it: the caller comes back with the same ids.
+            Ok(Err(_)) => {
+                Err(ServiceError::Store(StoreError::Unavailable(Cause::Connection("an ingest writer ended"))))
+            }
             Err(_) => Err(ServiceError::TimedOut),
         }
     }
@@ -203,6 +225,10 @@ pub async fn record_feedback(
     principal: &Principal,
     parsed: Vec<Parsed<NewFeedback>>,
 ) -> Result<Receipt, ServiceError> {
+    if principal.grant.is_some() && parsed.iter().any(|item| item.outcome.is_ok()) {
+        // Boxed, so that only what comes with a token takes the room of it.
+        Box::pin(note_token_use(app, principal)).await?;
+    }
     record(app, principal, parsed, "feedback", Items::Feedback).await
 }
 
@@ -229,7 +255,7 @@ async fn record<T>(
         return Ok(receipt);
     }
     let verdicts = app.ingest.write(principal, app.clock.now(), to_items(good)).await?;
-    for ((index, id), verdict) in places.into_iter().zip(verdicts) {
+    for ((index, id), verdict) in places.into_iter().zip(verdicts.iter()) {
         match verdict {
             Verdict::Accepted => receipt.accepted += 1,
             Verdict::Duplicate => receipt.duplicate += 1,
@@ -256,5 +282,32 @@ fn invalid(index: usize, id: Option<String>, errors: Vec<FieldError>) -> Rejecte
     Rejected { index, id, code, detail, errors }
 }
 
-/// What a writer answers: verdicts in the order of the items, or the failure of the whole batch.
-pub(super) type Answer = Result<Vec<Verdict>, StoreError>;
+/// The verdicts on a request's items, in their order: a part of those of its batch, which all its requests share.
+#[derive(Debug, Clone)]
+pub(super) struct Verdicts {
+    batch: Arc<[Verdict]>,
+    places: Range<usize>,
+}
+
+impl Verdicts {
+    /// Takes the verdicts of a batch of one request.
+    pub(super) fn all_of(batch: Vec<Verdict>) -> Self {
+        let places = 0..batch.len();
+        Self { batch: batch.into(), places }
+    }
+
+    /// Returns the next request's part, of so many items.
+    pub(super) fn take(&mut self, n_items: usize) -> Self {
+        let end = (self.places.start + n_items).min(self.places.end);
+        let places = self.places.start..end;
+        self.places.start = end;
+        Self { batch: Arc::clone(&self.batch), places }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Verdict> {
+        self.batch[self.places.clone()].iter().copied()
+    }
+}
+
+/// What a caller is told: verdicts in the order of its items, or the failure of the whole batch; and its items.
+pub(super) type Answer = (Result<Verdicts, StoreError>, Items);

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::chance::jitter;
-use super::ingest::{Answer, Verdict};
+use super::ingest::{Answer, Verdict, Verdicts};
 use super::ingest_meter::IngestMeter;
 use super::ingest_queue::{Queue, Room, Taken};
 use crate::domain::clock::Timestamp;
@@ -41,6 +41,9 @@ const N_ATTEMPTS: u32 = 4;
 const N_CAREFUL_BATCHES: u32 = 100;
 /// About how long a transaction that met another one waits before it is tried again, times the attempts so far.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// Verdicts in the order of a batch's items, or the failure of all of it.
+type Outcome = Result<Vec<Verdict>, StoreError>;
 
 /// The items of one request.
 #[derive(Debug)]
@@ -153,7 +156,7 @@ impl Writer {
 
     /// Writes items in one transaction. Where the database refuses a row for what it holds, the batch is halved until the
     /// row stands alone; every other failure is the whole batch's.
-    async fn write(&mut self, items: &[Item<'_>]) -> Answer {
+    async fn write(&mut self, items: &[Item<'_>]) -> Outcome {
         let (mut attempt, mut is_parted) = (1, false);
         loop {
             // The connection is no pool's: a cut attempt closes it, and the server rolls back or has committed.
@@ -173,14 +176,14 @@ impl Writer {
     }
 
     /// Writes items in one transaction around those that the database refuses: all that it takes, or nothing.
-    async fn write_parted(&mut self, items: &[Item<'_>]) -> Answer {
+    async fn write_parted(&mut self, items: &[Item<'_>]) -> Outcome {
         let mut tx = self.begin(&projects_of(items)).await?;
         let verdicts = write_part(&mut tx, items).await?;
         self.connection = tx.commit_and_keep().await?;
         Ok(verdicts)
     }
 
-    async fn write_once(&mut self, items: &[Item<'_>]) -> Answer {
+    async fn write_once(&mut self, items: &[Item<'_>]) -> Outcome {
         let projects = projects_of(items);
         self.n_careful_batches = self.n_careful_batches.saturating_sub(1);
         loop {
@@ -225,7 +228,7 @@ fn projects_of(items: &[Item<'_>]) -> Vec<ProjectId> {
 }
 
 /// Writes a part of a batch behind a savepoint; where the database refuses a row of it, its halves.
-async fn write_part(tx: &mut Tx, items: &[Item<'_>]) -> Answer {
+async fn write_part(tx: &mut Tx, items: &[Item<'_>]) -> Outcome {
     tx.set_savepoint().await?;
     match write_in(tx, items, Telling::Keys).await {
         Ok(verdicts) => {
@@ -285,21 +288,13 @@ fn items_of(work: &Work) -> Vec<Item<'_>> {
     }
 }
 
-fn reply(batch: Vec<Work>, answer: Answer) {
-    match answer {
-        Ok(verdicts) => {
-            let mut verdicts = verdicts.into_iter();
-            for work in batch {
-                // A caller that no longer waits has hung up; its items are written all the same.
-                let _gone = work.reply.send(Ok(verdicts.by_ref().take(work.items.len()).collect()));
-            }
-        }
-        Err(_) => {
-            for work in batch {
-                let failure = StoreError::Unavailable(Cause::Connection("the batch was not written"));
-                let _gone = work.reply.send(Err(failure));
-            }
-        }
+fn reply(batch: Vec<Work>, outcome: Outcome) {
+    let mut verdicts = outcome.ok().map(Verdicts::all_of);
+    for work in batch {
+        let failure = || StoreError::Unavailable(Cause::Connection("the batch was not written"));
+        let told = verdicts.as_mut().map(|verdicts| verdicts.take(work.items.len())).ok_or_else(failure);
+        // A caller that no longer waits has hung up; its items are written all the same.
+        let _gone = work.reply.send((told, work.items));
     }
 }
 

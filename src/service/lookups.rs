@@ -5,6 +5,7 @@
 //! neither keys nor tokens.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,7 @@ const MAX_STRANGERS: usize = 64;
 pub struct Lookups<V> {
     slots: Arc<Mutex<HashMap<String, Slot<V>>>>,
     strangers: Arc<Semaphore>,
+    n_started: AtomicU64,
     runtime: Handle,
 }
 
@@ -52,6 +54,7 @@ struct Known<V> {
 /// A look-up on its way.
 #[derive(Debug)]
 struct Flight<V> {
+    number: u64,
     started_at: Instant,
     landing: Landing<V>,
 }
@@ -89,7 +92,8 @@ enum Step<V> {
 impl<V: Send + Sync + 'static> Lookups<V> {
     /// Remembers nothing yet; look-ups run on `runtime`, whatever becomes of those who asked.
     pub fn new(runtime: Handle) -> Self {
-        Self { slots: Arc::default(), strangers: Arc::new(Semaphore::new(MAX_STRANGERS)), runtime }
+        let strangers = Arc::new(Semaphore::new(MAX_STRANGERS));
+        Self { slots: Arc::default(), strangers, n_started: AtomicU64::new(0), runtime }
     }
 
     /// Answers what is remembered under a key, or looks it up, once for all who ask at the same time.
@@ -110,11 +114,17 @@ impl<V: Send + Sync + 'static> Lookups<V> {
         }
     }
 
-    /// Forgets a key, so that this process sees at once what it has just changed.
+    /// Answers what is remembered and still believed under a key; it never looks anything up.
+    pub fn remembered(&self, key: &str) -> Option<Arc<V>> {
+        let slots = self.lock();
+        let known = slots.get(key)?.known.as_ref()?;
+        known.value.clone().filter(|_| known.belief(Instant::now()) != Belief::Gone)
+    }
+
+    /// Forgets a key, so that this process sees at once what it has just changed: what a look-up on its way finds is for
+    /// those who wait for it already, and for nobody else.
     pub fn forget(&self, key: &str) {
-        if let Some(slot) = self.lock().get_mut(key) {
-            slot.known = None;
-        }
+        self.lock().remove(key);
     }
 
     fn step<F>(&self, key: &str, now: Instant, look_up: impl FnOnce() -> F) -> Result<Step<V>, ServiceError>
@@ -157,7 +167,8 @@ impl<V: Send + Sync + 'static> Lookups<V> {
         make_room(slots, now);
         let (landed, landing) = watch::channel(None);
         let slot = slots.entry(key.to_owned()).or_insert(Slot { known: None, flight: None });
-        slot.flight = Some(Flight { started_at: now, landing: landing.clone() });
+        let number = self.n_started.fetch_add(1, Ordering::Relaxed);
+        slot.flight = Some(Flight { number, started_at: now, landing: landing.clone() });
         let (slots, key, found) = (Arc::clone(&self.slots), key.to_owned(), look_up());
         spawn_on(&self.runtime, async move {
             let outcome = found.await.map(|value| value.map(Arc::new)).map_err(|error| {
@@ -165,7 +176,7 @@ impl<V: Send + Sync + 'static> Lookups<V> {
                 Unanswered
             });
             drop(permit);
-            land(&slots, &key, now, outcome.as_ref().ok());
+            land(&slots, &key, number, outcome.as_ref().ok());
             // Nobody may be waiting any more; what was found is remembered all the same.
             let _gone = landed.send(Some(outcome));
         });
@@ -177,16 +188,13 @@ impl<V: Send + Sync + 'static> Lookups<V> {
     }
 }
 
-/// Remembers what a look-up found, unless a later one was quicker.
-fn land<V>(slots: &Mutex<HashMap<String, Slot<V>>>, key: &str, started_at: Instant, found: Option<&Option<Arc<V>>>) {
+/// Remembers what a look-up found, unless it was taken for lost or its key was forgotten meanwhile.
+fn land<V>(slots: &Mutex<HashMap<String, Slot<V>>>, key: &str, number: u64, found: Option<&Option<Arc<V>>>) {
     let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(slot) = slots.get_mut(key) else { return };
-    if slot.flight.as_ref().is_some_and(|flight| flight.started_at == started_at) {
-        slot.flight = None;
-    }
-    let is_news = slot.known.as_ref().is_none_or(|known| known.looked_up_at <= started_at);
-    if let Some(value) = found.filter(|_| is_news) {
-        slot.known = Some(Known { value: value.clone(), looked_up_at: started_at });
+    let Some(flight) = slot.flight.take_if(|flight| flight.number == number) else { return };
+    if let Some(value) = found {
+        slot.known = Some(Known { value: value.clone(), looked_up_at: flight.started_at });
     }
     if slot.known.is_none() && slot.flight.is_none() {
         slots.remove(key);
@@ -211,7 +219,7 @@ fn unanswered() -> ServiceError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
 
@@ -257,6 +265,37 @@ mod tests {
         landed(&lookups).await;
         assert_eq!(ask(&lookups, at(9_999), Ok(None)), Ok(None));
         assert_eq!(ask(&lookups, at(10_000), Ok(None)), Err(Waits), "an absence is believed for a second");
+    }
+
+    #[tokio::test]
+    async fn what_was_on_its_way_when_a_key_was_forgotten_is_not_believed() {
+        let (lookups, now) = (lookups(), Instant::now());
+        let (read_before, old) = tokio::sync::oneshot::channel::<u32>();
+        let Step::Wait(mut waiting) = lookups.step("key", now, || async { Ok(old.await.ok()) }).unwrap() else {
+            panic!("nothing is known yet")
+        };
+
+        lookups.forget("key");
+        assert_eq!(ask(&lookups, now, Ok(None)), Err(Waits), "nobody joins the look-up that began before");
+        landed(&lookups).await;
+        read_before.send(1).unwrap();
+        waiting.wait_for(Option::is_some).await.unwrap();
+
+        assert_eq!(ask(&lookups, now, Ok(None)), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_is_told_without_a_look_up_for_as_long_as_it_is_believed() {
+        let (lookups, now) = (lookups(), Instant::now());
+        assert_eq!(lookups.remembered("key"), None);
+        assert_eq!(ask(&lookups, now, Ok(Some(1))), Err(Waits));
+        landed(&lookups).await;
+
+        assert_eq!(lookups.remembered("key").as_deref(), Some(&1));
+        let past = now.checked_sub(BELIEVED_FOR).unwrap();
+        lookups.lock().get_mut("key").unwrap().known.as_mut().unwrap().looked_up_at = past;
+        assert_eq!(lookups.remembered("key"), None);
+        assert_eq!(lookups.n_started.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ mod authenticate_token;
 pub mod bootstrap;
 pub mod chance;
 pub mod compare;
+mod crew;
 pub mod destinations;
 pub mod detached;
 pub mod error;

@@ -11,13 +11,13 @@ use super::connection::Tx;
 use super::error::StoreError;
 use super::reading::feedback_from_row;
 use crate::domain::completion::{Completion, Message};
-use crate::domain::feedback::{Feedback, Reaction};
+use crate::domain::feedback::Feedback;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, ConversationId, ProjectId, UserId};
 use crate::domain::json::Json;
 use crate::domain::selection::Selection;
 
-/// All answers to one prompt, with all feedback on them; aliases are resolved to completion ids.
+/// All answers to one prompt, with all feedback on them; aliases are resolved to completion ids (LATE-3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Hash of the prompt.
@@ -58,6 +58,17 @@ pub async fn list_prompts(
     Ok(prompts)
 }
 
+/// Counts the items of feedback that are filed under an alias which several completions carry, where one of these answers
+/// a prompt of which an answer is selected. No group holds them: they are about nothing in particular (LATE-3).
+pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<u64, StoreError> {
+    let words = Words::of(selection);
+    let row = words
+        .bind(sqlx::query(include_str!("sql/count_ambiguous.sql")).bind(project.0))
+        .fetch_one(tx.connection())
+        .await?;
+    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+}
+
 /// Lists the groups of some prompts, in the order of their hashes.
 pub async fn list(
     tx: &mut Tx,
@@ -86,17 +97,17 @@ pub async fn list(
         let completion = completion_from_row(row, prompt_hash)?;
         let aliases: Option<Vec<String>> = row.try_get("aliases")?;
         for name in aliases.unwrap_or_default() {
-            names.entry(name).or_insert((index, completion.id.clone()));
+            names.insert(name, (index, completion.id.clone()));
         }
-        // An id of its own outranks another completion's alias of the same text.
         names.insert(completion.id.as_str().to_owned(), (index, completion.id.clone()));
         groups[index].completions.push(completion);
     }
     for completion in groups.iter_mut().flat_map(|group| &mut group.completions) {
-        if let Some(parent) = &mut completion.parent_completion_id
+        if let Some(parent) = &completion.parent_completion_id
             && let Some((_, id)) = names.get(parent.as_str())
         {
-            parent.clone_from(id);
+            // Its own alias makes no completion its own parent.
+            completion.parent_completion_id = (*id != completion.id).then(|| id.clone());
         }
     }
     add_feedback(tx, project, &mut groups, &names).await?;
@@ -118,29 +129,32 @@ async fn add_feedback(
     for row in &rows {
         let mut item = feedback_from_row(row)?;
         if let Some((index, id)) = names.get(item.completion_id.as_str()) {
-            let granted: Option<&str> = row.try_get("granted_conversation_id")?;
-            let about = groups[*index].completions.iter().find(|completion| completion.id == *id);
-            let conversation = about.and_then(|about| about.conversation_id.as_ref());
-            item.trust = item.trust.within(granted, conversation.map(ConversationId::as_str));
             item.completion_id = id.clone();
             name_by_own_ids(&mut item, names);
+            hold_to_its_conversation(&mut item, &groups[*index].completions);
             groups[*index].feedback.push(item);
         }
     }
     Ok(())
 }
 
+/// Takes back the trust in a reaction whose token was granted for another conversation than that of its answer, or of the
+/// answer that it names beside it: the second is judged by it as much as the first. An answer to another prompt is not
+/// looked at; nothing is made of the two together anyway.
+fn hold_to_its_conversation(item: &mut Feedback, answers: &[Completion]) {
+    let Some(granted) = item.granted.clone() else { return };
+    let find = |id: &CompletionId| answers.iter().find(|answer| answer.id == *id);
+    let beside = item.reaction.other_completion().and_then(find);
+    for answer in find(&item.completion_id).into_iter().chain(beside) {
+        let conversation = answer.conversation_id.as_ref().map(ConversationId::as_str);
+        item.trust = item.trust.within(Some(granted.as_str()), conversation);
+    }
+}
+
 /// Replaces the aliases under which a reaction names other answers. An answer to another prompt may be absent from
 /// `names`; nothing is made of the two together anyway.
 fn name_by_own_ids(item: &mut Feedback, names: &HashMap<String, (usize, CompletionId)>) {
-    let named = match &mut item.reaction {
-        Reaction::Preference { against, .. } => Some(against),
-        Reaction::Regenerate { next_completion_id, .. } | Reaction::Continuation { next_completion_id, .. } => {
-            next_completion_id.as_mut()
-        }
-        _ => None,
-    };
-    if let Some(named) = named
+    if let Some(named) = item.reaction.other_completion_mut()
         && let Some((_, id)) = names.get(named.as_str())
     {
         named.clone_from(id);

@@ -13,6 +13,7 @@ pub mod exports;
 pub mod feedback;
 pub mod groups;
 pub mod jobs;
+pub mod key_life;
 pub mod keys;
 pub mod migrations;
 pub mod pages;

@@ -21,6 +21,20 @@ pub async fn insert(tx: &mut Tx, id: ProjectId, name: &str, now: Timestamp) -> R
     find(tx, name).await?.ok_or(StoreError::Inconsistent { table: "projects", column: "name" })
 }
 
+/// Creates a project unless there is one of that name, which the transaction need not see; tells whether it did.
+pub async fn insert_new(tx: &mut Tx, id: ProjectId, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::projects::insert_new
+         insert into projects (project_id, name, created_at) values ($1, $2, $3) on conflict (name) do nothing",
+    )
+    .bind(id.0)
+    .bind(name)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Finds a project by its name.
 pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<ProjectId>, StoreError> {
     let row = sqlx::query("-- store::projects::find\nselect project_id from projects where name = $1")
@@ -30,7 +44,7 @@ pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<ProjectId>, StoreErr
     Ok(row.map(|row| row.try_get(0)).transpose()?.map(ProjectId))
 }
 
-/// Returns when a feedback token was first used in a project.
+/// Returns when feedback of a token was first accepted in a project.
 pub async fn token_used_at(tx: &mut Tx, id: ProjectId) -> Result<Option<Timestamp>, StoreError> {
     let row =
         sqlx::query("-- store::projects::token_used_at\nselect token_used_at from projects where project_id = $1")
@@ -57,7 +71,7 @@ pub struct StoredProject {
     pub name: String,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When a feedback token was first accepted.
+    /// When feedback of a token was first accepted.
     pub token_used_at: Option<Timestamp>,
 }
 
@@ -81,7 +95,7 @@ pub async fn show(tx: &mut Tx, id: ProjectId) -> Result<Option<StoredProject>, S
     .transpose()
 }
 
-/// Records that a feedback token was accepted, the first time only.
+/// Records that feedback of a token was accepted, the first time only.
 pub async fn mark_token_used(tx: &mut Tx, id: ProjectId, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query(
         "-- store::projects::mark_token_used

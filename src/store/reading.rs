@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::error::StoreError;
 use crate::domain::feedback::{Feedback, Outcome, Points, Reaction, ShownFirst, Signal, Thumb};
-use crate::domain::ids::{CompletionId, FeedbackId, UserId};
+use crate::domain::ids::{CompletionId, ConversationId, FeedbackId, UserId};
 use crate::domain::principal::Trust;
 
 /// Reads one row of the table `feedback`.
@@ -13,11 +13,13 @@ pub(super) fn feedback_from_row(row: &PgRow) -> Result<Feedback, StoreError> {
     let completion_id: &str = row.try_get("completion_id")?;
     let user: Option<&str> = row.try_get("user_id")?;
     let trust: &str = row.try_get("trust")?;
+    let granted: Option<&str> = row.try_get("granted_conversation_id")?;
     Ok(Feedback {
         id: FeedbackId(row.try_get("feedback_id")?),
         completion_id: CompletionId::parse(completion_id).map_err(|_| wrong("completion_id"))?,
         reaction: reaction(row)?,
         trust: word(Trust::WORDS, trust).ok_or(wrong("trust"))?,
+        granted: granted.map(ConversationId::parse).transpose().map_err(|_| wrong("granted_conversation_id"))?,
         user: user.map(UserId::parse).transpose().map_err(|_| wrong("user_id"))?,
         session_id: row.try_get("session_id")?,
         seq: row.try_get("seq")?,

@@ -15,6 +15,7 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
 use super::problem::KINDS;
+use super::query::NoQuery;
 use super::routes::Described;
 
 macro_rules! components {
@@ -97,6 +98,7 @@ components! {
         Completion = writing::completion();
         OpenAiPair = writing::openai_pair();
         Feedback = writing::feedback();
+        LoneFeedback = writing::lone_feedback();
         Rejected = writing::rejected();
         Problem = reading::problem();
         ProblemCode = reading::problem_code();
@@ -115,7 +117,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
 #[utoipa::path(get, path = "/openapi.json", tag = "Operators", responses(
     (status = 200, description = "This document", content_type = "application/json", body = Object),
 ))]
-pub(crate) async fn show() -> HttpResponse {
+pub(crate) async fn show(_: NoQuery) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_str())
 }
 
@@ -174,18 +176,13 @@ fn add_problems(operation: &mut Value) {
     let has_parameter = |place: &str| {
         operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["in"] == place)
     };
-    let mut statuses: Vec<u16> = vec![500, 503];
+    // Every address refuses a query that is malformed or has what it does not know.
+    let mut statuses: Vec<u16> = vec![400, 422, 500, 503];
     if operation.get("security").is_some() {
         statuses.extend([401, 403]);
     }
     if operation.get("requestBody").is_some() {
-        statuses.extend([400, 408, 413, 415, 422]);
-    }
-    if has_parameter("query") {
-        statuses.extend([400, 422]);
-    }
-    if has_parameter("header") {
-        statuses.push(400);
+        statuses.extend([408, 413, 415]);
     }
     if has_parameter("path") {
         statuses.push(404);

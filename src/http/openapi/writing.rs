@@ -291,11 +291,21 @@ fn own_members(signal: Signal) -> Vec<Member> {
 
 /// One reaction: a form for each signal.
 pub(super) fn feedback() -> Value {
+    reaction_with(Vec::new)
+}
+
+/// A reaction that is a whole request.
+pub(super) fn lone_feedback() -> Value {
+    reaction_with(|| vec![optional("sent_at", described(timestamp(), "When the client sent it, by its own clock."))])
+}
+
+fn reaction_with(more: impl Fn() -> Vec<Member>) -> Value {
     let forms: Vec<Value> = Signal::WORDS
         .iter()
         .map(|(word, signal)| {
             let mut members = feedback_members(*signal);
             members.extend(own_members(*signal));
+            members.extend(more());
             let mut schema = closed(members);
             schema["title"] = json!(word);
             schema
@@ -319,7 +329,7 @@ pub(super) fn feedback_body() -> Value {
         optional("sdk", short_text()),
         required("feedback", items),
     ]);
-    json!({ "anyOf": [named("Feedback"), envelope] })
+    json!({ "anyOf": [named("LoneFeedback"), envelope] })
 }
 
 /// What became of the items of a write.

@@ -6,6 +6,7 @@ use super::super::auth::Sender;
 use super::super::body::{Body, Bound, Media};
 use super::super::error::Problem;
 use super::super::openapi::names as doc;
+use super::super::query;
 use super::super::services::Services;
 use super::super::visit::Visit;
 use super::receipt;
@@ -34,14 +35,15 @@ pub(crate) async fn create(
         visit.charge_address(&services, &request, 1)?;
     }
     let bound = if is_browser { Bound::Browser } else { Bound::Backend };
-    let json = body.read_json_within(Media::JsonOrText, bound).await?;
-    let principal = sender.principal(&json).await?;
-    let items = receipt::to_parsed(batch::feedback(json, principal.grant.as_deref())?);
+    let body = body.receive(Media::JsonOrText, bound).await?;
+    let principal = sender.principal(body.json()).await?;
+    query::check(&request)?;
+    let grant = principal.grant.clone();
+    let items = body.parse(move |json| batch::feedback(json, grant.as_deref())).await??;
     if is_browser {
         visit.charge_address(&services, &request, items.len().saturating_sub(1))?;
     }
     visit.charge_caller(&services, &principal, items.len())?;
     // The ingest writers own the transaction (TX-1): whoever hangs up here leaves nothing but a verdict that nobody reads.
-    let receipt = ingest::record_feedback(services.app(), &principal, items).await?;
-    receipt::render(receipt)
+    receipt::render(ingest::record_feedback(services.app(), &principal, receipt::to_parsed(items)).await?)
 }

@@ -8,14 +8,15 @@ with selected as (
            c.prompt_hash,
            c.user_id,
            array_append(case when c.aliases is null then '{}' else array(
-               -- An id of its own outranks another completion's alias of the same text (LATE-3).
-               select alias
-                 from unnest(c.aliases) as alias
-                where not exists (
+               select distinct told.name
+                 from unnest(c.aliases) as told (name)
+                where exists (
                           select
-                            from completions o
-                           where o.project_id = c.project_id
-                             and o.completion_id = alias
+                            from resolved_aliases r
+                           where r.project_id = $1
+                             and r.alias = told.name
+                             and r.completion_id = c.completion_id
+                             and not r.is_shared
                           offset 0
                       )
            ) end, c.completion_id) as names,
@@ -37,9 +38,10 @@ named as (
       from selected s
 ),
 -- As in tallies.sql.
-heard as materialized (
+filed as materialized (
     select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.effective_at,
-           f.received_at, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
+           f.received_at, f.granted_conversation_id, f.user_id,
+           coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
            case when f.session_id is not null then f.seq end as seq,
            case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
                 else 's:' || f.session_id end as session
@@ -56,11 +58,21 @@ heard as materialized (
                offset 0
            ) f
 ),
+-- A token for one conversation does not vouch for the other answer either where that belongs to another one.
+heard as (
+    select f.*, b.completion_id as against_id, b.side as against_side, b.prompt_hash as against_prompt_hash
+      from filed f
+      left join named b on b.name = f.against
+     where $11
+        or f.granted_conversation_id is null
+        or b.completion_id is null
+        or b.conversation_id = f.granted_conversation_id
+),
 last_words as (
-    select distinct on (least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author,
+    select distinct on (least(h.completion_id, h.against_id), greatest(h.completion_id, h.against_id), h.author,
                         h.session)
-           least(h.completion_id, b.completion_id)    as one,
-           greatest(h.completion_id, b.completion_id) as other,
+           least(h.completion_id, h.against_id)    as one,
+           greatest(h.completion_id, h.against_id) as other,
            h.author, h.effective_at, h.feedback_id, h.received_at,
            case
                when h.outcome = 'tie' or h.outcome = 'both_bad' then 'tie'
@@ -68,18 +80,16 @@ last_words as (
                else 'loss'
            end as choice
       from heard h
-      join named b
-        on b.name = h.against
-       and b.side <> h.side
-       and b.prompt_hash = h.prompt_hash
-     where not exists (
+     where h.against_side <> h.side
+       and h.against_prompt_hash = h.prompt_hash
+       and not exists (
                select
                  from heard g
                 where g.completion_id = h.completion_id
                   and g.supersedes = h.feedback_id
                   and (h.user_id is null or g.user_id = h.user_id)
            )
-     order by least(h.completion_id, b.completion_id), greatest(h.completion_id, b.completion_id), h.author, h.session,
+     order by least(h.completion_id, h.against_id), greatest(h.completion_id, h.against_id), h.author, h.session,
               h.seq desc, h.effective_at desc, h.feedback_id desc, h.received_at desc
 ),
 choices as (

@@ -6,16 +6,17 @@
 with recursive selected as (
     select c.completion_id,
            c.conversation_id,
-           c.parent_completion_id,
+           p.parent_completion_id,
            array_append(case when c.aliases is null then '{}' else array(
-               -- An id of its own outranks another completion's alias of the same text (LATE-3).
-               select alias
-                 from unnest(c.aliases) as alias
-                where not exists (
+               select distinct told.name
+                 from unnest(c.aliases) as told (name)
+                where exists (
                           select
-                            from completions o
-                           where o.project_id = c.project_id
-                             and o.completion_id = alias
+                            from resolved_aliases r
+                           where r.project_id = $1
+                             and r.alias = told.name
+                             and r.completion_id = c.completion_id
+                             and not r.is_shared
                           offset 0
                       )
            ) end, c.completion_id) as names,
@@ -26,9 +27,19 @@ with recursive selected as (
            case
                when $5 = 'user' and c.user_id is not null then 'u:' || c.user_id
                when c.conversation_id is not null then 'c:' || c.conversation_id
-               else 't:' || coalesce(c.parent_completion_id, c.completion_id)
+               else 't:' || coalesce(p.parent_completion_id, c.completion_id)
            end as unit
       from completions c
+     -- A parent may be told by an alias, too; its own alias makes no completion its own parent.
+     cross join lateral (
+               select nullif(coalesce((
+                          select r.completion_id
+                            from resolved_aliases r
+                           where r.project_id = $1
+                             and r.alias = c.parent_completion_id
+                             and not r.is_shared
+                      ), c.parent_completion_id), c.completion_id) as parent_completion_id
+           ) p
      where c.project_id = $1
        and (case when $2::text is null then c.model in ($3, $4)
                  else c.experiment = $2 and c.variant in ($3, $4) end)
@@ -41,12 +52,13 @@ with recursive selected as (
 -- a client's circle of parents must not run for ever. A regeneration by the other side is still the turn's outcome; what
 -- was thought of that answer is neither side's, because the other side met this prompt only after a failure.
 attempts as (
-    select s.completion_id, s.completion_id as turn_id, s.side as turn_side, s.side, s.by_other_model
+    select s.completion_id, s.completion_id as turn_id, s.conversation_id as turn_conversation_id, s.side as turn_side,
+           s.side, s.by_other_model
       from selected s
      where s.parent_completion_id is null
         or not exists (select from selected p where p.completion_id = s.parent_completion_id)
      union
-    select s.completion_id, a.turn_id, a.turn_side, s.side, s.by_other_model
+    select s.completion_id, a.turn_id, a.turn_conversation_id, a.turn_side, s.side, s.by_other_model
       from selected s
       join attempts a on a.completion_id = s.parent_completion_id
 ),
@@ -59,16 +71,20 @@ heard as materialized (
            -- An item that has no place in a session stands for itself.
            case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
                 else 's:' || f.session_id end as session
-      from (select s.completion_id, s.conversation_id, unnest(s.names) as name from selected s) n
+      from (select s.completion_id, s.conversation_id, a.turn_conversation_id, unnest(s.names) as name
+              from selected s
+              join attempts a on a.completion_id = s.completion_id) n
      cross join lateral (
                select *
                  from feedback r
                 where r.project_id = $1
                   and r.completion_id = n.name
-                  -- A token for one conversation vouches for no other.
+                  -- A token for one conversation vouches for no other: neither for the answer's nor, where the answer
+                  -- regenerates another one, for that of the turn on which it counts.
                   and ($12 or (r.trust = 'verified'
                                and (r.granted_conversation_id is null
-                                    or r.granted_conversation_id = n.conversation_id)))
+                                    or (r.granted_conversation_id = n.conversation_id
+                                        and r.granted_conversation_id = n.turn_conversation_id))))
                offset 0
            ) f
 ),

@@ -12,5 +12,6 @@ mod logs;
 mod ordinary_user;
 mod refusals;
 mod serve;
+mod tokens;
 
 use crate::support::program;

@@ -70,18 +70,23 @@ async fn everybody_counts_until_a_token_is_used_and_then_only_the_verified_unles
     assert_eq!(open, (rule(TrustFilter::Any, TrustReason::Asked), [1.0, 1.0], 1, warned));
 }
 
-#[tokio::test]
-async fn a_token_for_one_conversation_vouches_for_no_other() {
-    let mut seeded = Seeded::new().await;
-    let of =
-        |id: &str, conversation: Value| completion(id, "old", json!({"user": id, "conversation_id": conversation}));
-    seeded.principal.grant = Some(Arc::new(Grant {
+/// What a token for the answers of the conversation `mine` grants.
+fn grant_for_mine() -> Arc<Grant> {
+    Arc::new(Grant {
         subject: UserId::parse("ann").unwrap(),
         scope: Scope::Conversation(ConversationId::parse("mine").unwrap()),
         signals: None,
         token_id: "t".to_owned(),
         expires_at: afterword::domain::clock::Timestamp::MAX_UTC,
-    }));
+    })
+}
+
+#[tokio::test]
+async fn a_token_for_one_conversation_vouches_for_no_other() {
+    let mut seeded = Seeded::new().await;
+    let of =
+        |id: &str, conversation: Value| completion(id, "old", json!({"user": id, "conversation_id": conversation}));
+    seeded.principal.grant = Some(grant_for_mine());
     let up = |number, id: &str| reaction(number, id, "thumb", json!({"value": "up", "user": "ann"}));
     seeded.feedback(&[up(1, "in"), up(2, "out"), up(3, "none")]).await;
     seeded.completions(&[of("in", json!("mine")), of("out", json!("another")), of("none", Value::Null)]).await;
@@ -100,4 +105,71 @@ async fn a_token_for_one_conversation_vouches_for_no_other() {
     assert_eq!(strict, of(1, 0, 0));
     assert_eq!(n_unverified, 2);
     assert_eq!(open, of(1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_token_for_one_conversation_does_not_count_on_the_turn_of_another_that_its_answer_regenerates() {
+    let mut seeded = Seeded::new().await;
+    let of = |id: &str, user: &str, conversation: &str, parent: Value| {
+        let more = json!({"user": user, "conversation_id": conversation, "parent_completion_id": parent});
+        completion(id, "old", more)
+    };
+    seeded
+        .completions(&[
+            of("theirs", "bob", "another", Value::Null),
+            of("between", "ann", "mine", json!("theirs")),
+            of("on theirs", "ann", "mine", json!("between")),
+            of("own", "ann", "mine", Value::Null),
+            of("on own", "ann", "mine", json!("own")),
+        ])
+        .await;
+    seeded.principal.grant = Some(grant_for_mine());
+    let up = |number, id: &str| reaction(number, id, "thumb", json!({"value": "up", "user": "ann"}));
+    seeded.feedback(&[up(1, "on theirs"), up(2, "on own")]).await;
+
+    let ups = |tallies: Vec<afterword::store::tallies::UnitTally>| -> Vec<(String, i64)> {
+        tallies.into_iter().map(|tally| (tally.unit, tally.n_up)).collect()
+    };
+    let strict = ups(seeded.list(afterword::domain::experiment::Unit::User).await);
+    seeded.trust = TrustFilter::Any;
+    let open = ups(seeded.list(afterword::domain::experiment::Unit::User).await);
+
+    assert_eq!(strict, [("u:ann".to_owned(), 1), ("u:bob".to_owned(), 0)]);
+    assert_eq!(open, [("u:ann".to_owned(), 1), ("u:bob".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_token_for_one_conversation_chooses_between_none_but_its_answers_and_takes_nothing_back_by_it() {
+    let mut seeded = Seeded::new().await;
+    let of = |id: &str, model: &str, prompt: &str, conversation: &str| {
+        completion(id, model, json!({"prompt": prompt, "conversation_id": conversation}))
+    };
+    seeded
+        .completions(&[
+            of("a", "old", "p", "mine"),
+            of("b", "new", "p", "mine"),
+            of("c", "old", "q", "mine"),
+            of("d", "new", "q", "mine"),
+            of("foreign", "new", "q", "another"),
+        ])
+        .await;
+    seeded.principal.grant = Some(grant_for_mine());
+    let prefer = |number, id: &str, against: &str, outcome: &str, supersedes: Value| {
+        let own = json!({"against": against, "outcome": outcome, "user": "ann", "supersedes": supersedes});
+        reaction(number, id, "preference", own)
+    };
+    seeded
+        .feedback(&[
+            prefer(1, "a", "b", "worse", Value::Null),
+            prefer(2, "c", "d", "better", Value::Null),
+            prefer(3, "c", "foreign", "worse", json!(super::seed::feedback_id(2))),
+        ])
+        .await;
+
+    let strict = seeded.choices().await;
+    seeded.trust = TrustFilter::Any;
+    let open = seeded.choices().await;
+
+    assert_eq!((strict.n_wins, strict.n_losses, strict.n_ties), (1, 1, 0));
+    assert_eq!((open.n_wins, open.n_losses, open.n_ties), (2, 0, 0));
 }

@@ -72,6 +72,7 @@ pub(super) fn react(n: u64, user: &str, completion: &str, reaction: Reaction) ->
         completion_id: id(completion),
         reaction,
         trust: Trust::Verified,
+        granted: None,
         user: (!user.is_empty()).then(|| UserId::parse(user).unwrap()),
         session_id: None,
         seq: None,

@@ -1,13 +1,16 @@
 //! Every row of the table of evidence, as pairs.
 
 use afterword::dataset::example::{Body, ChosenSource, FirstShown};
-use afterword::domain::feedback::{Outcome, Reaction, ShownFirst, Signal};
+use afterword::dataset::harvest;
+use afterword::domain::feedback::{Feedback, Outcome, Reaction, ShownFirst, Signal};
 use afterword::domain::ids::UserId;
-use afterword::domain::recipe::{Options, PairScope, RegenerateRule};
+use afterword::domain::recipe::{Format, Options, PairScope, Recipe, RegenerateRule};
+use afterword::domain::selection::Selection;
+use afterword::domain::trust::TrustFilter;
 
 use super::fixtures::{
-    Case, answer, better, changed, check, copy, down, edit, id, options, pairs_of, prefer, rate, react, regenerate,
-    stars, summary, two, up, with,
+    Case, answer, better, changed, check, conversation, copy, down, edit, id, options, pairs_of, prefer, rate, react,
+    recipe, regenerate, stars, summary, two, up, with,
 };
 
 #[test]
@@ -388,6 +391,34 @@ fn a_regeneration_is_a_pair_only_where_the_kept_answer_is_proved_good() {
         let harvest = pairs_of(&child(), &feedback, &default());
         assert_eq!(summary(&harvest), "1 regenerate_after_failure", "{failure}");
     }
+}
+
+#[test]
+fn approval_that_a_token_for_one_conversation_vouches_for_makes_no_answer_of_another_the_worse_one() {
+    let answers = |replaced_in: &str| {
+        let replaced = with(answer("a"), |answer| answer.conversation_id = Some(conversation(replaced_in)));
+        let kept = with(answer("b"), |answer| {
+            answer.conversation_id = Some(conversation("mine"));
+            answer.parent_completion_id = Some(id("a"));
+        });
+        vec![replaced, kept]
+    };
+    let granted = |item| changed(item, |item| item.granted = Some(conversation("mine")));
+    let pairs = |replaced_in: &str, feedback: &[Feedback], trust: TrustFilter| {
+        let selection = Selection { trust: Some(trust), ..Selection::default() };
+        let recipe = Recipe { selection, ..recipe(Format::Preference, Options::default()) };
+        summary(&harvest(&answers(replaced_in), feedback, &recipe))
+    };
+    let up = granted(react(1, "u", "b", up()));
+    let down = granted(react(2, "v", "b", down()));
+    let vouched = react(3, "w", "b", copy());
+
+    let (pair, none) = ("b>a by regenerate_kept", "1 regenerate_kept_unproven");
+    assert_eq!(pairs("mine", std::slice::from_ref(&up), TrustFilter::Verified), pair);
+    assert_eq!(pairs("another", std::slice::from_ref(&up), TrustFilter::Verified), none);
+    assert_eq!(pairs("another", std::slice::from_ref(&up), TrustFilter::Any), pair);
+    assert_eq!(pairs("another", &[up, vouched.clone()], TrustFilter::Verified), pair);
+    assert_eq!(pairs("another", &[down, vouched], TrustFilter::Verified), none, "an objection is of its own answer");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Pages of other origins: who is told that it may write and read the answer.
 
 use afterword::domain::principal::Role;
+use afterword::http::HttpSettings;
 use reqwest::Method;
 use serde_json::json;
 
@@ -175,6 +176,31 @@ async fn no_other_route_answers_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_spelt_otherwise_is_the_same_address() {
+    let service = TestService::start().await;
+    let key = publishable_key(&service, PROJECT, KEY_ID, &[SHOP]).await;
+
+    for path in ["/v1/%66eedback", "/%761/feedbac%6B", "/%76%31/%66%65%65%64%62%61%63%6b"] {
+        let asked = preflight(&service, path, SHOP).await;
+        let request = service.request(Method::POST, path, &key).header("origin", SHOP);
+        let stored = service.send(request.header("content-type", "text/plain").body(thumb("c-1").to_string())).await;
+        let foreign = service.request(Method::POST, path, &key).header("origin", "https://evil.example");
+        let foreign = service.send(foreign.header("content-type", "text/plain").body(thumb("c-1").to_string())).await;
+
+        assert_eq!((asked.status, asked.header("access-control-allow-origin")), (204, SHOP), "{path}");
+        assert_eq!((stored.status, stored.header("access-control-allow-origin")), (200, SHOP), "{path}");
+        assert_eq!(stored.header("vary"), "Origin", "{path}");
+        assert!(stored.header("ratelimit").starts_with('"'), "{path}: its quota is counted and told");
+        assert_eq!(foreign.problem(), (403, "origin_not_allowed".to_owned()), "{path}");
+        assert_eq!((foreign.header("access-control-allow-origin"), foreign.header("vary")), ("", "Origin"), "{path}");
+    }
+    for path in ["/v1%2Ffeedback", "/v1/%2566eedback", "/v1/feedback%2F"] {
+        let request = service.request(Method::POST, path, &key).header("origin", SHOP);
+        assert_eq!(service.send(request).await.problem(), (404, "not_found".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_an_origin_is_an_app_and_is_told_nothing_of_cors() {
     let service = TestService::start().await;
     let key = publishable_key(&service, PROJECT, KEY_ID, &[SHOP]).await;
@@ -183,4 +209,27 @@ async fn a_request_without_an_origin_is_an_app_and_is_told_nothing_of_cors() {
 
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
     assert_eq!(answer.header("vary"), "Origin", "a cache must not give it to a page");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_finds_no_room_asks_nobody_whose_page_it_comes_from() {
+    // Where no request is let in, every one is turned away.
+    let settings = HttpSettings { max_requests_at_once: 0, ..HttpSettings::default() };
+    let service = TestService::start_with(settings, false).await;
+    let key = publishable_key(&service, PROJECT, KEY_ID, &[SHOP]).await;
+
+    let unknown = post_from(&service, SHOP, &key, &thumb("c-1")).await;
+    let asked = preflight(&service, "/v1/feedback", SHOP).await;
+    let known = post_from(&service, SHOP, &key, &thumb("c-1")).await;
+
+    for (answer, told) in [(unknown, ""), (known, SHOP)] {
+        assert_eq!(answer.problem(), (503, "busy".to_owned()));
+        assert_eq!(answer.header("access-control-allow-origin"), told, "only what is remembered is told");
+        assert_eq!((answer.header("vary"), answer.header("retry-after")), ("Origin", "1"));
+    }
+    assert_eq!(asked.status, 204);
+    for path in ["/%76%31/completions", "/%761/%66eedback"] {
+        let spelt_otherwise = service.send(service.request(Method::POST, path, &key)).await;
+        assert_eq!(spelt_otherwise.problem(), (503, "busy".to_owned()), "{path}");
+    }
 }

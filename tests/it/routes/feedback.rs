@@ -1,6 +1,8 @@
 //! `/v1/feedback`.
 
+use afterword::domain::clock::{Clock as _, SystemClock};
 use afterword::domain::principal::Role;
+use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -139,4 +141,29 @@ async fn a_body_that_calls_itself_text_is_read_as_json_here_and_nowhere_else() {
     assert_eq!(feedback.json()["accepted"], 1);
     assert_eq!(completions.problem(), (415, "media_type_unsupported".to_owned()));
     assert_eq!(completions.header("accept-post"), "application/json");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_item_says_when_it_was_sent_so_that_a_clock_that_is_wrong_is_corrected() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Ingest).await;
+    let now = SystemClock.now();
+    let moment = |seconds: i64| json!((now + TimeDelta::seconds(seconds)).to_rfc3339());
+    let sent =
+        |happened: i64, sent: i64| with(&with(&thumb("c-1"), "occurred_at", moment(happened)), "sent_at", moment(sent));
+    let (fast, slow, good) = (sent(3_590, 3_600), sent(-3_610, -3_600), sent(-30, -20));
+
+    for item in [&fast, &slow, &good] {
+        assert_eq!(service.post("/v1/feedback", &key, item).await.json()["accepted"], 1);
+    }
+    let resent = service.post("/v1/feedback", &key, &with(&fast, "sent_at", moment(3_605))).await;
+
+    assert_eq!(resent.json(), json!({"accepted": 0, "duplicate": 1, "rejected": []}));
+    let corrected = "select count(*) from feedback where effective_at = received_at - interval '10 seconds'";
+    assert_eq!(service.query::<i64>(corrected).await, 2);
+    let kept = "select count(*) from feedback where effective_at = occurred_at and sent_at is not null";
+    assert_eq!(service.query::<i64>(kept).await, 1);
+    let bad = service.post("/v1/feedback", &key, &with(&good, "sent_at", json!("soon"))).await;
+    assert_eq!(bad.problem(), (422, "malformed".to_owned()));
+    assert_eq!(bad.json()["rejected"][0]["errors"][0]["pointer"], "/sent_at");
 }

@@ -43,6 +43,8 @@ async fn what_happened_to_requests_and_items_is_counted() {
         ("afterword_ingest_waiting_bytes", 0.0),
         ("afterword_ingest_turned_away_total", 0.0),
         ("afterword_ingest_failed_batches_total", 0.0),
+        ("afterword_ingest_writers", 2.0),
+        ("afterword_ingest_writer_panics_total", 0.0),
         ("afterword_ingest_batch_items_count", 4.0),
         ("afterword_ingest_batch_items_sum", 5.0),
         ("afterword_ingest_batch_items_bucket{le=\"1.0\"}", 3.0),
@@ -58,6 +60,13 @@ async fn what_happened_to_requests_and_items_is_counted() {
         ("afterword_pool_max_connections{pool=\"ingest\"}", 3.0),
     ] {
         assert!((value(text, series) - expected).abs() < 1e-9, "{series} is {}", value(text, series));
+    }
+    // A query names its bucket by the text, so that 0.025 must not come out as 0.024999999999999998.
+    for bound in ["0.0005", "0.001", "0.0025", "0.025", "0.25", "2.5"] {
+        for family in ["afterword_ingest_commit_seconds", "afterword_http_request_duration_seconds"] {
+            let bucket = |line: &str| line.starts_with(family) && line.contains(&format!("le=\"{bound}\""));
+            assert!(text.lines().any(bucket), "{family} has no bucket up to {bound}\n{text}");
+        }
     }
     let commit_s = value(text, "afterword_ingest_commit_seconds_sum");
     assert!(commit_s > 0.0 && commit_s < 60.0, "{commit_s}");

@@ -19,6 +19,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod presence;
+mod queries;
 mod quotas;
 mod reading;
 mod smuggling;

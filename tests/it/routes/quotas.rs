@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::pages::{SHOP, post_from, publishable_key};
-use super::thumb;
+use super::{completion, thumb};
 use crate::support::TestService;
 use crate::support::service::{Answer, PROJECT};
 
@@ -115,4 +115,52 @@ async fn the_standard_quotas_let_a_whole_batch_of_a_browser_through() {
 
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=12000;w=60, \"key\";q=120000;w=60");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_subject_of_tokens_has_a_quota_however_many_tokens_it_has() {
+    let service = service_with(Quotas { of_subject: 10, ..OFF }).await;
+    let backend = service.key(Role::Ingest).await;
+    publishable_key(&service, PROJECT, KEY_ID, &[SHOP]).await;
+    let mut tokens = Vec::new();
+    for subject in ["u-1", "u-1", "u-2"] {
+        let asked = json!({"subject": subject, "completion_ids": ["c-1"]});
+        let minted = service.post("/v1/feedback-tokens", &backend, &asked).await.json();
+        tokens.push(minted["token"].as_str().unwrap().to_owned());
+    }
+
+    let within = post_from(&service, SHOP, &tokens[0], &thumbs(8)).await;
+    let beyond = post_from(&service, SHOP, &tokens[1], &thumbs(8)).await;
+    let another = post_from(&service, SHOP, &tokens[2], &thumbs(8)).await;
+
+    assert_eq!((within.status, within.header("ratelimit-policy")), (200, "\"subject\";q=10;w=60"));
+    assert_eq!(within.header("ratelimit"), "\"subject\";r=2;t=48");
+    assert_eq!(beyond.problem(), (429, "quota_exceeded".to_owned()));
+    let reset_s: u64 = beyond.header("ratelimit").strip_prefix("\"subject\";r=0;t=").unwrap().parse().unwrap();
+    let retry_after_s: u64 = beyond.header("retry-after").parse().unwrap();
+    assert!((30..=36).contains(&reset_s) && (reset_s..=reset_s + 2).contains(&retry_after_s), "{reset_s}");
+    assert_eq!(beyond.header("access-control-allow-origin"), SHOP);
+    assert_eq!(another.status, 200, "{}", another.text);
+    assert_eq!(service.count("feedback").await, 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn completions_and_feedback_of_a_secret_key_are_counted_together() {
+    let service = service_with(Quotas { of_secret_key: 10, ..OFF }).await;
+    let key = service.key(Role::Ingest).await;
+    let completions = |numbers: std::ops::Range<usize>| json!({"completions": numbers.map(|n| completion(&format!("c-{n}"))).collect::<Vec<_>>()});
+
+    let within = service.post("/v1/completions", &key, &completions(0..6)).await;
+    let feedback = service.post("/v1/feedback", &key, &thumbs(3)).await;
+    let beyond = service.post("/v1/completions", &key, &completions(6..12)).await;
+    let small = service.post("/v1/completions", &key, &completion("c-6")).await;
+
+    assert_eq!((within.status, within.header("ratelimit-policy")), (200, "\"key\";q=10;w=60"));
+    assert_eq!((within.header("ratelimit"), within.header("vary")), ("\"key\";r=4;t=36", ""));
+    assert_eq!((feedback.status, feedback.header("ratelimit")), (200, "\"key\";r=1;t=54"));
+    assert_eq!(beyond.problem(), (429, "quota_exceeded".to_owned()));
+    assert!(beyond.header("ratelimit").starts_with("\"key\";r=0;t="));
+    assert!(beyond.header("retry-after").parse::<u64>().unwrap() >= 30);
+    assert_eq!(small.status, 200, "{}", small.text);
+    assert_eq!(service.count("completions").await, 7, "nothing of what was refused is stored");
 }

@@ -1,8 +1,13 @@
 //! TEN-1: row-level security as the second wall. Every statement here leaves its `where` out on purpose.
 
+use std::sync::Arc;
+
+use afterword::blob::Blob;
+use afterword::domain::clock::SystemClock;
 use afterword::domain::ids::ProjectId;
 use afterword::domain::principal::Principal;
-use afterword::service::ingest;
+use afterword::service::{App, ingest};
+use afterword::store::{PoolSizes, Store};
 use sqlx::error::DatabaseError;
 use sqlx::{Connection, PgConnection};
 
@@ -88,7 +93,79 @@ async fn a_transaction_cannot_write_for_a_project_outside_its_reach() {
 }
 
 #[tokio::test]
-async fn one_batch_of_two_projects_writes_each_item_where_its_key_belongs() {
+async fn a_reach_of_two_projects_lets_rows_of_the_two_in_and_none_of_a_third() {
+    let database = TestDatabase::new().await;
+    let app = app_on(&database);
+    let callers = [caller_in(&app, "one").await, caller_in(&app, "two").await, caller_in(&app, "three").await];
+    let [one, two, three] = callers.map(|caller| caller.project_id);
+    let mut connection = service_connection(&database).await;
+    let statement = "insert into exposures (project_id, experiment_key, unit_id, variant, first_exposed_at)
+                     select project_id, 'k', 'u', 'v', clock_timestamp() from unnest($1::uuid[]) as t (project_id)";
+
+    let mut outcomes = Vec::new();
+    for projects in [vec![one, two], vec![three], vec![one, two, three]] {
+        let mut tx = connection.begin().await.unwrap();
+        sqlx::query("select set_config('app.project_ids', $1, true)")
+            .bind(format!("{one},{two}"))
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        let ids: Vec<uuid::Uuid> = projects.iter().map(|project| project.0).collect();
+        let outcome = sqlx::query(statement).bind(ids).execute(&mut *tx).await;
+        let refused = |error: sqlx::Error| error.as_database_error().and_then(DatabaseError::code).map(String::from);
+        outcomes.push(outcome.map(|done| done.rows_affected()).map_err(refused));
+        tx.rollback().await.unwrap();
+    }
+
+    let refused = Err(Some("42501".to_owned()));
+    assert_eq!(outcomes, [Ok(2), refused.clone(), refused]);
+}
+
+/// Waits until so many sessions wait for a lock.
+async fn until_waiting(owner: &mut PgConnection, n_sessions: i64) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(1);
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *owner).await.unwrap() < n_sessions {
+        assert!(std::time::Instant::now() < deadline, "nobody waits for the lock");
+    }
+}
+
+#[tokio::test]
+async fn two_projects_that_wait_together_are_written_in_one_batch() {
+    let database = TestDatabase::new().await;
+    let sizes = PoolSizes { ingest: 1, reading: 2, jobs: 1 };
+    let store = Store::connect(database.service_url(), sizes).unwrap();
+    // One connection for it makes one writer.
+    let app = App::start(store, Blob::memory(), Arc::new(SystemClock));
+    let (ours, theirs) = (caller_in(&app, "ours").await, caller_in(&app, "theirs").await);
+    let mut owner = super::owner_of(&database).await;
+    let mut lock = super::owner_of(&database).await;
+    sqlx::query("begin").execute(&mut lock).await.unwrap();
+    sqlx::query("lock table completions in access exclusive mode").execute(&mut lock).await.unwrap();
+    let record = |caller: &Principal, id: &str| {
+        let (app, caller, items) = (app.clone(), caller.clone(), completions(&[small_completion(id)]));
+        async move { ingest::record_completions(&app, &caller, items).await.unwrap() }
+    };
+
+    // The first batch hangs, and whatever comes meanwhile waits for the second.
+    let mut first = Box::pin(record(&ours, "first"));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    until_waiting(&mut owner, 1).await;
+    let mut together = Box::pin(async { tokio::join!(record(&ours, "same"), record(&theirs, "same")) });
+    assert!(futures_util::poll!(&mut together).is_pending());
+    sqlx::query("rollback").execute(&mut lock).await.unwrap();
+    let (first, (our_receipt, their_receipt)) = tokio::join!(first, together);
+
+    assert_eq!([first.accepted, our_receipt.accepted, their_receipt.accepted], [1, 1, 1]);
+    let batches = app.ingest.meter().batch_items.read();
+    assert_eq!((batches.n_values, batches.sum), (2, 3), "one batch of one item, and one of two");
+    assert_eq!(super::n_rows(&database, "completions", ours.project_id).await, 2);
+    assert_eq!(super::n_rows(&database, "completions", theirs.project_id).await, 1);
+}
+
+#[tokio::test]
+async fn items_of_two_projects_under_the_same_ids_are_written_where_their_keys_belong() {
     let database = TestDatabase::new().await;
     let app = app_on(&database);
     let (ours, theirs) = (caller_in(&app, "ours").await, caller_in(&app, "theirs").await);

@@ -34,6 +34,34 @@ async fn a_minted_token_writes_verified_feedback_of_its_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_shown_in_vain_does_not_change_whose_reactions_count() {
+    let service = TestService::start().await;
+    let publishable = publishable_key(&service).await;
+    let minted = mint(&service, &json!({"subject": "u-1", "completion_ids": ["c-1"], "signals": ["thumb"]})).await;
+    let token = minted["token"].as_str().unwrap();
+    let of_another_user = with(&thumb("c-1"), "user", json!("u-2"));
+
+    let refusals = [
+        from_page(&service, token, Some("https://evil.example"), &thumb("c-1")).await,
+        from_page(&service, token, Some("null"), &thumb("c-1")).await,
+        from_page(&service, token, Some(SHOP), &json!([])).await,
+        from_page(&service, token, Some(SHOP), &of_another_user).await,
+        from_page(&service, token, Some(SHOP), &thumb("c-2")).await,
+        from_page(&service, "", None, &json!({"token": token, "feedback": [thumb("c-2"), of_another_user]})).await,
+        service.get("/v1/keys", token).await,
+        service.post("/v1/completions", token, &completion("c-1")).await,
+    ];
+
+    for answer in &refusals {
+        assert!((400..500).contains(&answer.status), "{}", answer.text);
+    }
+    assert_eq!(from_page(&service, &publishable, Some(SHOP), &thumb("c-1")).await.status, 200);
+    assert!(service.query::<bool>("select bool_and(token_used_at is null) from projects").await);
+    assert_eq!(from_page(&service, token, Some(SHOP), &thumb("c-1")).await.status, 200);
+    assert!(service.query::<bool>("select bool_and(token_used_at is not null) from projects").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_item_is_held_to_the_grant_by_itself() {
     let service = TestService::start().await;
     let asked = json!({"subject": "u-1", "completion_ids": ["c-1", "c-2"], "signals": ["thumb", "preference"]});
