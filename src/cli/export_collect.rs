@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::connect::{self, Connected};
 use crate::config::Config;
-use crate::service::export_collect::{Collected, collect};
+use crate::service::export_leftovers::{Collected, collect};
 
 /// Arguments of `afterword export collect`.
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,10 @@
 //! same order give the same bytes (DS-2).
 
 pub mod columns;
+pub mod lines;
 pub mod parts;
 mod rows;
+pub mod shape;
 
 /// A data-set file that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,9 @@ pub enum ColumnarError {
     /// A part could not be opened.
     #[error("a part could not be opened")]
     Open(#[source] std::io::Error),
+    /// A line could not be written.
+    #[error("a line could not be written")]
+    Line(#[source] std::io::Error),
     /// The example is of another format than the columns.
     #[error("the example has no such column")]
     WrongFormat,
@@ -28,7 +33,7 @@ impl ColumnarError {
     /// Returns the failure of the place that was written to, where that is what went wrong.
     pub fn as_io(&self) -> Option<&std::io::Error> {
         match self {
-            Self::Open(error) => Some(error),
+            Self::Open(error) | Self::Line(error) => Some(error),
             Self::Write(parquet::errors::ParquetError::External(source)) => source.downcast_ref(),
             _ => None,
         }

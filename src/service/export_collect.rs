@@ -1,124 +1,195 @@
-//! What dead runs left behind is collected: files and uploads in the places of exports that have ended, and scratch
-//! folders on this machine.
-//!
-//! Only the folders of exports that the database knows are looked into, so that several instances can share a bucket.
-//! An export that has ended is swept until some time has passed since: whoever was overtaken may still be writing.
+//! Collects what prompts give: examples onto a local disk, their keys into a plan, everything else into counts.
 
-use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
-use super::App;
-use super::bootstrap::list_projects;
-use super::destinations::place;
-use super::detached::detached;
-use super::error::ServiceError;
-use super::export_jobs::SCRATCH_PREFIX;
-use super::export_scratch::remove_leftovers;
-use super::exports::whole_folder;
-use crate::blob::Swept;
-use crate::domain::export::{Export, ExportStatus};
-use crate::domain::ids::{ExportId, ProjectId};
-use crate::store::Access;
-use crate::store::connection::Pool;
-use crate::store::exports;
+use super::export_bias_counts::Found;
+use super::export_biases::{LabelNoise, Reliability, SelectionBias};
+use super::export_run::RunError;
+use super::export_spill::{Spill, SpillWriter};
+use crate::dataset::example::{Exclusions, RowKind};
+use crate::dataset::label_noise::Disagreement;
+use crate::dataset::propensity::{Cells, Propensity};
+use crate::dataset::{Funnel, Noise, Panel, Plan, PlanKey, Planner, Survey, ask, harvest_by};
+use crate::domain::ids::CompletionId;
+use crate::domain::recipe::{Aggregate, LabelNoise as LabelNoiseRule, Recipe, SelectionBias as SelectionRule};
+use crate::domain::trust::TrustRule;
+use crate::store::groups::Group;
+use crate::store::rates::AnswerCount;
 
-/// How long after the end of an export nobody can be writing for it any more. A run whose lease was lost stops at its
-/// next sign of life, within seconds of its process running again.
-const QUIET_AFTER: TimeDelta = TimeDelta::hours(1);
-/// Exports that one transaction lists.
-const PAGE: i64 = 100;
+/// The cell of an answer that was not read.
+const NO_CELL: u32 = u32::MAX;
 
-/// What was collected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Collected {
-    /// Exports whose places were looked into.
-    pub n_exports: u64,
-    /// What was removed there.
-    pub swept: Swept,
-    /// Scratch folders of this machine that were removed.
-    pub n_scratch_folders: u64,
-    /// Exports whose places could not be looked into; they come again.
-    pub n_failed: u64,
+/// What the first pass gives the second.
+pub(super) struct Gathered {
+    /// The examples.
+    pub(super) spill: Spill,
+    /// Their order, splits and groups.
+    pub(super) plan: Plan,
+    /// What the manifest tells of the pass.
+    pub(super) read: WhatWasRead,
 }
 
-impl Collected {
-    /// Tells whether there is nothing to tell.
-    pub fn is_nothing(&self) -> bool {
-        self.swept == Swept::default() && self.n_scratch_folders == 0 && self.n_failed == 0
+/// What the manifest tells of the first pass.
+pub(super) struct WhatWasRead {
+    /// What was looked at.
+    pub(super) funnel: Funnel,
+    /// What became of it, for every kind of row that was asked for.
+    pub(super) kinds: BTreeMap<RowKind, KindCounts>,
+    /// What was found out about votes and voters.
+    pub(super) found: Found,
+    /// Whose feedback counted.
+    pub(super) trust: TrustRule,
+    /// The snapshot, in Postgres's own form.
+    pub(super) snapshot: String,
+}
+
+/// What became of the candidates of one kind of row: examples and exclusions are all of them (DS-5).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct KindCounts {
+    /// What could have become a row.
+    pub(super) n_candidates: u64,
+    /// Rows.
+    pub(super) n_examples: u64,
+    /// Candidates that became no row, from harvest and plan.
+    pub(super) exclusions: Exclusions,
+}
+
+/// Collects what prompts give.
+pub(super) struct Collector {
+    recipe: Recipe,
+    trust: TrustRule,
+    spill: SpillWriter,
+    planner: Planner,
+    kinds: BTreeMap<RowKind, KindCounts>,
+    funnel: Funnel,
+    cells: Cells,
+    noise: Noise,
+    survey: Survey,
+    panel: Option<Panel>,
+}
+
+impl Collector {
+    /// Starts to collect; the recipe's own filter of trust gives way to the one that was settled.
+    pub(super) fn create(mut recipe: Recipe, trust: TrustRule, spill: &Path) -> std::io::Result<Self> {
+        recipe.selection.trust = Some(trust.filter);
+        let kinds = RowKind::asked_for(&recipe).into_iter().map(|kind| (kind, KindCounts::default())).collect();
+        Ok(Self {
+            planner: Planner::new(&recipe.options),
+            recipe,
+            trust,
+            spill: SpillWriter::create(spill)?,
+            kinds,
+            funnel: Funnel::default(),
+            cells: Cells::new(),
+            noise: Noise::default(),
+            survey: Survey::default(),
+            panel: None,
+        })
     }
-}
 
-/// Collects what nobody published, in every project; with `all` also where all was collected before.
-pub async fn collect(app: &App, all: bool) -> Result<Collected, ServiceError> {
-    let mut collected = Collected { n_scratch_folders: remove_scratch(app).await?, ..Collected::default() };
-    for (_, project_id) in list_projects(app).await? {
-        let mut after = None;
-        loop {
-            let page = list(app, project_id, after, all).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            for export in &page {
-                collected.n_exports += 1;
-                match sweep(app, export).await {
-                    Ok(swept) => collected.swept += swept,
-                    Err(error) => {
-                        tracing::warn!(export.id = %export.id, error = %error, "an export's place could not be swept");
-                        collected.n_failed += 1;
-                    }
+    /// Counts feedback that no group holds.
+    pub(super) fn leave_out(&mut self, reason: &'static str, n_items: u64) {
+        if n_items > 0 {
+            self.funnel.n_feedback += n_items;
+            *self.funnel.feedback_left_out.0.entry(reason).or_default() += n_items;
+        }
+    }
+
+    /// Takes the number of all answers, by model, language and length: what rates of feedback are rates of.
+    pub(super) fn count_answers(&mut self, counts: &[AnswerCount]) {
+        for AnswerCount { model, language, bucket, n_completions } in counts {
+            self.cells.add_completions(model, language, *bucket, *n_completions);
+        }
+    }
+
+    /// Tells whether every prompt has to be read once before, to find out how reliable voters are.
+    pub(super) fn needs_survey(&self) -> bool {
+        self.recipe.options.aggregate == Aggregate::DawidSkene
+    }
+
+    /// Asks the voters of some prompts.
+    pub(super) fn ask(mut self, groups: &[Group]) -> Self {
+        for group in groups {
+            ask(&mut self.survey, &group.completions, &group.feedback, &self.recipe);
+        }
+        self
+    }
+
+    /// Ends the survey: from now on votes are weighed.
+    pub(super) fn empanel(mut self) -> Self {
+        self.panel = Some(std::mem::take(&mut self.survey).finish());
+        self
+    }
+
+    /// Takes some prompts with all their answers.
+    pub(super) fn take(mut self, groups: Vec<Group>) -> Result<Self, RunError> {
+        for group in groups {
+            let harvest = harvest_by(self.panel.as_ref(), &group.completions, &group.feedback, &self.recipe);
+            self.funnel.extend(&harvest.funnel);
+            self.noise.extend(&harvest.noise);
+            let cells = self.cells_of(&group, &harvest.heard);
+            for (kind, crop) in harvest.crops {
+                for example in &crop.examples {
+                    let better = cells.get(&example.chosen_id).copied().unwrap_or(NO_CELL);
+                    let worse = example.rejected_id.as_ref().and_then(|id| cells.get(id)).copied();
+                    self.planner.add(PlanKey::of(example).in_cells([better, worse.unwrap_or(better)]));
+                    self.spill.push(example)?;
                 }
+                for key in crop.former {
+                    self.planner.add_former(key);
+                }
+                let counts = self.kinds.entry(kind).or_default();
+                counts.n_candidates += crop.n_candidates;
+                counts.exclusions.extend(&crop.exclusions);
             }
         }
+        Ok(self)
     }
-    Ok(collected)
-}
 
-/// Removes the scratch folders of runs on this machine that are no more.
-async fn remove_scratch(app: &App) -> Result<u64, ServiceError> {
-    let parent = std::sync::Arc::clone(&app.scratch);
-    let removed = tokio::task::spawn_blocking(move || remove_leftovers(&parent, SCRATCH_PREFIX)).await;
-    removed
-        .map_err(|_| ServiceError::Internal("removing scratch folders ended without a result"))?
-        .map_err(ServiceError::File)
-}
-
-async fn list(app: &App, project: ProjectId, after: Option<ExportId>, all: bool) -> Result<Vec<Export>, ServiceError> {
-    let app = app.clone();
-    detached(async move {
-        let mut tx = app.store.begin(Pool::Jobs, "export.collect", Access::Projects(&[project])).await?;
-        let found = exports::list_unswept(&mut tx, project, after, all, PAGE).await?;
-        tx.commit().await?;
-        Ok(found)
-    })
-    .await
-}
-
-/// Sweeps the place of an export that has ended: all of it, or all but the attempt that was published.
-async fn sweep(app: &App, export: &Export) -> Result<Swept, ServiceError> {
-    let (app, export) = (app.clone(), export.clone());
-    detached(async move {
-        let kept = match export.status {
-            ExportStatus::Completed => Some(published_attempt(&export)?),
-            ExportStatus::Failed | ExportStatus::Revoked => None,
-            ExportStatus::Queued | ExportStatus::Running => return Ok(Swept::default()),
-        };
-        let swept = place(&app, export.destination.as_ref())?.sweep(&whole_folder(&export), kept).await?;
-        let now = app.clock.now();
-        if export.finished_at.is_some_and(|finished_at| now - finished_at >= QUIET_AFTER) {
-            let access = [export.project_id];
-            let mut tx = app.store.begin(Pool::Jobs, "export.swept", Access::Projects(&access)).await?;
-            exports::mark_swept(&mut tx, export.project_id, export.id, now).await?;
-            tx.commit().await?;
+    /// Counts the answers with feedback, and returns the cell of every answer. Answers beside the selection belong to cells,
+    /// too, but are not among those that were counted.
+    fn cells_of<'g>(&mut self, group: &'g Group, heard: &BTreeSet<CompletionId>) -> HashMap<&'g CompletionId, u32> {
+        let mut cells = HashMap::with_capacity(group.completions.len());
+        for completion in &group.completions {
+            let language = completion.language.as_deref().unwrap_or_default();
+            let cell = self.cells.number(&completion.model, language, completion.n_response_bytes);
+            if completion.selected && heard.contains(&completion.id) {
+                self.cells.add_feedback(cell);
+            }
+            cells.insert(&completion.id, cell);
         }
-        Ok(swept)
-    })
-    .await
-}
-
-fn published_attempt(export: &Export) -> Result<i32, ServiceError> {
-    #[derive(serde::Deserialize)]
-    struct Numbered {
-        attempt: i32,
+        cells
     }
-    let unreadable = ServiceError::Internal("a stored manifest names no attempt");
-    let manifest = export.manifest.as_deref().unwrap_or_default();
-    serde_json::from_str::<Numbered>(manifest).map(|found| found.attempt).map_err(|_| unreadable)
+
+    /// Sums up what was found out about votes and voters, and weighs the rows by it where the recipe asks for it.
+    fn find_out(&mut self) -> Found {
+        let propensity = Propensity::new(self.cells.list());
+        if self.recipe.options.selection_bias == SelectionRule::Ipw {
+            self.planner.weigh_by(self.cells.list().iter().map(|cell| propensity.weight(cell)).collect());
+        }
+        let is_estimated = self.recipe.options.label_noise == LabelNoiseRule::Estimate;
+        let noise = |of: &Disagreement| is_estimated.then(|| LabelNoise::of(of)).flatten();
+        Found {
+            pair_noise: noise(&self.noise.pairs),
+            label_noise: noise(&self.noise.labels),
+            pair_reliability: self.panel.as_ref().and_then(|panel| Reliability::of(panel.pairs())),
+            label_reliability: self.panel.as_ref().and_then(|panel| Reliability::of(panel.labels())),
+            selection: Some(SelectionBias::of(&propensity)),
+        }
+    }
+
+    /// Plans what was collected.
+    pub(super) fn finish(mut self, snapshot: String) -> Result<Gathered, RunError> {
+        let found = self.find_out();
+        let plan = self.planner.plan();
+        for (kind, exclusions) in &plan.exclusions {
+            self.kinds.entry(*kind).or_default().exclusions.extend(exclusions);
+        }
+        for placement in &plan.placements {
+            self.kinds.entry(placement.kind).or_default().n_examples += 1;
+        }
+        let read = WhatWasRead { funnel: self.funnel, kinds: self.kinds, found, trust: self.trust, snapshot };
+        Ok(Gathered { spill: self.spill.finish()?, plan, read })
+    }
 }

@@ -199,7 +199,7 @@ fn holds_only(folder: &Path, named: &HashSet<PathBuf>) -> io::Result<bool> {
 /// Writes into the audit that rows have left the service. The path stays out of it.
 async fn record(app: &App, project_id: ProjectId, manifest: &Manifest) -> Result<(), ServiceError> {
     let (app, export_id) = (app.clone(), manifest.export_id.to_string());
-    let details = format!("{{\"format\":\"{}\",\"n_examples\":{}}}", manifest.format.as_str(), manifest.n_examples);
+    let details = format!("{{\"formats\":\"{}\",\"n_examples\":{}}}", manifest.formats.words(), manifest.n_examples);
     detached(async move {
         let entry = AuditEntry {
             project_id,

@@ -19,6 +19,7 @@ pub mod migrations;
 pub mod pages;
 pub mod projects;
 pub mod publishable_keys;
+pub mod rates;
 pub mod reading;
 pub mod signing_keys;
 pub mod tallies;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::service::App;
 use crate::service::detached::spawn;
-use crate::service::export_collect;
+use crate::service::export_leftovers;
 use crate::service::export_jobs::{self, ExportJob};
 use crate::service::export_progress::Progress;
 
@@ -78,7 +78,7 @@ async fn tidy_up(app: App, stop: CancellationToken) {
     let mut pause = COLLECT_AFTER;
     while tokio::time::timeout(pause, stop.cancelled()).await.is_err() {
         pause = COLLECT_EVERY;
-        match export_collect::collect(&app, false).await {
+        match export_leftovers::collect(&app, false).await {
             Ok(found) if found.is_nothing() => (),
             Ok(found) => tracing::info!(
                 n_files = found.swept.n_files,

@@ -2,7 +2,8 @@
 -- Prompt by prompt, as list_feedback_of_completions.sql reads name by name. Whether an alias names its completion (LATE-3)
 -- depends on completions that answer prompts of other pages, or prompts that are not selected.
 select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
-       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.consent_training,
+       case when $10 then c.tools end as tools,
+       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.experiment, c.consent_training,
        array(
            select distinct told.name
              from unnest(c.aliases) as told (name)

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use afterword::dataset::example::RowKind;
 use afterword::dataset::{Standing, harvest, standings};
 use afterword::domain::clock::Timestamp;
 use afterword::domain::feedback::{Feedback, NewFeedback, Reaction, Thumb};
 use afterword::domain::json::Json;
 use afterword::domain::principal::Trust;
-use afterword::domain::recipe::{Format, Options, Recipe};
+use afterword::domain::recipe::{Format, Formats, Layout, Options, Recipe};
 use afterword::domain::selection::Selection;
 use afterword::domain::trust::TrustFilter;
 use afterword::store::connection::Pool;
@@ -210,20 +211,26 @@ async fn comparisons_and_exports_count_the_same_reactions() {
     let (choices, coverage) = (seeded.choices().await, seeded.coverage().await);
     let mut tx = seeded.app.store.begin_snapshot("test", project).await.unwrap();
     let prompts = groups::list_prompts(&mut tx, project, &Selection::default()).await.unwrap();
-    let groups = groups::list(&mut tx, project, &Selection::default(), &prompts).await.unwrap();
+    let groups = groups::list(&mut tx, project, &Selection::default(), &prompts, false).await.unwrap();
     let n_ambiguous = groups::count_ambiguous(&mut tx, project, &Selection::default()).await.unwrap();
 
     let (mut n_answers, mut rules) = (0, BTreeMap::new());
     let mut directions = [0; 3];
-    let recipe = Recipe { format: Format::Preference, selection: Selection::default(), options: Options::default() };
+    let recipe = Recipe {
+        formats: Formats::of(Format::Preference),
+        layout: Layout::Trl,
+        selection: Selection::default(),
+        options: Options::default(),
+    };
     for group in &groups {
         let world: usize = group.completions[0].id.as_str().rsplit('-').next().unwrap().parse().unwrap();
         if is_of_preferences(world) {
-            let harvest = harvest(&group.completions, &group.feedback, &recipe);
-            for example in &harvest.examples {
+            let mut harvest = harvest(&group.completions, &group.feedback, &recipe);
+            let pairs = harvest.crops.remove(&RowKind::Pair).unwrap();
+            for example in &pairs.examples {
                 directions[usize::from(example.chosen_id.as_str().starts_with("old"))] += 1;
             }
-            let n = |reason| harvest.exclusions.0.get(reason).copied().unwrap_or_default();
+            let n = |reason| pairs.exclusions.0.get(reason).copied().unwrap_or_default();
             directions[2] += n("tie") + n("both_bad");
             continue;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use afterword::blob::Swept;
 use afterword::domain::export::{ExportProblem, ExportStatus};
 use afterword::service::error::Conflict;
-use afterword::service::export_collect::collect;
+use afterword::service::export_leftovers::collect;
 use afterword::service::export_jobs;
 use afterword::service::export_progress::Progress;
 use afterword::service::{ServiceError, bootstrap, exports};

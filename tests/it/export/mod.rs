@@ -2,10 +2,13 @@
 
 #![cfg(test)]
 
+mod biases;
 mod cancel;
 pub(crate) mod fixture;
 mod folder;
+mod formats;
 mod jobs;
+mod layouts;
 mod lifecycle;
 mod s3;
 mod trainer_check;

@@ -15,7 +15,7 @@ use afterword::domain::ids::{ExportId, ProjectId};
 use afterword::domain::json::Json;
 use afterword::domain::recipe::ExportRequest;
 use afterword::service::detached::spawn;
-use afterword::service::export_collect::collect;
+use afterword::service::export_leftovers::collect;
 use afterword::service::{ServiceError, exports};
 use afterword::worker::Worker;
 use bytes::Bytes;

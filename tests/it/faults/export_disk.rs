@@ -8,7 +8,7 @@ use std::time::Duration;
 use afterword::blob::Blob;
 use afterword::domain::export::{ExportProblem, ExportStatus};
 use afterword::domain::ids::ExportId;
-use afterword::service::export_collect::collect;
+use afterword::service::export_leftovers::collect;
 use afterword::service::export_jobs::{self, MAX_ATTEMPTS};
 use afterword::service::export_progress::Progress;
 use afterword::service::{App, exports};
