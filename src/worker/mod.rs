@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::service::App;
 use crate::service::detached::spawn;
-use crate::service::export_leftovers;
 use crate::service::export_jobs::{self, ExportJob};
+use crate::service::export_leftovers;
 use crate::service::export_progress::Progress;
 
 /// How long a job is held without a sign of life, by the database's clock.
