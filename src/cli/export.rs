@@ -50,6 +50,9 @@ pub struct Args {
     command: Option<Command>,
     #[command(flatten)]
     write: Option<WriteArgs>,
+    // Beside and not inside: clap takes a group that has another within for absent, whatever is given.
+    #[command(flatten)]
+    selection: SelectionArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -77,8 +80,6 @@ struct WriteArgs {
     /// Export this project; not needed where there is only one.
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    #[command(flatten)]
-    selection: SelectionArgs,
 }
 
 /// What takes the place of the recipe's selection, part by part.
@@ -155,9 +156,9 @@ impl SelectionArgs {
 
 impl WriteArgs {
     /// Returns the recipe that was asked for; the error is one line for the person at the command line.
-    fn recipe(&self) -> Result<Recipe, String> {
+    fn recipe(&self, selection: &SelectionArgs) -> Result<Recipe, String> {
         let mut recipe = recipe::choose(&self.recipe).map_err(|error| error.to_string())?;
-        self.selection.apply(&mut recipe.selection)?;
+        selection.apply(&mut recipe.selection)?;
         if let Some(layout) = self.layout {
             recipe.layout = layout;
             if let Some((_, detail)) = recipe.contradictions().first() {
@@ -172,14 +173,14 @@ impl WriteArgs {
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args {
         Args { command: Some(Command::Collect(args)), .. } => export_collect::run(&args, config).await,
-        Args { write: Some(args), .. } => write(&args, config).await,
+        Args { write: Some(args), selection, .. } => write(&args, &selection, config).await,
         Args { write: None, .. } => Err(UsageError("say what to export: --recipe and --out".to_owned()).into()),
     }
 }
 
-async fn write(args: &WriteArgs, config: &Config) -> anyhow::Result<ExitCode> {
+async fn write(args: &WriteArgs, selection: &SelectionArgs, config: &Config) -> anyhow::Result<ExitCode> {
     // What makes no sense is said before a database is started for it.
-    let recipe = args.recipe().map_err(UsageError)?;
+    let recipe = args.recipe(selection).map_err(UsageError)?;
     if args.out.components().any(|part| part == Component::ParentDir) {
         let words = "--out: name the folder without `..`, by an absolute path or one below the present directory";
         return Err(UsageError(words.to_owned()).into());
