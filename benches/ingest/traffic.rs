@@ -269,13 +269,12 @@ impl Stream {
 impl Line {
     /// Sends a request and returns the status and the body of its answer.
     async fn exchange(&mut self, address: SocketAddr, request: &[u8]) -> Result<(u16, Value)> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                self.stream.insert(stream)
-            }
+        let stream = if let Some(stream) = &mut self.stream {
+            stream
+        } else {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            self.stream.insert(stream)
         };
         stream.write_all(request).await?;
         let body = read_answer(stream, &mut self.answer).await?;

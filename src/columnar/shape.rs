@@ -100,6 +100,7 @@ impl Shape {
     }
 
     /// Returns the same shape for conversations with or without tools.
+    #[must_use]
     pub fn with_tools(self, has_tools: bool) -> Self {
         Self { has_tools, ..self }
     }

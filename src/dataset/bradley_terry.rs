@@ -46,9 +46,9 @@ impl Wins {
             }
             let mut open = vec![start];
             while let Some(answer) = open.pop() {
-                for other in start + 1..self.n_answers {
-                    if components[other] != start && self.of(answer, other) + self.of(other, answer) > 0.0 {
-                        components[other] = start;
+                for (other, component) in components.iter_mut().enumerate().skip(start + 1) {
+                    if *component != start && self.of(answer, other) + self.of(other, answer) > 0.0 {
+                        *component = start;
                         open.push(other);
                     }
                 }
@@ -106,7 +106,9 @@ impl Strengths {
                 if after >= before {
                     break;
                 }
-                step.iter_mut().for_each(|of_answer| *of_answer /= 2.0);
+                for of_answer in &mut step {
+                    *of_answer /= 2.0;
+                }
                 next = moved(&thetas, &step);
                 after = ln_posterior(wins, prior_votes, &next);
             }

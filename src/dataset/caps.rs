@@ -23,14 +23,14 @@ pub fn limit(max_rows: u32, max_share: f64, n_rows: u64) -> Option<u32> {
 /// who votes on everything. A row without a known voter stays: there is nobody to charge.
 pub fn stay<'a>(rows: impl IntoIterator<Item = &'a [u32]>, n_voters: usize, limit: u32) -> Vec<bool> {
     let mut charged = vec![0_u32; n_voters];
-    let mut decide = |voters: &[u32]| {
+    let decide = |voters: &[u32]| {
         let Some(&least) = voters.iter().min_by_key(|voter| charged[**voter as usize]) else { return true };
         let n_rows = &mut charged[least as usize];
         let stays = *n_rows < limit;
         *n_rows += u32::from(stays);
         stays
     };
-    rows.into_iter().map(|voters| decide(voters)).collect()
+    rows.into_iter().map(decide).collect()
 }
 
 #[cfg(test)]

@@ -100,7 +100,9 @@ mod tests {
         fn parts_add_up_in_any_order(camps in proptest::collection::vec((0_u32..4, 0_u32..4), 0..20), cut in 0_usize..20) {
             let of = |camps: &[(u32, u32)]| {
                 let mut disagreement = Disagreement::default();
-                camps.iter().for_each(|(left, right)| disagreement.add(*left, *right));
+                for (left, right) in camps {
+                    disagreement.add(*left, *right);
+                }
                 disagreement
             };
             let (first, second) = camps.split_at(cut.min(camps.len()));

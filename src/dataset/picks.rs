@@ -21,6 +21,7 @@ const MICROSECONDS_OF_DAY: f64 = 86_400_000_000.0;
 
 /// How rows are picked.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the recipe of its own")]
 pub(super) struct Rules {
     /// Salt of the lottery.
     pub(super) salt: String,

@@ -65,7 +65,9 @@ mod tests {
     fn effective_rows_are_the_rows_where_weights_are_equal_and_fewer_where_not() {
         let of = |weights: &[f64]| {
             let mut rows = EffectiveRows::default();
-            weights.iter().for_each(|weight| rows.add(*weight));
+            for weight in weights {
+                rows.add(*weight);
+            }
             rows.number()
         };
 

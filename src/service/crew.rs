@@ -165,7 +165,9 @@ mod tests {
                 while let Some(mut taken) = queue.take(|_| false).await {
                     *n_taken.lock().unwrap() += 1;
                     assert!(!taken.values[0].hurts, "a batch that hurts");
-                    std::mem::take(&mut taken.values).into_iter().for_each(|work| work.reply.send(()).unwrap());
+                    for work in std::mem::take(&mut taken.values) {
+                        work.reply.send(()).unwrap();
+                    }
                 }
             }
         });

@@ -478,7 +478,9 @@ mod tests {
     fn weights_are_summed_up_only_where_they_differ() {
         let of = |weights: &[f64]| {
             let mut counts = WeightCounts::default();
-            weights.iter().for_each(|weight| counts.add(*weight));
+            for weight in weights {
+                counts.add(*weight);
+            }
             counts.finish()
         };
 

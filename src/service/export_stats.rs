@@ -51,12 +51,11 @@ impl ExportStats {
         struct Several<'a> {
             formats: BTreeMap<&'static str, &'a Stats>,
         }
-        let text = match formats.only() {
-            Some(format) => serde_json::to_string_pretty(&self.of(format)),
-            None => {
-                let rows = formats.iter().filter_map(|format| Some((format.as_str(), self.of(format)?)));
-                serde_json::to_string_pretty(&Several { formats: rows.collect() })
-            }
+        let text = if let Some(format) = formats.only() {
+            serde_json::to_string_pretty(&self.of(format))
+        } else {
+            let rows = formats.iter().filter_map(|format| Some((format.as_str(), self.of(format)?)));
+            serde_json::to_string_pretty(&Several { formats: rows.collect() })
         };
         // Structs of finite numbers and maps with string keys always serialise.
         text.unwrap_or_default() + "\n"

@@ -106,8 +106,8 @@ struct Writer {
 }
 
 enum Form {
-    Parquet(PartsWriter<HashedFile, Open>),
-    Lines { rows: LinesWriter<HashedFile, Open>, provenance: LinesWriter<HashedFile, Open> },
+    Parquet(Box<PartsWriter<HashedFile, Open>>),
+    Lines { rows: Box<LinesWriter<HashedFile, Open>>, provenance: Box<LinesWriter<HashedFile, Open>> },
 }
 
 impl Writer {
@@ -121,11 +121,11 @@ impl Writer {
             // MLX looks for one file of each split.
             let part_bytes = if shape.layout == Layout::MlxJsonl { usize::MAX } else { sizes.part_bytes };
             Form::Lines {
-                rows: LinesWriter::new(shape, Lines::Rows, part_bytes, files("rows")),
-                provenance: LinesWriter::new(shape, Lines::Provenance, usize::MAX, files("provenance")),
+                rows: Box::new(LinesWriter::new(shape, Lines::Rows, part_bytes, files("rows"))),
+                provenance: Box::new(LinesWriter::new(shape, Lines::Provenance, usize::MAX, files("provenance"))),
             }
         } else {
-            Form::Parquet(PartsWriter::new(shape, sizes, files("rows"))?)
+            Form::Parquet(Box::new(PartsWriter::new(shape, sizes, files("rows"))?))
         };
         Ok(Self { shape, form })
     }

@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(several["formats"], serde_json::json!(["preference", "sft", "reward", "prompts"]));
         assert_eq!(recipe(&several.to_string()).unwrap().formats.words(), "preference, sft, reward, prompts");
         for (text, pointer, code) in [
-            (r#"{}"#, "/format", FieldCode::Required),
+            ("{}", "/format", FieldCode::Required),
             (r#"{"formats":[]}"#, "/formats", FieldCode::Empty),
             (r#"{"formats":["dpo","preference"]}"#, "/formats", FieldCode::Contradiction),
             (r#"{"formats":["dpo"],"format":"sft"}"#, "/formats", FieldCode::Contradiction),

@@ -33,7 +33,7 @@ fn pairs_by_prompt(completions: &[Completion], feedback: &[Feedback]) -> Vec<Str
     summaries
 }
 
-fn of_messages(name: &str, messages: Value) -> Value {
+fn of_messages(name: &str, messages: &Value) -> Value {
     json!({"id": name, "model": "m", "prompt": messages, "response": format!("The answer called {name}."),
            "finish_reason": "stop", "consent": {"training": true}})
 }
@@ -52,25 +52,25 @@ fn answers_are_compared_only_where_everything_before_them_is_the_same() {
         json!(messages)
     };
     let with_tools = |name: &str| {
-        let mut one = of_messages(name, json!(prefix()));
+        let mut one = of_messages(name, &json!(prefix()));
         one["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
         one
     };
     let other = "1 other_prompt_or_unknown";
     for (name, second, expected) in [
-        ("the same", of_messages("b", json!(prefix())), "a>b by preference"),
-        ("another system message", of_messages("b", changed(0, turn("system", "Be long."))), other),
-        ("an earlier answer of another text", of_messages("b", changed(2, turn("assistant", "Un."))), other),
-        ("another question", of_messages("b", changed(3, turn("user", "Three?"))), other),
-        ("a question with a space more", of_messages("b", changed(3, turn("user", "Two? "))), other),
+        ("the same", of_messages("b", &json!(prefix())), "a>b by preference"),
+        ("another system message", of_messages("b", &changed(0, turn("system", "Be long."))), other),
+        ("an earlier answer of another text", of_messages("b", &changed(2, turn("assistant", "Un."))), other),
+        ("another question", of_messages("b", &changed(3, turn("user", "Three?"))), other),
+        ("a question with a space more", of_messages("b", &changed(3, turn("user", "Two? "))), other),
         ("tools offered", with_tools("b"), other),
         (
             "keys in another order",
-            of_messages("b", changed(3, json!({"content": "Two?", "role": "user"}))),
+            of_messages("b", &changed(3, json!({"content": "Two?", "role": "user"}))),
             "a>b by preference",
         ),
     ] {
-        let answers = [stored(&of_messages("a", json!(prefix()))), stored(&second)];
+        let answers = [stored(&of_messages("a", &json!(prefix()))), stored(&second)];
 
         let made = pairs_by_prompt(&answers, &[react(1, "u", "a", better("b"))]);
 
@@ -80,8 +80,8 @@ fn answers_are_compared_only_where_everything_before_them_is_the_same() {
 
 #[test]
 fn the_judged_turn_is_the_completion_and_nothing_after_it_is_used() {
-    let first = stored(&of_messages("first", json!([turn("user", "One?")])));
-    let later = of_messages("later", json!([turn("user", "One?"), turn("assistant", "Uno."), turn("user", "Two?")]));
+    let first = stored(&of_messages("first", &json!([turn("user", "One?")])));
+    let later = of_messages("later", &json!([turn("user", "One?"), turn("assistant", "Uno."), turn("user", "Two?")]));
     let later = stored(&later);
 
     let of_first = sft_of(std::slice::from_ref(&first), &[react(1, "u", "first", up())], &Options::default());
@@ -97,8 +97,8 @@ fn the_judged_turn_is_the_completion_and_nothing_after_it_is_used() {
 
 #[test]
 fn a_regeneration_after_an_edited_prompt_compares_nothing() {
-    let asked = stored(&of_messages("a", json!([turn("user", "Which rivers?")])));
-    let mut again = of_messages("b", json!([turn("user", "Which rivers, please?")]));
+    let asked = stored(&of_messages("a", &json!([turn("user", "Which rivers?")])));
+    let mut again = of_messages("b", &json!([turn("user", "Which rivers, please?")]));
     again["parent_completion_id"] = json!("a");
     let again = stored(&again);
     let liked = react(2, "u", "b", up());

@@ -52,8 +52,8 @@ fn messages(example: &Example) -> Vec<Value> {
 
 #[test]
 fn they_are_left_out_by_default_in_every_format() {
-    let feedback = [react(1, "u", "a", better("b")), react(2, "u", "a", up())];
     type Of = fn(&[Completion], &[afterword::domain::feedback::Feedback], &Options) -> Yield;
+    let feedback = [react(1, "u", "a", better("b")), react(2, "u", "a", up())];
     let formats: [(Of, &str); 4] = [
         (pairs_of, "1 tool_calls"),
         (sft_of, "1 not_endorsed, 1 tool_calls"),

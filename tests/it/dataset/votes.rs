@@ -185,14 +185,14 @@ fn contested(n: usize) -> Vec<(Vec<Completion>, Vec<Feedback>)> {
                 })
             })
             .collect();
-        let a_is_better = prompt % 2 == 0;
+        let a_is_better = prompt.is_multiple_of(2);
         // On the last prompt two of the reliable are outnumbered by the three who guess.
         let is_last = prompt + 1 == n;
         let voters: Vec<(&str, bool)> = [
             Some(("good1", a_is_better)),
             Some(("good2", a_is_better)),
             (!is_last).then_some(("good3", a_is_better)),
-            Some(("guess1", if is_last { !a_is_better } else { prompt % 3 == 0 })),
+            Some(("guess1", if is_last { !a_is_better } else { prompt.is_multiple_of(3) })),
             Some(("guess2", if is_last { !a_is_better } else { prompt % 4 < 2 })),
             Some(("guess3", if is_last { !a_is_better } else { prompt % 7 < 3 })),
         ]
