@@ -19,6 +19,8 @@ RUN mkdir -p tests/it && touch tests/it/main.rs src/main.rs src/lib.rs \
 FROM debian:bookworm-slim
 RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/afterword
 COPY --from=build /out/afterword /usr/local/bin/afterword
+# The authorities that a storage server's certificate is checked with.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY LICENSE /usr/share/doc/afterword/LICENSE
 # An ordinary user without a name, a home or a shell. The database comes from DATABASE_URL; exports go to the volume.
 USER 65532:65532

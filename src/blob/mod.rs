@@ -1,10 +1,18 @@
-//! Where exports go: a local directory, or memory in tests, through `object_store`.
+//! Where exports go: a local directory, a bucket of an S3-compatible storage server, or memory in tests, through
+//! `object_store`.
 //!
 //! Keys are an enum: no path comes from a client, and every part of one that does has been parsed.
 
+mod bucket;
+mod error;
+mod folder;
+mod key;
+
 use std::fmt;
+use std::future::Future;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -12,173 +20,146 @@ use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, WriteMultipart};
 
-use crate::domain::ids::{ExportId, ProjectId};
+use crate::domain::destination::Bucket;
+use bucket::OpenBucket;
 
-/// A file that the product keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ObjectKey {
-    /// A file of an export that belongs to a project.
-    ExportFile {
-        /// The project.
-        project_id: ProjectId,
-        /// Folder that was asked for.
-        directory: Option<String>,
-        /// The export.
-        export_id: ExportId,
-        /// Which attempt at the export wrote it, from 1. Every attempt has a folder of its own, so that a worker
-        /// that was overtaken cannot write over what its successor published.
-        attempt: i32,
-        /// Path inside the export's folder, as the manifest names it.
-        file: String,
-    },
-    /// A file of an export that was asked for at the command line, right below the place's root.
-    OwnFile {
-        /// Path inside the folder, as the manifest names it.
-        file: String,
-    },
-}
+pub use bucket::AccessKey;
+pub use error::BlobError;
+pub use folder::Swept;
+pub use key::{Folder, ObjectKey};
 
-impl ObjectKey {
-    fn to_path(&self) -> Path {
-        match self {
-            Self::ExportFile { project_id, directory, export_id, attempt, file } => {
-                let folder = Folder::Attempt {
-                    project_id: *project_id,
-                    directory: directory.clone(),
-                    export_id: *export_id,
-                    attempt: *attempt,
-                };
-                file.split('/').fold(folder.to_path(), Path::join)
-            }
-            Self::OwnFile { file } => file.split('/').collect(),
-        }
-    }
-
-    /// Returns the media type that the file is served with.
-    pub fn content_type(&self) -> &'static str {
-        let (Self::ExportFile { file, .. } | Self::OwnFile { file }) = self;
-        match file.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("parquet") => "application/vnd.apache.parquet",
-            Some("json") => "application/json",
-            Some("jsonl") => "application/jsonl",
-            Some("md") => "text/markdown; charset=utf-8",
-            _ => "application/octet-stream",
-        }
-    }
-}
-
-/// Files that are deleted together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Folder {
-    /// Everything that any attempt at an export wrote.
-    Export {
-        /// The project.
-        project_id: ProjectId,
-        /// Folder that was asked for.
-        directory: Option<String>,
-        /// The export.
-        export_id: ExportId,
-    },
-    /// What one attempt wrote.
-    Attempt {
-        /// The project.
-        project_id: ProjectId,
-        /// Folder that was asked for.
-        directory: Option<String>,
-        /// The export.
-        export_id: ExportId,
-        /// The attempt, from 1.
-        attempt: i32,
-    },
-}
-
-impl Folder {
-    fn to_path(&self) -> Path {
-        let (Self::Export { project_id, directory, export_id }
-        | Self::Attempt { project_id, directory, export_id, .. }) = self;
-        let project = project_id.to_string();
-        let export = export_id.to_string();
-        let folder = directory.as_deref().unwrap_or_default();
-        let parts = std::iter::once(project.as_str())
-            .chain(folder.split('/').filter(|part| !part.is_empty()))
-            .chain(std::iter::once(export.as_str()));
-        let export: Path = parts.collect();
-        match self {
-            Self::Export { .. } => export,
-            Self::Attempt { attempt, .. } => export.join(format!("attempt-{attempt}")),
-        }
-    }
-}
-
-/// A failure of the place for files; the place's own words stay in the log.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// There is no such file.
-    #[error("there is no such file")]
-    NotFound,
-    /// Reading or writing failed.
-    #[error("reading or writing a file failed")]
-    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<object_store::Error> for BlobError {
-    fn from(error: object_store::Error) -> Self {
-        match error {
-            object_store::Error::NotFound { .. } => Self::NotFound,
-            other => Self::Failed(Box::new(other)),
-        }
-    }
-}
+/// Size of the pieces that a large file is sent in, in bytes; S3 takes ten thousand of at least 5 MiB.
+const PIECE_BYTES: usize = 8 << 20;
+/// How many pieces are under way at once.
+const N_PIECES_AT_ONCE: usize = 3;
+/// How long giving up an upload may take; what then remains is collected later.
+const ABORT_WITHIN: Duration = Duration::from_secs(10);
 
 /// A place for files.
 #[derive(Clone)]
-pub struct Blob(Arc<dyn ObjectStore>);
+pub struct Blob {
+    store: Arc<dyn ObjectStore>,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Memory,
+    Local(Arc<FilePath>),
+    Bucket(Arc<OpenBucket>),
+}
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blob({})", self.0)
+        write!(f, "Blob({})", self.store)
     }
 }
 
 impl Blob {
     /// Opens a directory, creating it where it is absent; files are on the disk before a write returns.
     pub fn local(root: &FilePath) -> Result<Self, BlobError> {
-        std::fs::create_dir_all(root).map_err(|error| BlobError::Failed(Box::new(error)))?;
+        std::fs::create_dir_all(root)?;
         let store = LocalFileSystem::new_with_prefix(root)?.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self(Arc::new(store)))
+        Ok(Self { store: Arc::new(store), kind: Kind::Local(root.into()) })
     }
 
     /// Opens a place that forgets everything when it is dropped.
     pub fn memory() -> Self {
-        Self(Arc::new(InMemory::new()))
+        Self { store: Arc::new(InMemory::new()), kind: Kind::Memory }
+    }
+
+    /// Makes ready what speaks to a bucket; connects to nothing yet.
+    pub fn bucket(bucket: &Bucket, key: &AccessKey) -> Result<Self, BlobError> {
+        let ca = bucket.ca_file.as_deref().map(bucket::read_authority).transpose()?;
+        let open = OpenBucket::open(bucket, key, ca.as_deref())?;
+        Ok(Self { store: Arc::new(open.store.clone()), kind: Kind::Bucket(Arc::new(open)) })
+    }
+
+    /// Looks whether files can be written here, within seconds, and leaves nothing behind.
+    pub async fn check(&self) -> Result<(), BlobError> {
+        match &self.kind {
+            Kind::Memory => Ok(()),
+            Kind::Local(root) => folder::check(root).await,
+            Kind::Bucket(bucket) => bucket.check().await,
+        }
     }
 
     /// Writes a small file whole.
     pub async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), BlobError> {
-        self.0.put(&key.to_path(), PutPayload::from_bytes(content)).await?;
+        let payload = PutPayload::from_bytes(content);
+        self.store.put(&self.path(key), payload).await.map_err(bucket::of_bucket)?;
         Ok(())
     }
 
-    /// Copies a local file; it is seen under its key only when it is whole.
-    pub async fn put_file(&self, key: &ObjectKey, source: &FilePath) -> Result<(), BlobError> {
-        const CHUNK_BYTES: usize = 4 << 20;
-        let failed = |error: std::io::Error| BlobError::Failed(Box::new(error));
-        let mut file = tokio::fs::File::open(source).await.map_err(failed)?;
-        let mut writer =
-            WriteMultipart::new_with_chunk_size(self.0.put_multipart(&key.to_path()).await?, 2 * CHUNK_BYTES);
-        let mut chunk = vec![0; CHUNK_BYTES];
-        loop {
-            let n_bytes = tokio::io::AsyncReadExt::read(&mut file, &mut chunk).await.map_err(failed)?;
-            if n_bytes == 0 {
-                break;
+    /// Writes a small file whole where there is none of its name: never over what another writer has put there. The
+    /// same content is no conflict, since an answer may be lost and the request repeated.
+    pub async fn create(&self, key: &ObjectKey, content: Bytes) -> Result<(), BlobError> {
+        let (path, payload) = (self.path(key), PutPayload::from_bytes(content.clone()));
+        let mode = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(&path, payload, mode).await {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let found = self.store.get(&path).await?.bytes().await?;
+                if found == content { Ok(()) } else { Err(BlobError::Taken) }
             }
-            writer.wait_for_capacity(4).await?;
-            writer.write(&chunk[..n_bytes]);
+            Err(error) => match bucket::of_bucket(error) {
+                // A server that has no conditional writes. The folder is the attempt's own all the same.
+                BlobError::ServerFailed { status: Some(400 | 405 | 501) } => self.put(key, content).await,
+                error => Err(error),
+            },
         }
-        writer.finish().await?;
-        Ok(())
+    }
+
+    /// Copies a local file; it is seen under its key only when it is whole. `stopped` ends it early; then, and after a
+    /// failure, the upload is given up. `copied` hears how many bytes went on their way.
+    pub async fn put_file(
+        &self,
+        key: &ObjectKey,
+        source: &FilePath,
+        stopped: impl Future<Output = ()>,
+        copied: impl Fn(u64),
+    ) -> Result<(), BlobError> {
+        let mut file = tokio::fs::File::open(source).await?;
+        let n_bytes = file.metadata().await?.len();
+        if n_bytes <= PIECE_BYTES as u64 && matches!(self.kind, Kind::Bucket(_)) {
+            let content = read_piece(&mut file).await?;
+            self.put(key, content).await?;
+            copied(n_bytes);
+            return Ok(());
+        }
+        let upload = self.store.put_multipart(&self.path(key)).await.map_err(bucket::of_bucket)?;
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, PIECE_BYTES);
+        let outcome = {
+            let sending = send(&mut writer, &mut file, &copied);
+            tokio::select! {
+                biased;
+                () = stopped => Err(BlobError::Stopped),
+                outcome = sending => outcome,
+            }
+        };
+        match outcome {
+            Ok(()) => {
+                // Gives the upload up by itself where it fails.
+                writer.finish().await.map_err(bucket::of_bucket)?;
+                Ok(())
+            }
+            Err(error) => {
+                // What cannot be given up now is collected later.
+                let _given_up = tokio::time::timeout(ABORT_WITHIN, writer.abort()).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells whether there is a file.
+    pub async fn holds(&self, key: &ObjectKey) -> Result<bool, BlobError> {
+        match self.store.head(&self.path(key)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads a file in pieces, with its size in bytes.
@@ -186,29 +167,54 @@ impl Blob {
         &self,
         key: &ObjectKey,
     ) -> Result<(u64, BoxStream<'static, Result<Bytes, BlobError>>), BlobError> {
-        let found = self.0.get(&key.to_path()).await?;
+        let found = self.store.get(&self.path(key)).await?;
         let size_bytes = found.meta.size;
         Ok((size_bytes, Box::pin(found.into_stream().map_err(BlobError::from))))
     }
 
     /// Deletes a file; one that is absent is no error.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), BlobError> {
-        match self.0.delete(&key.to_path()).await {
+        self.delete_path(&self.path(key)).await
+    }
+
+    async fn delete_path(&self, path: &Path) -> Result<(), BlobError> {
+        match self.store.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Deletes every file in a folder and below it; a folder that is absent is no error.
-    pub async fn delete_folder(&self, folder: &Folder) -> Result<(), BlobError> {
-        let path = folder.to_path();
-        let found: Vec<_> = self.0.list(Some(&path)).try_collect().await?;
-        for file in found {
-            match self.0.delete(&file.location).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => (),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+    fn path(&self, key: &ObjectKey) -> Path {
+        self.below_prefix(&key.to_path())
     }
+
+    fn below_prefix(&self, path: &Path) -> Path {
+        match &self.kind {
+            Kind::Bucket(bucket) => bucket.prefix.parts().chain(path.parts()).collect(),
+            Kind::Memory | Kind::Local(_) => path.clone(),
+        }
+    }
+}
+
+/// Sends a file piece by piece, and waits until all but the last few have arrived.
+async fn send(writer: &mut WriteMultipart, file: &mut tokio::fs::File, copied: &impl Fn(u64)) -> Result<(), BlobError> {
+    loop {
+        let piece = read_piece(file).await?;
+        if piece.is_empty() {
+            writer.wait_for_capacity(1).await.map_err(bucket::of_bucket)?;
+            return Ok(());
+        }
+        writer.wait_for_capacity(N_PIECES_AT_ONCE).await.map_err(bucket::of_bucket)?;
+        let n_bytes = piece.len() as u64;
+        writer.put(piece);
+        copied(n_bytes);
+    }
+}
+
+/// Reads the next piece of a file; an empty one is its end.
+async fn read_piece(file: &mut tokio::fs::File) -> Result<Bytes, BlobError> {
+    let mut piece = Vec::with_capacity(PIECE_BYTES);
+    let mut limited = tokio::io::AsyncReadExt::take(file, PIECE_BYTES as u64);
+    tokio::io::AsyncReadExt::read_to_end(&mut limited, &mut piece).await?;
+    Ok(Bytes::from(piece))
 }

@@ -12,9 +12,9 @@ use crate::domain::clock::SystemClock;
 use crate::domain::ids::ProjectId;
 use crate::domain::principal::{CredentialId, Principal, Role};
 use crate::postgres::{Cluster, SERVICE, Settings};
-use crate::service::instance::{self, Migrated, PoolSizes};
+use crate::service::instance::{self, Migrated, Places, PoolSizes};
 use crate::service::outside::Outside;
-use crate::service::{App, ServiceError, bootstrap};
+use crate::service::{App, ServiceError, bootstrap, destinations};
 
 /// Name of the project of an instance that nobody gave another one.
 pub const DEFAULT_PROJECT: &str = "default";
@@ -80,9 +80,17 @@ impl Database {
             reading: config.database.n_reading_connections,
             jobs: config.database.n_job_connections,
         };
+        let places = Places {
+            exports: &config.exports.directory,
+            scratch: config.exports.scratch_directory.as_deref(),
+            destinations: destinations::open(&config.exports.destinations, &environment)?,
+        };
         let clock = Arc::new(SystemClock);
-        let outside = Outside { hook_urls: config.hook_urls.clone(), benchmarks_dir: config.benchmarks_dir.clone() };
-        let app = self.explain(instance::open(&self.service_url, sizes, &config.exports_dir, clock).await)?;
+        let outside = Outside {
+            hook_urls: config.exports.hook_urls.clone(),
+            benchmarks_dir: config.exports.benchmarks_directory.clone(),
+        };
+        let app = self.explain(instance::open(&self.service_url, sizes, places, clock).await)?;
         Ok(app.reaching(outside))
     }
 

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::connect::{Database, postgres_settings};
-use crate::config::Config;
+use crate::config::{Config, environment};
 use crate::domain::clock::SystemClock;
 use crate::postgres::{Cluster, PostgresError};
+use crate::service::destinations;
 use crate::service::instance::{self, Finding};
 
 /// Below this much free space a disk counts as full, in bytes.
@@ -30,7 +31,14 @@ pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let mut findings = vec![Finding { subject: "configuration", found: Ok("makes sense".to_owned()) }];
     findings.extend(examine_database(config).await);
     findings.push(Finding { subject: "disk", found: examine_disk(&config.data_dir) });
-    findings.push(Finding { subject: "exports", found: examine_directory(&config.exports_dir) });
+    findings.push(Finding { subject: "exports", found: examine_directory(&config.exports.directory) });
+    for (name, found) in destinations::examine(&config.exports.destinations, &environment).await {
+        let told = |words| format!("`{name}` {words}");
+        findings.push(Finding {
+            subject: "destination",
+            found: found.map(told).map_err(|words| format!("`{name}`: {words}")),
+        });
+    }
     findings.push(Finding { subject: "port", found: examine_port(config.listen).await });
 
     let mut out = std::io::stdout().lock();
@@ -130,7 +138,8 @@ async fn examine_port(listen: SocketAddr) -> Result<String, String> {
         Ok(_) => Ok(format!("{listen} is free")),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             let asked = async {
-                let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+                let client =
+                    reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(2)).build()?;
                 client.get(format!("http://{listen}/livez")).send().await?.error_for_status()
             };
             match asked.await {

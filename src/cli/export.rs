@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connect::{self, Connected};
 use super::serve::Signals;
-use super::{UsageError, recipe};
+use super::{UsageError, export_collect, recipe};
 use crate::config::Config;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
@@ -34,13 +34,36 @@ const N_REASONS: usize = 8;
 
 /// Arguments of `afterword export`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   afterword export --recipe dpo --out pairs
   afterword export --recipe sft --out answers --model llama-3-70b --from 2026-01-01
   afterword export --recipe sft --layout llamafactory --out answers
-  afterword export --recipe mine.toml --out pairs --force")]
+  afterword export --recipe mine.toml --out pairs --force
+  afterword export collect                       remove what exports left that were killed",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    write: Option<WriteArgs>,
+    // Beside and not inside: clap takes a group that has another within for absent, whatever is given.
+    #[command(flatten)]
+    selection: SelectionArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Remove what exports left behind that were killed: files, uploads and scratch folders that nobody published.
+    Collect(export_collect::Args),
+}
+
+/// What is exported, and where to.
+#[derive(Debug, clap::Args)]
+struct WriteArgs {
     /// A shipped recipe (`afterword recipe list`) or the path of a recipe file.
     #[arg(long, value_name = "NAME|FILE")]
     recipe: String,
@@ -56,9 +79,7 @@ pub struct Args {
     layout: Option<Layout>,
     /// Export this project; not needed where there is only one.
     #[arg(long, value_name = "NAME")]
-    pub(super) project: Option<String>,
-    #[command(flatten)]
-    selection: SelectionArgs,
+    project: Option<String>,
 }
 
 /// What takes the place of the recipe's selection, part by part.
@@ -133,11 +154,11 @@ impl SelectionArgs {
     }
 }
 
-impl Args {
+impl WriteArgs {
     /// Returns the recipe that was asked for; the error is one line for the person at the command line.
-    fn recipe(&self) -> Result<Recipe, String> {
+    fn recipe(&self, selection: &SelectionArgs) -> Result<Recipe, String> {
         let mut recipe = recipe::choose(&self.recipe).map_err(|error| error.to_string())?;
-        self.selection.apply(&mut recipe.selection)?;
+        selection.apply(&mut recipe.selection)?;
         if let Some(layout) = self.layout {
             recipe.layout = layout;
             if let Some((_, detail)) = recipe.contradictions().first() {
@@ -150,21 +171,29 @@ impl Args {
 
 /// Runs the subcommand.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    match args {
+        Args { command: Some(Command::Collect(args)), .. } => export_collect::run(&args, config).await,
+        Args { write: Some(args), selection, .. } => write(&args, &selection, config).await,
+        Args { write: None, .. } => Err(UsageError("say what to export: --recipe and --out".to_owned()).into()),
+    }
+}
+
+async fn write(args: &WriteArgs, selection: &SelectionArgs, config: &Config) -> anyhow::Result<ExitCode> {
     // What makes no sense is said before a database is started for it.
-    let recipe = args.recipe().map_err(UsageError)?;
+    let recipe = args.recipe(selection).map_err(UsageError)?;
     if args.out.components().any(|part| part == Component::ParentDir) {
         let words = "--out: name the folder without `..`, by an absolute path or one below the present directory";
         return Err(UsageError(words.to_owned()).into());
     }
     connect::with(config, async |connected: &Connected| {
         let project = connected.project(args.project.as_deref()).await?;
-        export(&connected.app, project.id, &recipe, &args).await
+        export(&connected.app, project.id, &recipe, args).await
     })
     .await
 }
 
 /// Runs the export in the project and says what came of it.
-async fn export(app: &App, project_id: ProjectId, recipe: &Recipe, args: &Args) -> anyhow::Result<ExitCode> {
+async fn export(app: &App, project_id: ProjectId, recipe: &Recipe, args: &WriteArgs) -> anyhow::Result<ExitCode> {
     let (progress, stop) = (Arc::new(Progress::default()), CancellationToken::new());
     let bar = ProgressBar::no_length();
     let outcome = {
@@ -216,7 +245,7 @@ fn show(bar: &ProgressBar, look: Look) {
     let (what, of) = match look.phase {
         Phase::Reading => ("reading", "prompts"),
         Phase::Writing => ("writing", "rows"),
-        Phase::Publishing => ("copying", ""),
+        Phase::Publishing => ("copying", "bytes"),
     };
     let template = if look.n_total == 0 {
         format!("{{spinner}} {what}")

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod experiment;
 pub mod export;
+pub mod export_collect;
 pub mod key;
 pub mod migrate;
 pub mod postgres;
@@ -68,7 +69,7 @@ enum Command {
     Token(token::Args),
     /// Reach or stop the private Postgres.
     Postgres(postgres::Args),
-    /// Write a training set into a folder.
+    /// Write a training set into a folder, or remove what killed exports left behind.
     Export(export::Args),
     /// List, show and check recipes of exports.
     Recipe(recipe::Args),

@@ -49,4 +49,14 @@ pub enum ConfigError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A destination of exports has a value that has no meaning, or lacks one.
+    #[error("`exports.destinations.{name}.{key}` must be {expected}")]
+    InvalidDestination {
+        /// Its name.
+        name: String,
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
 }

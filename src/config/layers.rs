@@ -9,6 +9,23 @@ use super::error::ConfigError;
 /// Every key with its default and its description.
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
+/// Section of the places that the operator names.
+const DESTINATIONS: &str = "exports.destinations.";
+
+/// Every key of such a place, not set.
+const DESTINATION: &str = r#"
+kind = ""
+path = ""
+endpoint = ""
+allow_http = false
+region = "us-east-1"
+bucket = ""
+prefix = ""
+ca_file = ""
+access_key_id = ""
+secret_access_key = ""
+"#;
+
 /// Reads an environment variable.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -44,6 +61,10 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
 fn lay_file_over(merged: &mut Table, file: &Table, path: &Path, section: &str) -> Result<(), ConfigError> {
     for (name, value) in file {
         let key = format!("{section}{name}");
+        if section == DESTINATIONS && !merged.contains_key(name) {
+            // The one place where the operator chooses names; what is below them is known.
+            merged.insert(name.clone(), Value::Table(parse(Path::new("a destination"), DESTINATION)?));
+        }
         let Some(known) = merged.get_mut(name) else {
             let hint = nearest(merged.keys(), name).map(|near| format!("{section}{near}"));
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key, hint });

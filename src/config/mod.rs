@@ -1,9 +1,11 @@
 //! What the operator decides: `config/default.toml`, a file and the environment, parsed once into values that make
 //! sense. This module opens nothing and connects to nothing.
 
+mod destinations;
 mod error;
 mod layers;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::domain::destination::Destination;
 use crate::domain::network::Network;
 use crate::domain::principal::SecretKey;
 
@@ -28,12 +31,8 @@ pub struct Config {
     pub database: Database,
     /// Directory with the programs of the private Postgres; looked for where it is absent.
     pub postgres_bin_dir: Option<PathBuf>,
-    /// Directory that exports are written to.
-    pub exports_dir: PathBuf,
-    /// Directory of the benchmark files that recipes over REST may name; they may name none where it is absent.
-    pub benchmarks_dir: Option<PathBuf>,
-    /// URLs of the services that recipes may name.
-    pub hook_urls: Vec<String>,
+    /// Where exports go, and what their recipes may reach.
+    pub exports: Exports,
     /// The HTTP server.
     pub http: Http,
     /// Who may read the metrics.
@@ -60,6 +59,21 @@ pub struct Database {
     pub n_reading_connections: u32,
     /// Connections of the workers.
     pub n_job_connections: u32,
+}
+
+/// Where exports go, and what their recipes may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exports {
+    /// Directory that they are written to where a request names no destination.
+    pub directory: PathBuf,
+    /// Directory for their scratch files; the system's where it is absent.
+    pub scratch_directory: Option<PathBuf>,
+    /// Directory of the benchmark files that recipes over REST may name; they may name none where it is absent.
+    pub benchmarks_directory: Option<PathBuf>,
+    /// URLs of the services that recipes may name.
+    pub hook_urls: Vec<String>,
+    /// Further places that a request may name.
+    pub destinations: Vec<Destination>,
 }
 
 /// Bounds and patience of the HTTP server.
@@ -214,8 +228,10 @@ struct RawPostgres {
 #[derive(Deserialize)]
 struct RawExports {
     directory: String,
+    scratch_directory: String,
     benchmarks_directory: String,
     hook_urls: String,
+    destinations: BTreeMap<String, destinations::RawDestination>,
 }
 
 #[derive(Deserialize)]
@@ -256,24 +272,34 @@ struct RawInit {
 
 impl Raw {
     fn parse(self, effective: Table) -> Result<Config, ConfigError> {
-        let exports_dir = given(self.exports.directory).map_or_else(|| self.data_dir.join("exports"), PathBuf::from);
         if self.data_dir.as_os_str().is_empty() {
             return Err(ConfigError::Invalid { key: "data_dir", expected: "a directory" });
         }
+        let exports = self.exports.parse(&self.data_dir)?;
         Ok(Config {
             listen: parse_listen(&self.listen)?,
             data_dir: self.data_dir,
             database: self.database.parse()?,
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
-            exports_dir,
-            benchmarks_dir: given(self.exports.benchmarks_directory).map(PathBuf::from),
-            hook_urls: parse_urls(&self.exports.hook_urls)?,
+            exports,
             http: self.http.parse()?,
             metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,
+        })
+    }
+}
+
+impl RawExports {
+    fn parse(self, data_dir: &Path) -> Result<Exports, ConfigError> {
+        Ok(Exports {
+            directory: given(self.directory).map_or_else(|| data_dir.join("exports"), PathBuf::from),
+            scratch_directory: given(self.scratch_directory).map(PathBuf::from),
+            benchmarks_directory: given(self.benchmarks_directory).map(PathBuf::from),
+            hook_urls: parse_urls(&self.hook_urls)?,
+            destinations: destinations::parse(self.destinations)?,
         })
     }
 }

@@ -22,7 +22,7 @@ fn the_defaults_alone_make_a_configuration() {
 
     assert_eq!(config.listen.to_string(), "127.0.0.1:8787");
     assert_eq!(config.data_dir, Path::new("./.afterword"));
-    assert_eq!(config.exports_dir, Path::new("./.afterword/exports"));
+    assert_eq!(config.exports.directory, Path::new("./.afterword/exports"));
     assert!(config.database.url.is_none() && config.init.project.is_none());
     assert!(config.http.n_workers >= 1);
 }
@@ -55,7 +55,7 @@ fn the_names_that_operators_know_are_read() {
     let config = Config::load(None, &env(&pairs)).unwrap();
 
     assert_eq!(config.database.url.unwrap().expose_secret(), url);
-    assert_eq!(config.exports_dir, Path::new("/srv/exports"));
+    assert_eq!(config.exports.directory, Path::new("/srv/exports"));
     assert_eq!(config.init.project.as_deref(), Some("shop"));
     assert_eq!(config.init.secret_key.unwrap().reveal(), key);
     assert_eq!(config.postgres_bin_dir.as_deref(), Some(Path::new("/opt/pg/bin")));
@@ -84,6 +84,14 @@ fn a_wrong_file_gives_one_line_that_names_the_place_and_no_value() {
         ("[database]\nn_job_connections = 0", "`database.n_job_connections` must be 1 to 1000"),
         ("[init]\nproject = 'p'\nsecret_key = 'aw_sec_canary'", "`init.secret_key` must be of the form"),
         ("data_dir = ''", "`data_dir` must be a directory"),
+        ("[exports.destinations.'Canary']\nkind = 's3'", "`exports.destinations` must be sections named with"),
+        ("[exports.destinations]\nx = 'canary'", ": `exports.destinations.x` must be a section"),
+        ("[exports.destinations.x]\nkind = 'canary'", "`exports.destinations.x.kind` must be `local` or `s3`"),
+        ("[exports.destinations.x]\nbuckett = 'canary'", "; did you mean `exports.destinations.x.bucket`?"),
+        (
+            "[exports.destinations.x]\nkind = 'local'\npath = 'canary'",
+            "`exports.destinations.x.path` must be an absolute",
+        ),
     ];
     for (text, expected) in table {
         let file = file(text);
@@ -140,5 +148,67 @@ fn every_key_of_the_defaults_is_described_right_above_it() {
             assert!(above.starts_with('#'), "no description above: {line}");
         }
         above = line;
+    }
+}
+
+const BUCKET: &str = "[exports.destinations.lake]\nkind = 's3'\nendpoint = 'http://127.0.0.1:9000'\nallow_http = true\n\
+                      bucket = 'training'\nprefix = 'a/b'\naccess_key_id = 'env:KEY_ID'\n\
+                      secret_access_key = 'file:/run/secrets/lake'\n";
+
+#[test]
+fn destinations_are_named_by_the_operator_and_hold_references_to_secrets() {
+    use crate::domain::destination::{Bucket, Place, SecretReference};
+    let file = file(&format!("[exports.destinations.share]\nkind = 'local'\npath = '/srv/x'\n{BUCKET}"));
+
+    let config =
+        Config::load(Some(file.path()), &env(&[("AFTERWORD_EXPORTS_DESTINATIONS_LAKE_REGION", "eu-west-1")])).unwrap();
+
+    let [lake, share] = &config.exports.destinations[..] else { panic!("{:?}", config.exports) };
+    assert_eq!((lake.name.as_str(), share.name.as_str()), ("lake", "share"));
+    assert_eq!(share.place, Place::Local("/srv/x".into()));
+    let Place::Bucket(Bucket { endpoint, region, prefix, secret_access_key, .. }) = &lake.place else {
+        panic!("{lake:?}")
+    };
+    assert_eq!(endpoint.as_ref().unwrap().as_str(), "http://127.0.0.1:9000");
+    assert_eq!((region.as_str(), prefix.as_str()), ("eu-west-1", "a/b"));
+    assert_eq!(*secret_access_key, SecretReference::File("/run/secrets/lake".into()));
+    let again = Config::load(Some(self::file(&config.print()).path()), &env(&[])).unwrap();
+    assert_eq!(again.exports, config.exports);
+}
+
+#[test]
+fn a_wrong_destination_is_named_and_its_secret_is_never_quoted() {
+    for (good, bad, expected) in [
+        ("allow_http = true", "allow_http = false", "endpoint` must be https://host[:port]"),
+        ("http://127.0.0.1:9000", "http://canary@127.0.0.1:9000", "endpoint` must be https://host[:port]"),
+        ("'training'", "'../canary'", "bucket` must be 3 to 63 characters"),
+        ("'a/b'", "'a/../canary'", "prefix` must be parts of"),
+        ("'env:KEY_ID'", "'canary'", "access_key_id` must be env:NAME or file:/PATH"),
+        ("'file:/run/secrets/lake'", "'canary'", "secret_access_key` must be env:NAME or file:/PATH"),
+        ("kind = 's3'", "kind = 's3'\npath = '/canary'", "path` must be absent for kind `s3`"),
+        ("kind = 's3'", "kind = 'local'\npath = '/x'", "must be absent for kind `local`"),
+    ] {
+        let file = file(&BUCKET.replace(good, bad));
+        let error = Config::load(Some(file.path()), &env(&[])).unwrap_err().to_string();
+
+        assert!(error.starts_with("`exports.destinations.lake.") && error.contains(expected), "{bad}: {error}");
+        assert!(!error.contains("canary"), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn the_examples_of_destinations_in_the_template_are_good_and_name_every_key() {
+    let (_, section) = Config::template().split_once("\n[exports.destinations]\n").unwrap();
+    let section = section.split("\n\n[").next().unwrap();
+    let examples: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+    let examples = examples.join("\n");
+
+    let config = Config::load(Some(file(&examples).path()), &env(&[])).unwrap();
+
+    assert_eq!(config.exports.destinations.len(), 2);
+    let printed = config.print();
+    let (_, lake) = printed.split_once("[exports.destinations.lake]\n").unwrap();
+    for key in lake.lines().take_while(|line| !line.is_empty()).map(|line| line.split(' ').next().unwrap()) {
+        assert!(examples.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key} is in no example");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
+use super::destination::DestinationName;
 use super::ids::{ExportId, ProjectId};
 
 /// Where an export stands.
@@ -62,6 +63,10 @@ impl ExportProblem {
     pub const DATABASE_FAILED: &'static str = "database_failed";
     /// Workers took the job again and again and did not come back.
     pub const ATTEMPTS_EXHAUSTED: &'static str = "attempts_exhausted";
+    /// The destination does not take the files, and will not before an operator has changed something.
+    pub const DESTINATION_REFUSED: &'static str = "destination_refused";
+    /// Somebody cancelled it.
+    pub const CANCELLED: &'static str = "cancelled";
     /// A hook of the recipe failed again and again.
     pub const HOOK_FAILED: &'static str = "hook_failed";
     /// What the recipe asks for is not there, or not allowed any more.
@@ -74,12 +79,19 @@ impl ExportProblem {
         Self::NO_EXAMPLES,
         Self::ONE_CLASS,
         Self::STORAGE_FAILED,
+        Self::DESTINATION_REFUSED,
         Self::DATABASE_FAILED,
         Self::ATTEMPTS_EXHAUSTED,
         Self::HOOK_FAILED,
         Self::RECIPE_REFUSED,
+        Self::CANCELLED,
         Self::INTERNAL,
     ];
+
+    /// Makes a problem that counts nothing.
+    pub fn new(code: &str, detail: &str) -> Self {
+        Self { code: code.to_owned(), detail: detail.to_owned(), n_exclusions: BTreeMap::new() }
+    }
 }
 
 /// One run that produces data-set files, as it stands in the database.
@@ -93,6 +105,8 @@ pub struct Export {
     pub status: ExportStatus,
     /// The fully resolved recipe, as JSON text.
     pub recipe: String,
+    /// The operator's destination that it goes to; the service's own directory where it is absent.
+    pub destination: Option<DestinationName>,
     /// Folder below the project's root, where one was asked for.
     pub directory: Option<String>,
     /// Prompts read so far.

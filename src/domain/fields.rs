@@ -45,6 +45,8 @@ pub enum FieldCode {
     UnsafePath,
     /// A recipe name that is not shipped with the product.
     UnknownRecipe,
+    /// A destination that the operator has not configured.
+    UnknownDestination,
     /// A user other than the one that the token speaks for.
     SubjectMismatch,
     /// A completion that the token does not name.
@@ -55,7 +57,7 @@ pub enum FieldCode {
 
 impl FieldCode {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Required,
         Self::UnknownField,
         Self::WrongType,
@@ -71,6 +73,7 @@ impl FieldCode {
         Self::MultipleChoices,
         Self::UnsafePath,
         Self::UnknownRecipe,
+        Self::UnknownDestination,
         Self::SubjectMismatch,
         Self::CompletionNotGranted,
         Self::SignalNotGranted,
@@ -94,6 +97,7 @@ impl FieldCode {
             Self::MultipleChoices => "multiple_choices",
             Self::UnsafePath => "unsafe_path",
             Self::UnknownRecipe => "unknown_recipe",
+            Self::UnknownDestination => "unknown_destination",
             Self::SubjectMismatch => "subject_mismatch",
             Self::CompletionNotGranted => "completion_not_granted",
             Self::SignalNotGranted => "signal_not_granted",

@@ -9,6 +9,7 @@ pub mod comparison;
 pub mod completion;
 pub(crate) mod completion_wire;
 pub mod credential;
+pub mod destination;
 pub mod experiment;
 pub mod export;
 pub mod feedback;

@@ -182,12 +182,20 @@ impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         let kind = match error {
             ServiceError::Invalid(errors) => return Self::invalid(errors),
+            // The cause is told in words of ours, and without what the storage server said.
+            ServiceError::DestinationUnusable(ref cause) => {
+                let mut problem = Self::new(problem::DESTINATION_UNAVAILABLE)
+                    .detail(format!("the destination cannot be used: {cause}"));
+                problem.0.cause = Some(error);
+                return problem;
+            }
             ServiceError::NoData(missing) => return Self::new(problem::NO_DATA).detail(missing),
             ServiceError::Unauthenticated => problem::CREDENTIAL_INVALID,
             ServiceError::NotFound => problem::NOT_FOUND,
             ServiceError::Conflict(Conflict::IdempotencyKey) => problem::IDEMPOTENCY_KEY_REUSED,
             ServiceError::Conflict(Conflict::Experiment) => problem::EXPERIMENT_CONFLICT,
             ServiceError::Conflict(Conflict::ExportUnfinished) => problem::EXPORT_UNFINISHED,
+            ServiceError::Conflict(Conflict::ExportEnded) => problem::EXPORT_ENDED,
             ServiceError::Conflict(Conflict::TooManyKeys) => problem::TOO_MANY_KEYS,
             ServiceError::Conflict(Conflict::NoSigningKey) => problem::SIGNING_KEY_MISSING,
             ServiceError::Conflict(Conflict::TooManyRevocations) => problem::TOO_MANY_REVOCATIONS,

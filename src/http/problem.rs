@@ -73,6 +73,8 @@ kinds! {
          another key";
     EXPORT_UNFINISHED = "export_unfinished" 409 "The export has not ended",
         "wait until the export has ended";
+    EXPORT_ENDED = "export_ended" 409 "The export has ended",
+        "only an export that is queued or running can be cancelled; one that is completed can be withdrawn";
     TOO_MANY_KEYS = "too_many_keys" 409 "The project has too many keys",
         "a project may have 200 live keys of a kind; revoke those that nobody needs";
     SIGNING_KEY_MISSING = "signing_key_missing" 409 "No key to sign with",
@@ -114,6 +116,8 @@ kinds! {
         "send each choice as a completion of its own";
     UNSAFE_PATH = "unsafe_path" 422 "The path could leave its place",
         "a path is relative and its parts are 1 to 64 characters from a-z, 0-9, `_` and `-`";
+    UNKNOWN_DESTINATION = "unknown_destination" 422 "There is no such destination",
+        "name a destination that the operator has configured, or none; `errors` lists them";
     UNKNOWN_RECIPE = "unknown_recipe" 422 "There is no such recipe",
         "name a shipped recipe (`afterword recipe list` shows them) or send one inline";
     SUBJECT_MISMATCH = "subject_mismatch" 422 "The token speaks for another user",
@@ -134,6 +138,8 @@ kinds! {
         "send the request again a little later; what was stored before stays", retryable;
     DATABASE_TIMEOUT = "database_timeout" 503 "The database did not answer in time",
         "it is not known whether the items were stored; send them again with the same ids", retryable;
+    DESTINATION_UNAVAILABLE = "destination_unavailable" 503 "The destination of the export cannot be used",
+        "nothing was stored; the operator has to look at the destination: `afterword doctor` tells what is wrong", retryable;
     STORAGE_UNAVAILABLE = "storage_unavailable" 503 "The place for files is not available",
         "send the request again a little later", retryable;
     DRAINING = "draining" 503 "The service is stopping", "send the request to another instance", retryable;

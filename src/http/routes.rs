@@ -54,6 +54,7 @@ addresses! {
     "/v1/experiments/{key}" { get => v1::experiments::show }
     "/v1/exports" { post => v1::exports::create, get with query => v1::exports::list }
     "/v1/exports/{id}" { get => v1::exports::show, delete => v1::exports::delete }
+    "/v1/exports/{id}/cancel" { post => v1::exports::cancel }
     "/v1/exports/{id}/files/{path:.+}" { get => v1::export_files::show }
     // Operators and people look.
     "/livez" { get => health::live }

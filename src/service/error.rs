@@ -35,6 +35,12 @@ pub enum ServiceError {
     /// The place for files failed.
     #[error("the place for files failed")]
     Blob(#[source] BlobError),
+    /// The destination that a request names cannot be used now.
+    #[error("the destination cannot be used: {0}")]
+    DestinationUnusable(#[source] BlobError),
+    /// The destination of an export is not in the configuration any more.
+    #[error("the export's destination is not configured")]
+    DestinationGone,
     /// A local file of ours failed.
     #[error("a local file failed")]
     File(#[source] std::io::Error),
@@ -67,6 +73,9 @@ pub enum Conflict {
     /// The export has not ended yet.
     #[error("the export has not ended yet")]
     ExportUnfinished,
+    /// The export has ended already.
+    #[error("the export has ended already")]
+    ExportEnded,
     /// The project has as many live keys of the kind as it may.
     #[error("the project has too many live keys of this kind")]
     TooManyKeys,
@@ -118,7 +127,7 @@ impl ServiceError {
             Self::Store(error) if error.is_retryable() => Failure::DatabaseUnavailable,
             Self::Store(StoreError::SchemaTooNew { .. } | StoreError::SchemaTooOld { .. }) => Failure::SchemaUnfit,
             Self::Blob(BlobError::NotFound) => Failure::FileMissing,
-            Self::Blob(BlobError::Failed(_)) => Failure::StorageUnavailable,
+            Self::Blob(_) | Self::DestinationUnusable(_) | Self::DestinationGone => Failure::StorageUnavailable,
             _ => Failure::Broken,
         }
     }

@@ -6,6 +6,7 @@ use futures_util::stream::BoxStream;
 use serde::Deserialize;
 
 use super::App;
+use super::destinations::place;
 use super::error::{Conflict, ServiceError};
 use super::exports;
 use crate::blob::{BlobError, ObjectKey};
@@ -70,9 +71,10 @@ pub async fn read(app: &App, principal: &Principal, id: ExportId, path: &str) ->
         attempt: listing.attempt,
         file: path.to_owned(),
     };
-    let (size_bytes, content) = app.blob.read(&key).await.map_err(|error| match error {
+    let blob = place(app, export.destination.as_ref())?;
+    let (size_bytes, content) = blob.read(&key).await.map_err(|error| match error {
         BlobError::NotFound => ServiceError::NotFound,
-        BlobError::Failed(_) => ServiceError::Blob(error),
+        error => ServiceError::Blob(error),
     })?;
     let content = content.map(|piece| piece.map_err(ServiceError::Blob)).boxed();
     Ok(ExportFile { content_type: key.content_type(), size_bytes, content })

@@ -16,7 +16,7 @@ use super::export_files::MANIFEST;
 use super::export_manifest::Manifest;
 use super::export_progress::Progress;
 use super::export_run::{Destination, Production, RunError, run};
-use super::export_scratch::Scratch;
+use super::export_scratch::{Scratch, leftovers};
 use super::ids::{new_id, new_token};
 use super::outside::BenchmarkPlace;
 use crate::blob::Blob;
@@ -26,6 +26,9 @@ use crate::domain::recipe::Recipe;
 use crate::store::Access;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
+
+/// Where an earlier export waits until the new one is in its place.
+const EARLIER: &str = "earlier";
 
 /// An export into a folder that did not come about. The folder is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -111,16 +114,18 @@ impl Place {
     fn open(out: &Path, force: bool) -> Result<Self, FolderError> {
         let out = std::path::absolute(out).map_err(FolderError::Unwritable)?;
         let (Some(parent), Some(name)) = (out.parent(), out.file_name()) else { return Err(FolderError::Nameless) };
+        let prefix = format!(".{}.", name.to_string_lossy());
+        recover(parent, &prefix, &out).map_err(FolderError::Unwritable)?;
         check(&out, force)?;
         fs::create_dir_all(parent).map_err(FolderError::Unwritable)?;
-        let hidden = format!(".{}.{}", name.to_string_lossy(), new_token());
+        let hidden = format!("{prefix}{}", new_token());
         let staging = Scratch::create(&parent.join(hidden)).map_err(FolderError::Unwritable)?;
         Ok(Self { parent: parent.to_owned(), out, staging })
     }
 
     /// Puts what was made in its place; an earlier export goes only when the new one stands.
     fn publish(&self, made: &Path) -> Result<(), FolderError> {
-        let earlier = self.staging.path().join("earlier");
+        let earlier = self.staging.path().join(EARLIER);
         let had_earlier = match fs::rename(&self.out, &earlier) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
@@ -136,6 +141,27 @@ impl Place {
         // The names must survive a crash as the files do.
         fs::File::open(&self.parent).and_then(|parent| parent.sync_all()).map_err(FolderError::Unwritable)
     }
+}
+
+/// Clears away what runs into the same folder left that were killed. One that was killed between taking the earlier
+/// export away and putting the new one there has the earlier one still; that goes back first.
+fn recover(parent: &Path, prefix: &str, out: &Path) -> io::Result<()> {
+    if !parent.is_dir() {
+        return Ok(());
+    }
+    for (left, _lock) in leftovers(parent, prefix)? {
+        // Only what is named as we name it: the rest of the name is a token.
+        let token = left.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if uuid::Uuid::try_parse(token.trim_start_matches(prefix)).is_err() {
+            continue;
+        }
+        let earlier = left.join(EARLIER);
+        if earlier.is_dir() && !out.exists() {
+            fs::rename(earlier, out)?;
+        }
+        fs::remove_dir_all(left)?;
+    }
+    Ok(())
 }
 
 /// Checks that nothing is lost when the folder is put there.
@@ -240,6 +266,28 @@ mod tests {
         assert!(matches!(check(&others, true), Err(FolderError::NotAnExport)));
         assert!(matches!(check(&trained, true), Err(FolderError::NotAnExport)), "what was trained there stays");
         assert!(matches!(Place::open(Path::new("/"), true), Err(FolderError::Nameless)));
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_cleared_away_and_an_earlier_export_goes_back_to_its_place() {
+        let root = tempfile::tempdir().unwrap();
+        let out = root.path().join("out");
+        let hidden = |token: &str| root.path().join(format!(".out.{token}"));
+        fs::create_dir_all(hidden("01900000-0000-7000-8000-000000000001").join("work")).unwrap();
+        let killed_between = hidden("01900000-0000-7000-8000-000000000002").join(EARLIER);
+        fs::create_dir_all(&killed_between).unwrap();
+        let manifest = r#"{"afterword_version":"0.1.0","export_id":"x"}"#;
+        fs::write(killed_between.join(MANIFEST), manifest).unwrap();
+        fs::create_dir(hidden("theirs")).unwrap();
+
+        let refused = Place::open(&out, false);
+        let place = Place::open(&out, true).unwrap();
+
+        assert!(matches!(refused, Err(FolderError::NotEmpty)), "the earlier export is back");
+        assert_eq!(fs::read_to_string(out.join(MANIFEST)).unwrap(), manifest);
+        assert!(hidden("theirs").exists());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 3);
+        drop(place);
     }
 
     #[test]

@@ -9,16 +9,18 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::destinations::place;
 use super::detached::detached;
 use super::error::ServiceError;
+use super::export_files::MANIFEST;
 use super::export_manifest::Manifest;
 use super::export_progress::Progress;
 use super::export_run::{Destination, Production, RunError, blocking, run};
 use super::export_scratch::{Scratch, remove_leftovers};
-use super::exports::parse_recipe;
+use super::exports::{parse_recipe, whole_folder};
 use super::ids::{new_id, new_token};
 use super::outside::BenchmarkPlace;
-use crate::blob::Folder;
+use crate::blob::{Blob, BlobError, Folder, ObjectKey};
 use crate::domain::export::{Export, ExportProblem};
 use crate::store::Access;
 use crate::store::audit::{self, AuditEntry};
@@ -30,6 +32,8 @@ use crate::store::jobs::{self, ClaimedJob};
 pub const MAX_ATTEMPTS: i32 = 5;
 /// How long a job rests after its first failed attempt; twice as long after every further one.
 const FIRST_DELAY_S: f64 = 5.0;
+/// What the names of runs' scratch folders begin with.
+pub(super) const SCRATCH_PREFIX: &str = "afterword-export-";
 /// Who acts where no key does.
 const ACTOR: &str = "worker";
 
@@ -49,6 +53,11 @@ impl ExportJob {
     /// Returns which attempt this is, from 1.
     pub fn attempt(&self) -> i32 {
         self.job.n_attempts
+    }
+
+    /// Counts the attempts that failed or may yet fail, this one included: those that a stopping worker gave back did not.
+    fn n_tries(&self) -> i32 {
+        self.job.n_attempts - self.job.n_stops
     }
 }
 
@@ -123,7 +132,7 @@ async fn open(app: &App, held: &ExportJob) -> Result<Export, ServiceError> {
         tx.commit().await?;
         let export = export.ok_or(ServiceError::Internal("a job has no export"))?;
         for attempt in 1..job.n_attempts {
-            app.blob.delete_folder(&folder(&export, attempt)).await?;
+            place(&app, export.destination.as_ref())?.delete_folder(&folder(&export, attempt)).await?;
         }
         Ok(export)
     })
@@ -137,15 +146,16 @@ async fn attempt(
     progress: &Arc<Progress>,
     stop: &CancellationToken,
 ) -> Result<Manifest, RunError> {
-    if held.job.n_attempts > MAX_ATTEMPTS {
+    if held.n_tries() > MAX_ATTEMPTS {
         return Err(RunError::Failed(ServiceError::Internal("no attempt is left")));
     }
+    let blob = place(app, export.destination.as_ref())?.clone();
     let production = Production {
         project_id: export.project_id,
         export_id: export.id,
         attempt: held.job.n_attempts,
         recipe: parse_recipe(&export.recipe)?,
-        destination: Destination::Service { blob: app.blob.clone(), directory: export.directory.clone() },
+        destination: Destination::Service { blob: blob.clone(), directory: export.directory.clone() },
         benchmarks: BenchmarkPlace::Below(app.outside.benchmarks_dir.clone()),
     };
     // The operator may have taken back what was allowed when the export was asked for.
@@ -153,13 +163,17 @@ async fn attempt(
     if !faults.is_empty() {
         return Err(RunError::Failed(ServiceError::Invalid(faults)));
     }
-    let (place, prefix) = (std::env::temp_dir(), format!("afterword-export-{}-", export.id));
-    if held.job.n_attempts > 1 {
-        // A process that was killed left the texts of its run behind.
-        let (place, prefix) = (place.clone(), prefix.clone());
-        blocking(move || Ok(remove_leftovers(&place, &prefix)?)).await?;
+    if blob.holds(&manifest_key(export, held.job.n_attempts)).await? {
+        return Err(BlobError::Taken.into());
     }
-    let scratch = Scratch::create(&place.join(format!("{prefix}{}", held.job.lease_token)))?;
+    let parent = Arc::clone(&app.scratch);
+    let name = format!("{SCRATCH_PREFIX}{}-{}", export.id, held.job.lease_token);
+    let scratch = blocking(move || {
+        // A process that was killed left the texts of its run behind.
+        remove_leftovers(&parent, SCRATCH_PREFIX)?;
+        Ok(Scratch::create(&parent.join(name))?)
+    })
+    .await?;
     let outcome = run(app, &production, scratch.path(), progress, stop).await;
     drop(scratch);
     match outcome {
@@ -169,13 +183,15 @@ async fn attempt(
                 // Any other failure may have come after the commit; then the files are published and must stay. If
                 // they are not, the next attempt removes them.
                 if matches!(error, ServiceError::LeaseLost) {
-                    remove_own_files(app, held, export).await;
+                    remove_own_files(&blob, held, export).await;
                 }
                 Err(RunError::Failed(error))
             }
         },
+        // The files are another's: of a run that had this number before the database was set back.
+        Err(error @ RunError::Failed(ServiceError::Blob(BlobError::Taken))) => Err(error),
         Err(error) => {
-            remove_own_files(app, held, export).await;
+            remove_own_files(&blob, held, export).await;
             Err(error)
         }
     }
@@ -202,16 +218,18 @@ async fn publish(app: &App, held: &ExportJob, manifest: &Manifest) -> Result<(),
 /// Ends an attempt that produced nothing: the job is given back to be tried again, or its export fails for good.
 async fn settle(app: &App, held: &ExportJob, error: &RunError) -> Result<(), ServiceError> {
     let job = held.job;
-    match judge(error, job.n_attempts) {
+    match judge(error, held.n_tries()) {
         Judgement::NotOurs => {
             tracing::warn!(export.id = %job.export_id, "another worker took an export over");
             Ok(())
         }
         Judgement::GiveBack { delay_s } => {
-            tracing::warn!(export.id = %job.export_id, attempt = job.n_attempts, error = %error, delay_s, "an export is given back");
             let mut tx = begin(app, "job.release", held).await?;
-            jobs::release(&mut tx, &job, delay_s).await?;
-            Ok(tx.commit().await?)
+            let was_ours = jobs::release(&mut tx, &job, delay_s, matches!(error, RunError::Stopped)).await?;
+            tx.commit().await?;
+            let said = if was_ours { "an export is given back" } else { "an export was cancelled or taken over" };
+            tracing::warn!(export.id = %job.export_id, attempt = job.n_attempts, error = %error, delay_s, "{said}");
+            Ok(())
         }
         Judgement::Fail(problem) => {
             tracing::warn!(export.id = %job.export_id, error = %error, code = problem.code, "an export failed");
@@ -231,8 +249,12 @@ async fn fail(app: &App, held: &ExportJob, problem: &ExportProblem) -> Result<()
     record(&mut tx, app, held, "export.failed", format!("{{\"code\":\"{}\"}}", problem.code)).await?;
     let export = exports::find(&mut tx, job.project_id, job.export_id).await?;
     tx.commit().await?;
-    if let Some(Export { project_id, directory, id: export_id, .. }) = export {
-        app.blob.delete_folder(&Folder::Export { project_id, directory, export_id }).await?;
+    if let Some(export) = export
+        && let Ok(blob) = place(app, export.destination.as_ref())
+        && let Err(error) = blob.delete_folder(&whole_folder(&export)).await
+    {
+        // The export has failed all the same; what is left is collected.
+        tracing::warn!(export.id = %export.id, error = %error, "the files of a failed export were not removed");
     }
     Ok(())
 }
@@ -248,7 +270,7 @@ enum Judgement {
     Fail(ExportProblem),
 }
 
-fn judge(error: &RunError, n_attempts: i32) -> Judgement {
+fn judge(error: &RunError, n_tries: i32) -> Judgement {
     let failed = match error {
         RunError::NoExamples(problem) => return Judgement::Fail(problem.clone()),
         RunError::Stopped => return Judgement::GiveBack { delay_s: 0.0 },
@@ -256,7 +278,7 @@ fn judge(error: &RunError, n_attempts: i32) -> Judgement {
         RunError::Failed(error) => error,
     };
     let (code, detail) = match failed {
-        _ if n_attempts > MAX_ATTEMPTS => (
+        _ if n_tries > MAX_ATTEMPTS => (
             ExportProblem::ATTEMPTS_EXHAUSTED,
             "workers took the export again and again and did not come back from it; see the log",
         ),
@@ -264,9 +286,14 @@ fn judge(error: &RunError, n_attempts: i32) -> Judgement {
         ServiceError::Store(error) if error.is_retryable() => {
             (ExportProblem::DATABASE_FAILED, "the database failed at every attempt")
         }
-        error if is_storage_failure(error) => {
-            (ExportProblem::STORAGE_FAILED, "files could not be written at any attempt; is the disk full?")
-        }
+        ServiceError::Blob(error) if error.is_refusal() => (
+            ExportProblem::DESTINATION_REFUSED,
+            "the destination does not take the files: its address, its bucket or its key is wrong; see the log",
+        ),
+        error if is_storage_failure(error) => (
+            ExportProblem::STORAGE_FAILED,
+            "files could not be written at any attempt; is the disk full, or the storage server away?",
+        ),
         ServiceError::Hook(_) => (
             ExportProblem::HOOK_FAILED,
             "a hook of the recipe failed at every attempt, and nothing leaves without its answer; see the log",
@@ -277,29 +304,36 @@ fn judge(error: &RunError, n_attempts: i32) -> Judgement {
         ),
         _ => (ExportProblem::INTERNAL, "the export failed for a reason of ours; see the log"),
     };
-    let is_final = [ExportProblem::INTERNAL, ExportProblem::RECIPE_REFUSED].contains(&code);
-    if n_attempts < MAX_ATTEMPTS && !is_final {
-        return Judgement::GiveBack { delay_s: FIRST_DELAY_S * 2_f64.powi(n_attempts - 1) };
+    let is_final =
+        [ExportProblem::INTERNAL, ExportProblem::DESTINATION_REFUSED, ExportProblem::RECIPE_REFUSED].contains(&code);
+    if n_tries < MAX_ATTEMPTS && !is_final {
+        return Judgement::GiveBack { delay_s: FIRST_DELAY_S * 2_f64.powi(n_tries - 1) };
     }
-    Judgement::Fail(ExportProblem {
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-        n_exclusions: std::collections::BTreeMap::new(),
-    })
+    Judgement::Fail(ExportProblem::new(code, detail))
 }
 
 fn is_storage_failure(error: &ServiceError) -> bool {
     match error {
-        ServiceError::Blob(_) | ServiceError::File(_) => true,
+        ServiceError::Blob(_) | ServiceError::File(_) | ServiceError::DestinationGone => true,
         ServiceError::Columnar(error) => error.as_io().is_some(),
         _ => false,
     }
 }
 
 /// Removes what this attempt wrote; it has not published, and no other attempt shares its folder.
-async fn remove_own_files(app: &App, held: &ExportJob, export: &Export) {
-    if let Err(error) = app.blob.delete_folder(&folder(export, held.job.n_attempts)).await {
+async fn remove_own_files(blob: &Blob, held: &ExportJob, export: &Export) {
+    if let Err(error) = blob.delete_folder(&folder(export, held.job.n_attempts)).await {
         tracing::warn!(export.id = %export.id, error = %error, "the files of a failed attempt were not removed");
+    }
+}
+
+fn manifest_key(export: &Export, attempt: i32) -> ObjectKey {
+    ObjectKey::ExportFile {
+        project_id: export.project_id,
+        directory: export.directory.clone(),
+        export_id: export.id,
+        attempt,
+        file: MANIFEST.to_owned(),
     }
 }
 
@@ -338,7 +372,6 @@ async fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob::BlobError;
     use crate::columnar::ColumnarError;
     use crate::hook::HookError;
     use crate::store::StoreError;
@@ -354,6 +387,9 @@ mod tests {
             (ServiceError::TimedOut, ExportProblem::DATABASE_FAILED, true),
             (ServiceError::File(full()), ExportProblem::STORAGE_FAILED, true),
             (ServiceError::Blob(BlobError::NotFound), ExportProblem::STORAGE_FAILED, true),
+            (ServiceError::Blob(BlobError::Unreachable), ExportProblem::STORAGE_FAILED, true),
+            (ServiceError::DestinationGone, ExportProblem::STORAGE_FAILED, true),
+            (ServiceError::Blob(BlobError::Refused), ExportProblem::DESTINATION_REFUSED, false),
             (ServiceError::Columnar(ColumnarError::Open(full())), ExportProblem::STORAGE_FAILED, true),
             (ServiceError::Columnar(ColumnarError::WrongFormat), ExportProblem::INTERNAL, false),
             (inconsistent(), ExportProblem::INTERNAL, false),

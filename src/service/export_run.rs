@@ -96,7 +96,10 @@ impl From<StoreError> for RunError {
 
 impl From<BlobError> for RunError {
     fn from(error: BlobError) -> Self {
-        Self::Failed(ServiceError::Blob(error))
+        match error {
+            BlobError::Stopped => Self::Stopped,
+            error => Self::Failed(ServiceError::Blob(error)),
+        }
     }
 }
 
@@ -138,8 +141,8 @@ pub async fn run(
     let users = plan.users.clone();
     let mut written = blocking(move || writing.write(spill, &plan)).await?;
     written.stats.close(&read.found, &users);
-    progress.enter(Phase::Publishing, 0);
-    publish(production, created_at, read, groups, written, stop).await
+    progress.enter(Phase::Publishing, written.files().map(|(file, _)| file.bytes).sum());
+    publish(production, created_at, read, groups, written, (progress.as_ref(), stop)).await
 }
 
 /// Publishes the parts, the card, the statistics and, last, the manifest (DS-3).
@@ -149,19 +152,19 @@ async fn publish(
     read: WhatWasRead,
     (n_groups, n_rows_largest_group): (u64, u64),
     written: Written,
-    stop: &CancellationToken,
+    (progress, stop): (&Progress, &CancellationToken),
 ) -> Result<Manifest, RunError> {
-    let Written { parts: local_parts, provenance, stats } = written;
-    let locals = local_parts.iter().map(|(part, local)| (&part.file, local));
     let mut files = Vec::new();
-    for (file, local) in locals.chain(provenance.iter().map(|(file, local)| (file, local))) {
+    for (file, local) in written.files() {
         if stop.is_cancelled() {
             return Err(RunError::Stopped);
         }
-        production.destination.blob().put_file(&production.key(&file.path), local).await?;
+        let (key, copied) = (production.key(&file.path), |n_bytes| progress.advance(n_bytes));
+        production.destination.blob().put_file(&key, local, stop.cancelled(), copied).await?;
         files.push(file.clone());
     }
-    let parts: Vec<Part> = local_parts.into_iter().map(|(part, _)| part).collect();
+    let Written { parts, stats, .. } = written;
+    let parts: Vec<Part> = parts.into_iter().map(|(part, _)| part).collect();
     let formats = production.recipe.formats.clone();
     let mut manifest = describe(production, created_at, read, &stats, &parts);
     (manifest.n_groups, manifest.n_rows_largest_group) = (n_groups, n_rows_largest_group);
@@ -172,7 +175,9 @@ async fn publish(
     }
     files.push(put_text(production, "stats.json", stats.to_json(&formats, &manifest.pii)).await?);
     manifest.files = files;
-    put_text(production, MANIFEST, manifest.to_json()).await?;
+    // Last, and only where there is none: a folder that has a manifest is never changed.
+    let (key, text) = (production.key(MANIFEST), Bytes::from(manifest.to_json()));
+    production.destination.blob().create(&key, text).await?;
     Ok(manifest)
 }
 

@@ -8,8 +8,14 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 /// A folder that is removed with everything in it when it is dropped.
+///
+/// It is locked for as long as its process lives, so that others can tell a folder in use from one that a process left
+/// that was killed. The lock is the kernel's and dies with the process.
 #[derive(Debug)]
-pub struct Scratch(PathBuf);
+pub struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
 
 impl Scratch {
     /// Creates the folder, which must not exist; nobody but the present user can look into it.
@@ -18,29 +24,58 @@ impl Scratch {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path)?;
-        Ok(Self(path.to_owned()))
+        let lock = File::open(path)?;
+        lock.lock()?;
+        if std::fs::symlink_metadata(path).is_err() {
+            // Somebody who removes leftovers came between the two; the next attempt meets nobody.
+            return Err(io::Error::from(io::ErrorKind::ResourceBusy));
+        }
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// Returns the folder's path.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
-/// Removes the folders below `parent` whose names start with `prefix`: those of runs that could not remove their own.
-pub(super) fn remove_leftovers(parent: &Path, prefix: &str) -> io::Result<()> {
+/// Lists the folders below `parent` whose names start with `prefix` and that no living process has locked, each with a
+/// lock that keeps it so.
+pub(super) fn leftovers(parent: &Path, prefix: &str) -> io::Result<Vec<(PathBuf, File)>> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(parent)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(prefix) && entry.file_type()?.is_dir() {
-            std::fs::remove_dir_all(entry.path())?;
+        if !entry.file_name().to_string_lossy().starts_with(prefix) || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        // What cannot be opened is another user's.
+        if let Ok(folder) = File::open(entry.path())
+            && folder.try_lock().is_ok()
+        {
+            found.push((entry.path(), folder));
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Removes the folders below `parent` whose names start with `prefix` and that nobody uses: those of runs that could not
+/// remove their own. Returns how many there were.
+pub(super) fn remove_leftovers(parent: &Path, prefix: &str) -> io::Result<u64> {
+    let found = leftovers(parent, prefix)?;
+    let mut n_removed = 0;
+    for (path, _lock) in found {
+        match std::fs::remove_dir_all(path) {
+            Ok(()) => n_removed += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n_removed)
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0)
+        if let Err(error) = std::fs::remove_dir_all(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(kind = %error.kind(), "a scratch folder was not removed");
@@ -87,5 +122,24 @@ impl Write for HashedFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_use_is_left_alone_and_one_that_a_dead_run_left_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let scratch = Scratch::create(&parent.path().join("run-1")).unwrap();
+        std::fs::create_dir_all(parent.path().join("run-2/deep")).unwrap();
+        std::fs::create_dir(parent.path().join("another")).unwrap();
+        std::fs::write(parent.path().join("run-3"), b"a file").unwrap();
+
+        assert_eq!(remove_leftovers(parent.path(), "run-").unwrap(), 1);
+        assert!(scratch.path().exists() && parent.path().join("another").exists());
+        drop(scratch);
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 2);
     }
 }

@@ -42,6 +42,14 @@ pub(super) struct Written {
     pub(super) stats: ExportStats,
 }
 
+impl Written {
+    /// Returns every file with the local one that holds it: the parts, then what proves them.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&ListedFile, &PathBuf)> {
+        let parts = self.parts.iter().map(|(part, local)| (&part.file, local));
+        parts.chain(self.provenance.iter().map(|(file, local)| (file, local)))
+    }
+}
+
 impl Writing {
     /// Writes one kind of row after the other, so that no more row groups are open at once than a kind has configs: two,
     /// or four where conversations with tools have configs of their own.

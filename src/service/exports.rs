@@ -1,13 +1,15 @@
-//! Exports as their users see them: asked for, looked at, withdrawn. `export_jobs` carries them out.
+//! Exports as their users see them: asked for, looked at, cancelled, withdrawn. `export_jobs` carries them out.
 
 use super::App;
+use super::destinations::{place, place_asked_for};
 use super::detached::detached;
 use super::error::{Conflict, ServiceError};
 use super::ids::new_id;
 use super::outside::BenchmarkPlace;
 use super::recipes;
 use crate::blob::Folder;
-use crate::domain::export::{Export, ExportStatus};
+use crate::domain::destination::DestinationName;
+use crate::domain::export::{Export, ExportProblem, ExportStatus};
 use crate::domain::ids::{ExportId, JobId};
 use crate::domain::json::Json;
 use crate::domain::principal::Principal;
@@ -48,7 +50,8 @@ pub fn shipped_names() -> Vec<&'static str> {
 }
 
 /// Asks for an export: the export, its job and the audit entry are written in one transaction. Tells whether it is new;
-/// the same request under the same idempotency key gives the export that the first one made.
+/// the same request under the same idempotency key gives the export that the first one made. A destination that there is
+/// not, or that cannot be written into now, is an error before anything is written.
 pub async fn request(
     app: &App,
     principal: &Principal,
@@ -61,7 +64,11 @@ pub async fn request(
         return Err(ServiceError::Invalid(faults));
     }
     let (app, principal) = (app.clone(), principal.clone());
-    detached(async move { insert(&app, &principal, &request, idempotency.as_ref()).await }).await
+    detached(async move {
+        place_asked_for(&app, request.destination.as_ref()).await?;
+        insert(&app, &principal, &request, idempotency.as_ref()).await
+    })
+    .await
 }
 
 async fn insert(
@@ -77,6 +84,7 @@ async fn insert(
         project_id,
         id,
         recipe: &recipe,
+        destination: request.destination.as_ref().map(DestinationName::as_str),
         directory: request.directory.as_deref(),
         idempotency_key: idempotency.map(|given| given.key.as_str()),
         request_hash: idempotency.map_or(&[], |given| &given.request_hash),
@@ -161,8 +169,46 @@ pub async fn revoke(app: &App, principal: &Principal, id: ExportId) -> Result<()
             return Err(ServiceError::Conflict(Conflict::ExportUnfinished));
         }
         tx.commit().await?;
-        let folder = Folder::Export { project_id, directory: export.directory, export_id: id };
-        Ok(app.blob.delete_folder(&folder).await?)
+        let blob = place(&app, export.destination.as_ref())?;
+        Ok(blob.delete_folder(&whole_folder(&export)).await?)
     })
     .await
+}
+
+/// Cancels an export that has not ended: its job is taken away from whoever holds it, in the transaction that ends the
+/// export, so that nobody can publish it any more. The worker finds that out at its next sign of life, stops and removes
+/// what it has written; what it cannot remove is collected. Cancelling again changes nothing.
+pub async fn cancel(app: &App, principal: &Principal, id: ExportId) -> Result<Export, ServiceError> {
+    let (app, principal) = (app.clone(), principal.clone());
+    detached(async move {
+        let (project_id, now) = (principal.project_id, app.clock.now());
+        let mut tx = app.store.begin(Pool::Reading, "export.cancel", Access::Projects(&[project_id])).await?;
+        // The job first, as everybody does who ends one: two that end the same cannot wait for each other.
+        jobs::delete_of_export(&mut tx, project_id, id).await?;
+        let problem = ExportProblem::new(ExportProblem::CANCELLED, "the export was cancelled before it had ended");
+        let is_cancelled = exports::fail(&mut tx, project_id, id, &problem, now).await?;
+        let export = exports::find(&mut tx, project_id, id).await?.ok_or(ServiceError::NotFound)?;
+        if is_cancelled {
+            let entry = AuditEntry {
+                project_id,
+                audit_id: new_id(),
+                at: now,
+                actor: principal.credential.as_str(),
+                action: "export.cancelled",
+                subject: &id.to_string(),
+                details: "{}".to_owned(),
+            };
+            audit::insert(&mut tx, &entry).await?;
+        } else if export.problem.as_ref().is_none_or(|problem| problem.code != ExportProblem::CANCELLED) {
+            return Err(ServiceError::Conflict(Conflict::ExportEnded));
+        }
+        tx.commit().await?;
+        Ok(export)
+    })
+    .await
+}
+
+/// Returns the folder of everything that any attempt at an export wrote.
+pub(super) fn whole_folder(export: &Export) -> Folder {
+    Folder::Export { project_id: export.project_id, directory: export.directory.clone(), export_id: export.id }
 }

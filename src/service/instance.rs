@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::App;
 use super::chance::jitter;
+use super::destinations::{Named, open_directory};
 use super::error::ServiceError;
-use crate::blob::Blob;
 use crate::domain::clock::Clock;
 use crate::store::connection::ServerReport;
 use crate::store::error::Cause;
@@ -98,9 +98,20 @@ pub async fn migrate_if_allowed(url: &str, login: Option<&str>) -> Result<Migrat
     }
 }
 
+/// Where an instance keeps files.
+#[derive(Debug)]
+pub struct Places<'a> {
+    /// Directory of the exports that name no destination.
+    pub exports: &'a Path,
+    /// Directory for scratch files; the system's where it is absent.
+    pub scratch: Option<&'a Path>,
+    /// The operator's destinations.
+    pub destinations: Named,
+}
+
 /// Opens an instance whose schema is up to date: checks that the server is one that keeps what it acknowledges, opens
 /// the directory of exports and starts the ingest writers.
-pub async fn open(url: &str, sizes: PoolSizes, exports_dir: &Path, clock: Arc<dyn Clock>) -> Result<App, ServiceError> {
+pub async fn open(url: &str, sizes: PoolSizes, places: Places<'_>, clock: Arc<dyn Clock>) -> Result<App, ServiceError> {
     migrations::version(url).await?.check()?;
     let store = Store::connect(url, sizes)?;
     let report = store.check_server().await?;
@@ -110,9 +121,11 @@ pub async fn open(url: &str, sizes: PoolSizes, exports_dir: &Path, clock: Arc<dy
     if report.login_is_powerful {
         tracing::warn!("{}", powerful_login(&report));
     }
-    // Exports hold people's words: nobody else on the machine needs to look around in them.
-    DirBuilder::new().recursive(true).mode(0o700).create(exports_dir).map_err(ServiceError::File)?;
-    Ok(App::start(store, Blob::local(exports_dir)?, clock))
+    let blob = open_directory(places.exports)?;
+    if let Some(scratch) = places.scratch {
+        DirBuilder::new().recursive(true).mode(0o700).create(scratch).map_err(ServiceError::File)?;
+    }
+    Ok(App::start(store, blob, clock).with_places(places.destinations, places.scratch))
 }
 
 /// Closes an instance once every use case has ended. A database that does not answer cannot keep the program: what it

@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod chance;
 pub mod compare;
 mod crew;
+pub mod destinations;
 pub mod detached;
 pub mod error;
 pub mod experiments;
@@ -22,6 +23,7 @@ pub mod export_files;
 pub mod export_folder;
 mod export_hooks;
 pub mod export_jobs;
+pub mod export_leftovers;
 mod export_llamafactory;
 pub mod export_manifest;
 pub mod export_progress;
@@ -50,6 +52,7 @@ pub mod signature;
 pub mod tokens;
 pub mod vitals;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::blob::Blob;
@@ -58,13 +61,17 @@ use crate::store::Store;
 
 pub use error::ServiceError;
 
-/// Everything that a use case needs: the database, the place for files, the clock and the ingest queue.
+/// Everything that a use case needs: the database, the places for files, the clock and the ingest queue.
 #[derive(Clone)]
 pub struct App {
     /// The database.
     pub store: Store,
-    /// Where exports go.
+    /// Where exports go that name no destination.
     pub blob: Blob,
+    /// Where exports go that name one.
+    pub destinations: Arc<destinations::Named>,
+    /// Directory for the scratch files of exports that run here.
+    pub scratch: Arc<Path>,
     /// The present moment.
     pub clock: Arc<dyn Clock>,
     /// The way to the ingest writers.
@@ -86,14 +93,25 @@ impl App {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
-        let outside = Arc::default();
-        Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime, outside }
+        let (destinations, scratch) = (Arc::default(), std::env::temp_dir().into());
+        let (new_job, outside) = (Arc::default(), Arc::default());
+        Self { store, blob, destinations, scratch, clock, ingest, credentials, new_job, runtime, outside }
     }
 
     /// Lets recipes reach what the operator has named; without this they reach nothing.
     #[must_use]
     pub fn reaching(mut self, outside: outside::Outside) -> Self {
         self.outside = Arc::new(outside);
+        self
+    }
+
+    /// Adds the operator's destinations, and says where scratch files go where that is not the system's place for them.
+    #[must_use]
+    pub fn with_places(mut self, destinations: destinations::Named, scratch: Option<&Path>) -> Self {
+        self.destinations = Arc::new(destinations);
+        if let Some(scratch) = scratch {
+            self.scratch = scratch.into();
+        }
         self
     }
 }

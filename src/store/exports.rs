@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
+use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
 use crate::domain::ids::{ExportId, ProjectId};
 
@@ -18,6 +19,8 @@ pub struct NewExport<'a> {
     pub id: ExportId,
     /// The fully resolved recipe as JSON.
     pub recipe: &'a str,
+    /// The operator's destination that it goes to.
+    pub destination: Option<&'a str>,
     /// Folder below the project's root.
     pub directory: Option<&'a str>,
     /// The client's `Idempotency-Key`.
@@ -35,8 +38,8 @@ pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreEr
     let done = sqlx::query(
         "-- store::exports::insert
          insert into exports (project_id, export_id, status, recipe, directory, n_done, n_total, idempotency_key,
-                              request_hash, created_by, created_at)
-         values ($1, $2, 'queued', $3, $4, 0, 0, $5, $6, $7, $8)
+                              request_hash, created_by, created_at, destination)
+         values ($1, $2, 'queued', $3, $4, 0, 0, $5, $6, $7, $8, $9)
          on conflict (project_id, idempotency_key) do nothing",
     )
     .bind(export.project_id.0)
@@ -47,6 +50,7 @@ pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreEr
     .bind(export.request_hash)
     .bind(export.created_by)
     .bind(export.created_at)
+    .bind(export.destination)
     .execute(tx.connection())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -60,8 +64,8 @@ pub async fn find_by_idempotency_key(
 ) -> Result<Option<(Export, Vec<u8>)>, StoreError> {
     sqlx::query(
         "-- store::exports::find_by_idempotency_key
-         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
-                finished_at, request_hash
+         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
+                created_at, finished_at, request_hash
            from exports
           where project_id = $1
             and idempotency_key = $2",
@@ -78,8 +82,8 @@ pub async fn find_by_idempotency_key(
 pub async fn find(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<Option<Export>, StoreError> {
     sqlx::query(
         "-- store::exports::find
-         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
-                finished_at
+         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
+                created_at, finished_at
            from exports
           where project_id = $1
             and export_id = $2",
@@ -101,8 +105,8 @@ pub async fn list(
 ) -> Result<Vec<Export>, StoreError> {
     sqlx::query(
         "-- store::exports::list
-         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
-                finished_at
+         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
+                created_at, finished_at
            from exports
           where project_id = $1
             and ($2::uuid is null or export_id < $2)
@@ -233,9 +237,60 @@ pub async fn revoke(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<boo
     Ok(done.rows_affected() == 1)
 }
 
+/// Lists exports that have ended and whose places may hold files that nobody published, by their ids, those after
+/// `after` only; with `all` also those that were swept before.
+pub async fn list_unswept(
+    tx: &mut Tx,
+    project: ProjectId,
+    after: Option<ExportId>,
+    all: bool,
+    limit: i64,
+) -> Result<Vec<Export>, StoreError> {
+    sqlx::query(
+        "-- store::exports::list_unswept
+         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
+                created_at, finished_at
+           from exports
+          where project_id = $1
+            and status in ('completed', 'failed', 'revoked')
+            and (swept_at is null or $3)
+            and ($2::uuid is null or export_id > $2)
+          order by export_id
+          limit $4",
+    )
+    .bind(project.0)
+    .bind(after.map(|id| id.0))
+    .bind(all)
+    .bind(limit)
+    .fetch_all(tx.connection())
+    .await?
+    .iter()
+    .map(from_row)
+    .collect()
+}
+
+/// Records that an export's place holds nothing that nobody published, and that nobody is left who could add to it.
+pub async fn mark_swept(tx: &mut Tx, project: ProjectId, id: ExportId, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::exports::mark_swept
+         update exports
+            set swept_at = $3
+          where project_id = $1
+            and export_id = $2",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 fn from_row(row: &PgRow) -> Result<Export, StoreError> {
     let wrong = |column| StoreError::Inconsistent { table: "exports", column };
     let problem: Option<&str> = row.try_get("problem")?;
+    let destination: Option<&str> = row.try_get("destination")?;
+    let parse_destination = |name| DestinationName::parse(name).ok_or_else(|| wrong("destination"));
     let status: &str = row.try_get("status")?;
     let status = ExportStatus::WORDS.iter().find(|(word, _)| *word == status).map(|(_, status)| *status);
     Ok(Export {
@@ -243,6 +298,7 @@ fn from_row(row: &PgRow) -> Result<Export, StoreError> {
         project_id: ProjectId(row.try_get("project_id")?),
         status: status.ok_or_else(|| wrong("status"))?,
         recipe: row.try_get("recipe")?,
+        destination: destination.map(parse_destination).transpose()?,
         directory: row.try_get("directory")?,
         n_done: row.try_get("n_done")?,
         n_total: row.try_get("n_total")?,

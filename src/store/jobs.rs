@@ -21,6 +21,8 @@ pub struct ClaimedJob {
     pub lease_token: Uuid,
     /// How often it was taken, this time included.
     pub n_attempts: i32,
+    /// How often it was given back because its worker was asked to stop.
+    pub n_stops: i32,
 }
 
 /// How many jobs there are.
@@ -81,6 +83,7 @@ pub async fn claim(tx: &mut Tx, lease_token: Uuid, lease_s: f64) -> Result<Optio
             export_id: ExportId(row.try_get("subject_id")?),
             lease_token,
             n_attempts: row.try_get("n_attempts")?,
+            n_stops: row.try_get("n_stops")?,
         })
     })
     .transpose()
@@ -113,18 +116,34 @@ pub async fn complete(tx: &mut Tx, job: &ClaimedJob) -> Result<bool, StoreError>
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a job back, to be taken again after `delay_s` seconds.
-pub async fn release(tx: &mut Tx, job: &ClaimedJob, delay_s: f64) -> Result<bool, StoreError> {
+/// Takes the job of an export away from whoever holds it; tells whether there was one. Its token is worth nothing from
+/// the commit on.
+pub async fn delete_of_export(tx: &mut Tx, project: ProjectId, export: ExportId) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::jobs::delete_of_export
+         delete from jobs where project_id = $1 and kind = 'export' and subject_id = $2",
+    )
+    .bind(project.0)
+    .bind(export.0)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a job back, to be taken again after `delay_s` seconds; with `stopped` the attempt does not count as a failed one.
+pub async fn release(tx: &mut Tx, job: &ClaimedJob, delay_s: f64, stopped: bool) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "-- store::jobs::release
          update jobs
-            set lease_token = null, leased_until = null, run_at = clock_timestamp() + make_interval(secs => $3)
+            set lease_token = null, leased_until = null, run_at = clock_timestamp() + make_interval(secs => $3),
+                n_stops = n_stops + $4
           where job_id = $1
             and lease_token = $2",
     )
     .bind(job.id.0)
     .bind(job.lease_token)
     .bind(delay_s)
+    .bind(i32::from(stopped))
     .execute(tx.connection())
     .await?;
     Ok(done.rows_affected() == 1)

@@ -1,4 +1,5 @@
-//! The worker: claims a job, lets the service carry it out, renews the lease meanwhile.
+//! The worker: claims a job, lets the service carry it out, renews the lease meanwhile; and collects from time to time
+//! what dead workers left behind.
 //!
 //! It knows use cases only: nothing of SQL, files or columns. Any number of workers may run against one database.
 
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::service::App;
 use crate::service::detached::spawn;
 use crate::service::export_jobs::{self, ExportJob};
+use crate::service::export_leftovers;
 use crate::service::export_progress::Progress;
 
 /// How long a job is held without a sign of life, by the database's clock.
@@ -20,6 +22,9 @@ const LEASE: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long an idle worker waits before it looks again; a job queued by this process wakes it at once.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long after its start a worker first collects what others left, and how often it does so then.
+const COLLECT_AFTER: Duration = Duration::from_mins(1);
+const COLLECT_EVERY: Duration = Duration::from_mins(10);
 /// How long it waits when the database does not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -27,22 +32,24 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Worker {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Worker {
     /// Starts a worker, which runs until it is stopped.
     pub fn start(app: App) -> Self {
         let stop = CancellationToken::new();
-        let task = spawn(work(app, stop.clone()));
-        Self { stop, task }
+        let tasks = [spawn(work(app.clone(), stop.clone())), spawn(tidy_up(app, stop.clone()))];
+        Self { stop, tasks }
     }
 
     /// Stops the worker: a job that it is at is given back, to be taken by another at once.
     pub async fn stop(self) {
         self.stop.cancel();
-        if self.task.await.is_err() {
-            tracing::error!("the worker ended without coming to a stop");
+        for task in self.tasks {
+            if task.await.is_err() {
+                tracing::error!("the worker ended without coming to a stop");
+            }
         }
     }
 }
@@ -62,6 +69,25 @@ async fn work(app: App, stop: CancellationToken) {
                 tracing::warn!(error = %error, "the worker cannot look for jobs");
                 let _stopped = tokio::time::timeout(AFTER_FAILURE, stop.cancelled()).await;
             }
+        }
+    }
+}
+
+/// Collects again and again what dead workers left behind.
+async fn tidy_up(app: App, stop: CancellationToken) {
+    let mut pause = COLLECT_AFTER;
+    while tokio::time::timeout(pause, stop.cancelled()).await.is_err() {
+        pause = COLLECT_EVERY;
+        match export_leftovers::collect(&app, false).await {
+            Ok(found) if found.is_nothing() => (),
+            Ok(found) => tracing::info!(
+                n_files = found.swept.n_files,
+                n_uploads = found.swept.n_uploads,
+                n_scratch_folders = found.n_scratch_folders,
+                n_failed = found.n_failed,
+                "collected what dead workers left behind"
+            ),
+            Err(error) => tracing::warn!(error = %error, "the worker cannot collect what others left behind"),
         }
     }
 }

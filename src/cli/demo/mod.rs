@@ -125,7 +125,8 @@ fn own_config(config: &Config) -> Config {
     let mut own = config.clone();
     own.database.url = None;
     own.database.owner_url = None;
-    own.exports_dir = own.data_dir.join("exports");
+    own.exports.directory = own.data_dir.join("exports");
+    own.exports.destinations.clear();
     own.init.project = None;
     own.init.secret_key = None;
     own

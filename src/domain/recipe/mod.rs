@@ -7,6 +7,7 @@ mod words;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
+use super::destination::{DestinationName, is_plain_part};
 use super::fields::{FieldCode, FieldError, Fields, list, one_of, short_text};
 use super::json::Json;
 use super::selection::Selection;
@@ -94,6 +95,8 @@ impl Serialize for Recipe {
 pub struct ExportRequest {
     /// What it produces.
     pub recipe: Recipe,
+    /// The operator's destination that it goes to; the service's own directory where it is absent.
+    pub destination: Option<DestinationName>,
     /// Folder below the project's root, its parts of `[a-z0-9_-]{1,64}`.
     pub directory: Option<String>,
 }
@@ -199,7 +202,8 @@ impl Recipe {
 
 impl ExportRequest {
     /// Parses a request: `{"recipe": NAME}` for a shipped recipe found by `shipped`, its members overriding the
-    /// recipe's, or a recipe inline; `destination.path` names a folder below the project's root.
+    /// recipe's, or a recipe inline; `destination.name` is one that the operator has configured, and
+    /// `destination.path` names a folder below the project's root there.
     pub fn from_json(value: Json, shipped: impl Fn(&str) -> Option<Recipe>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::open(value, "")?;
         let mut named = false;
@@ -220,10 +224,13 @@ impl ExportRequest {
         } else {
             Recipe::read(&mut fields, base)
         };
-        let directory = fields.nested("destination", |inner| inner.optional("path", directory)).flatten();
+        let place = fields.nested("destination", |inner| {
+            (inner.optional("name", DestinationName::from_json), inner.optional("path", directory))
+        });
+        let (destination, directory) = place.unwrap_or_default();
         fields.finish()?;
         recipe
-            .map(|recipe| Self { recipe, directory })
+            .map(|recipe| Self { recipe, destination, directory })
             .ok_or_else(|| vec![FieldError::new("", FieldCode::Required, "`recipe` or `format` is required")])
     }
 }
@@ -261,11 +268,7 @@ fn read_formats(fields: &mut Fields, base: Option<&Formats>) -> Option<Formats> 
 /// Parses a relative folder whose parts cannot leave the root that they are put under.
 pub fn directory(value: &Json) -> Result<String, (FieldCode, String)> {
     let text = short_text(value)?;
-    let safe_part = |part: &str| {
-        (1..=64).contains(&part.len())
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
-    };
-    if text.split('/').all(safe_part) {
+    if text.split('/').all(is_plain_part) {
         Ok(text)
     } else {
         let detail = "must be a relative path whose parts are 1 to 64 characters from a-z, 0-9, `_` and `-`";

@@ -171,12 +171,13 @@ fn options() -> Value {
 /// The body of `POST /v1/exports`: a shipped recipe by its name, or one inline.
 pub(super) fn export_body() -> Value {
     let path = json!({ "type": "string", "maxLength": 256, "pattern": "^[a-z0-9_-]{1,64}(/[a-z0-9_-]{1,64})*$" });
+    let name = json!({ "type": "string", "pattern": "^[a-z0-9_-]{1,64}$" });
     let common = || {
         vec![
             optional("layout", described(one_of(Layout::WORDS), "It must have a form of every format.")),
             optional("selection", selection()),
             optional("options", options()),
-            optional("destination", closed(vec![optional("path", path.clone())])),
+            optional("destination", closed(vec![optional("name", name.clone()), optional("path", path.clone())])),
         ]
     };
     let names: Vec<&str> = shipped_recipes()
@@ -224,7 +225,10 @@ pub(super) fn export() -> Value {
     for (name, own) in [
         ("problem", problem),
         ("manifest", json!({ "type": "object" })),
-        ("destination", object(vec![required("path", json!({ "type": "string" }))])),
+        (
+            "destination",
+            object(vec![optional("name", json!({ "type": "string" })), optional("path", json!({ "type": "string" }))]),
+        ),
         ("finished_at", moment()),
     ] {
         schema["properties"][name] = own;

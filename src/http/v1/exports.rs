@@ -1,4 +1,4 @@
-//! `/v1/exports`: training sets, asked for, followed and withdrawn.
+//! `/v1/exports`: training sets, asked for, followed, cancelled and withdrawn.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{negotiate, problem, query};
 use crate::domain::clock::Timestamp;
+use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
 use crate::domain::fields::{FieldCode, FieldError};
 use crate::domain::hash::ContentHash;
@@ -58,7 +59,10 @@ struct Progress {
 
 #[derive(Serialize)]
 struct Destination {
-    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<DestinationName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -79,7 +83,8 @@ impl TryFrom<Export> for ExportItem {
             problem: export.problem,
             manifest: export.manifest.map(raw).transpose()?,
             recipe: raw(export.recipe)?,
-            destination: export.directory.map(|path| Destination { path }),
+            destination: (export.destination.is_some() || export.directory.is_some())
+                .then_some(Destination { name: export.destination, path: export.directory }),
             created_at: export.created_at,
             finished_at: export.finished_at,
         })
@@ -182,6 +187,25 @@ pub(crate) async fn delete(
     let id = export_id(&id)?;
     services.run(|app| async move { exports::revoke(&app, &caller.principal, id).await }).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Cancels an export that has not ended; nobody can publish it any more.
+#[utoipa::path(post, path = "/v1/exports/{id}/cancel", tag = "Exporting", operation_id = "cancel_export",
+    security(("credential" = ["analyst", "admin"])),
+    params(("id" = doc::ExportId, Path, description = "The export's id")),
+    responses(
+        (status = 200, description = "It is cancelled: it has failed with the problem `cancelled`", body = doc::Export),
+        (status = 409, description = "It has ended otherwise: `export_ended`"),
+    ),
+)]
+pub(crate) async fn cancel(
+    caller: Caller<MayAnalyse>,
+    id: web::Path<String>,
+    services: web::Data<Services>,
+) -> Result<HttpResponse, Problem> {
+    let id = export_id(&id)?;
+    let export = services.run(|app| async move { exports::cancel(&app, &caller.principal, id).await }).await?;
+    Ok(HttpResponse::Ok().json(ExportItem::try_from(export)?))
 }
 
 /// Reads an export's id; what is none names nothing.

@@ -12,4 +12,4 @@ update jobs
             limit 1
               for update skip locked
        )
-returning job_id, project_id, subject_id, n_attempts
+returning job_id, project_id, subject_id, n_attempts, n_stops

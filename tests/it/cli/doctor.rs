@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::program::{afterword, open_dir, run};
 use crate::support::TestDatabase;
+use crate::support::s3::S3Server;
 
 #[tokio::test]
 async fn a_sound_installation_passes_every_check() {
@@ -63,4 +64,58 @@ async fn each_thing_that_is_wrong_is_marked_and_the_status_is_1() {
         }
         assert!(!outcome.out.contains("canary"));
     }
+}
+
+#[tokio::test]
+async fn every_destination_is_looked_at_and_what_is_wrong_with_it_is_said() {
+    let Some(server) = S3Server::start() else { return };
+    let database = TestDatabase::new().await;
+    let (dir, sink) = (open_dir(), TcpListener::bind("127.0.0.1:0").unwrap());
+    sink.set_nonblocking(true).unwrap();
+    let lake = server.section();
+    let other = |name: &str, from: &str, to: &str| lake.replace(".lake]", &format!(".{name}]")).replace(from, to);
+    let config = dir.path().join("afterword.toml");
+    let sections = [
+        lake.clone(),
+        other("away", &server.url, "http://127.0.0.1:1"),
+        other("missing", "\"training\"", "\"missing\""),
+        other("refused", "env:LAKE_SECRET", "env:WRONG_SECRET"),
+        other("keyless", "env:LAKE_SECRET", "env:NOT_SET"),
+        format!("[exports.destinations.share]\nkind = \"local\"\npath = \"{}\"\n", dir.path().join("share").display()),
+    ];
+    std::fs::write(&config, sections.concat()).unwrap();
+    let doctor = |config: &std::path::Path| {
+        let mut command = afterword(&["--config", config.to_str().unwrap(), "doctor"]);
+        command.env("DATABASE_URL", database.service_url()).env("AFTERWORD_DATA_DIR", dir.path());
+        command.env("LAKE_KEY_ID", &server.key_id).env("LAKE_SECRET", &server.secret).env("WRONG_SECRET", "canary");
+        // A proxy of the environment is not used.
+        let proxy = format!("http://{}", sink.local_addr().unwrap());
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+            command.env(name, &proxy);
+        }
+        run(&mut command)
+    };
+
+    let outcome = doctor(&config);
+
+    assert_eq!(outcome.status, Some(1), "{}", outcome.out);
+    for words in [
+        "✓ destination   `lake` can be written into",
+        "✓ destination   `share` can be written into",
+        "✗ destination   `away`: its storage server cannot be reached",
+        "✗ destination   `missing`: its storage server has no such bucket",
+        "✗ destination   `refused`: its storage server refuses the access key, or what may be done with it",
+        "✗ destination   `keyless`: the environment variable `NOT_SET` is not set",
+        "4 of ",
+    ] {
+        assert!(outcome.out.contains(words), "{words} is missing in: {}", outcome.out);
+    }
+    assert!(!outcome.out.contains("canary") && !outcome.out.contains(&server.secret));
+    assert_eq!((server.objects().len(), server.n_uploads()), (0, 0), "nothing is left");
+    assert!(sink.accept().is_err(), "somebody asked the proxy");
+    std::fs::write(&config, lake).unwrap();
+    assert_eq!(doctor(&config).status, Some(0));
+    let mut printed = afterword(&["--config", config.to_str().unwrap(), "config", "print"]);
+    let printed = run(printed.env("LAKE_KEY_ID", &server.key_id).env("LAKE_SECRET", &server.secret));
+    assert!(printed.out.contains("env:LAKE_SECRET") && !printed.out.contains(&server.secret), "{printed:?}");
 }

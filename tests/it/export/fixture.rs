@@ -1,6 +1,7 @@
 //! A project with feedback in a database of its own, and a place for files.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,33 +31,35 @@ use crate::support::TestDatabase;
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Everything that a test of exports needs.
-pub(super) struct Fixture {
-    pub(super) database: TestDatabase,
-    pub(super) app: App,
-    pub(super) root: TempDir,
-    pub(super) principal: Principal,
+pub(crate) struct Fixture {
+    pub(crate) database: TestDatabase,
+    pub(crate) app: App,
+    pub(crate) root: TempDir,
+    pub(crate) scratch: TempDir,
+    pub(crate) principal: Principal,
 }
 
 impl Fixture {
     /// Makes an empty project.
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await;
         let root = tempfile::tempdir().unwrap();
-        let app = app(&database, &root, Arc::new(SystemClock));
+        let scratch = tempfile::tempdir().unwrap();
+        let app = app(&database, &root, Arc::new(SystemClock)).with_places(BTreeMap::new(), Some(scratch.path()));
         let project_id = bootstrap::ensure(&app, "exports", None).await.unwrap();
         let principal = principal(project_id);
-        Self { database, app, root, principal }
+        Self { database, app, root, scratch, principal }
     }
 
     /// Makes a project with `n_pairs` prompts, on each of which the answer of `new` is preferred to that of `old`.
-    pub(super) async fn with_pairs(n_pairs: usize) -> Self {
+    pub(crate) async fn with_pairs(n_pairs: usize) -> Self {
         let fixture = Self::new().await;
         fixture.add(0..n_pairs, "better").await;
         fixture
     }
 
     /// Adds prompts, each with two answers and one preference of a user of its own.
-    pub(super) async fn add(&self, numbers: std::ops::Range<usize>, outcome: &str) {
+    pub(crate) async fn add(&self, numbers: std::ops::Range<usize>, outcome: &str) {
         let numbers: Vec<usize> = numbers.collect();
         let completions = numbers.iter().flat_map(|n| [completion(*n, "new"), completion(*n, "old")]).collect();
         let feedback = numbers.iter().map(|n| preference(*n, outcome)).collect();
@@ -69,7 +72,7 @@ impl Fixture {
     }
 
     /// Records items as the REST API would; every one must be accepted.
-    pub(super) async fn record(&self, completions: Vec<Value>, feedback: Vec<Value>) {
+    pub(crate) async fn record(&self, completions: Vec<Value>, feedback: Vec<Value>) {
         for chunk in completions.chunks(500) {
             let parsed = chunk.iter().map(|item| parsed(NewCompletion::from_json(to_json(item), ""))).collect();
             let receipt = record_completions(&self.app, &self.principal, parsed).await.unwrap();
@@ -83,13 +86,13 @@ impl Fixture {
     }
 
     /// Asks for an export.
-    pub(super) async fn request(&self, body: Value) -> ExportId {
+    pub(crate) async fn request(&self, body: Value) -> ExportId {
         let request = ExportRequest::from_json(to_json(&body), exports::shipped).unwrap();
         exports::request(&self.app, &self.principal, request, None).await.unwrap().0.id
     }
 
     /// Waits for an export to end.
-    pub(super) async fn until_ended(&self, id: ExportId) -> Export {
+    pub(crate) async fn until_ended(&self, id: ExportId) -> Export {
         let started = Instant::now();
         loop {
             let export = exports::show(&self.app, &self.principal, id).await.unwrap();
@@ -102,7 +105,7 @@ impl Fixture {
     }
 
     /// Reads a file of an export to its end.
-    pub(super) async fn read(&self, id: ExportId, path: &str) -> Bytes {
+    pub(crate) async fn read(&self, id: ExportId, path: &str) -> Bytes {
         let file = export_files::read(&self.app, &self.principal, id, path).await.unwrap();
         let pieces: Vec<Bytes> = file.content.try_collect().await.unwrap();
         let content = Bytes::from(pieces.concat());
@@ -111,7 +114,7 @@ impl Fixture {
     }
 
     /// Lists the audit's actions, oldest first.
-    pub(super) async fn audit(&self) -> Vec<String> {
+    pub(crate) async fn audit(&self) -> Vec<String> {
         let mut connection = PgConnection::connect(self.database.owner_url()).await.unwrap();
         let rows = sqlx::query("select action from audit where action like 'export.%' order by audit_id")
             .fetch_all(&mut connection)
@@ -121,28 +124,35 @@ impl Fixture {
     }
 
     /// Counts the files below the place's root.
-    pub(super) fn n_files(&self) -> usize {
-        fn count(folder: &std::path::Path) -> usize {
-            let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-            entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
-        }
-        count(self.root.path())
+    pub(crate) fn n_files(&self) -> usize {
+        n_files(self.root.path())
+    }
+
+    /// Counts the files and folders of runs.
+    pub(crate) fn n_scratch(&self) -> usize {
+        std::fs::read_dir(self.scratch.path()).unwrap().count()
     }
 }
 
+/// Counts the files in a folder and below it.
+pub(crate) fn n_files(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { n_files(&path) } else { 1 }).sum()
+}
+
 /// Starts the service on a test's database and place for files.
-pub(super) fn app(database: &TestDatabase, root: &TempDir, clock: Arc<dyn Clock>) -> App {
+pub(crate) fn app(database: &TestDatabase, root: &TempDir, clock: Arc<dyn Clock>) -> App {
     App::start(database.store().clone(), Blob::local(root.path()).unwrap(), clock)
 }
 
 /// Returns an analyst of a project.
-pub(super) fn principal(project_id: ProjectId) -> Principal {
+pub(crate) fn principal(project_id: ProjectId) -> Principal {
     let key = SecretKey::parse(&format!("aw_sec_abcdefgh01234567_{}", "s".repeat(43))).unwrap();
     Principal::of_backend(project_id, CredentialId::new(CredentialKind::SecretKey, key.id()), Role::Analyst)
 }
 
 /// Returns an answer with text that no encoding may change.
-pub(super) fn completion(n: usize, model: &str) -> Value {
+pub(crate) fn completion(n: usize, model: &str) -> Value {
     json!({
         "id": format!("{model}-{n}"),
         "model": model,
@@ -157,17 +167,17 @@ pub(super) fn completion(n: usize, model: &str) -> Value {
 }
 
 /// Returns the last message of prompt number `n`.
-pub(super) fn prompt_text(n: usize) -> String {
+pub(crate) fn prompt_text(n: usize) -> String {
     format!("  Question {n}: wie heißt „das“?\t")
 }
 
 /// Returns a model's answer to prompt number `n`.
-pub(super) fn answer_text(n: usize, model: &str) -> String {
+pub(crate) fn answer_text(n: usize, model: &str) -> String {
     format!(" {model} answers\n\n{n} naïvely \u{1F469}\u{200D}\u{1F52C} ")
 }
 
 /// Returns the judgement of user number `n` on the answers to prompt number `n`.
-pub(super) fn preference(n: usize, outcome: &str) -> Value {
+pub(crate) fn preference(n: usize, outcome: &str) -> Value {
     json!({
         "id": Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + n as u128).to_string(),
         "completion_id": format!("new-{n}"),
@@ -198,19 +208,19 @@ fn parsed<T>(outcome: Result<T, Vec<afterword::domain::fields::FieldError>>) -> 
 }
 
 /// Parses an export's manifest.
-pub(super) fn manifest(export: &Export) -> Value {
+pub(crate) fn manifest(export: &Export) -> Value {
     serde_json::from_str(export.manifest.as_deref().unwrap()).unwrap()
 }
 
 /// Maps the paths that a manifest names to their hashes.
-pub(super) fn hashes(manifest: &Value) -> BTreeMap<String, String> {
+pub(crate) fn hashes(manifest: &Value) -> BTreeMap<String, String> {
     let files = manifest["files"].as_array().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     files.iter().map(|file| (text(&file["path"]), text(&file["sha256"]))).collect()
 }
 
 /// Reads a part.
-pub(super) fn batches(part: Bytes) -> Vec<RecordBatch> {
+pub(crate) fn batches(part: Bytes) -> Vec<RecordBatch> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(part).unwrap().build().unwrap();
     reader.map(|batch| batch.unwrap()).collect()
 }

@@ -21,10 +21,10 @@ use super::fixture::{Fixture, app, hashes, manifest};
 
 /// A lease that has ended before anybody can look.
 const OVER_AT_ONCE: Duration = Duration::from_millis(1);
-const LONG: Duration = Duration::from_mins(1);
+pub(super) const LONG: Duration = Duration::from_mins(1);
 
 /// Claims the one job that there is, waiting for an earlier lease to end.
-async fn claim(app: &App, lease: Duration) -> ExportJob {
+pub(super) async fn claim(app: &App, lease: Duration) -> ExportJob {
     let started = Instant::now();
     loop {
         if let Some(job) = export_jobs::claim(app, lease).await.unwrap() {
@@ -35,7 +35,7 @@ async fn claim(app: &App, lease: Duration) -> ExportJob {
     }
 }
 
-async fn carry_out(app: &App, job: &ExportJob) {
+pub(super) async fn carry_out(app: &App, job: &ExportJob) {
     export_jobs::carry_out(app, job, &Arc::new(Progress::default()), &CancellationToken::new()).await;
 }
 
@@ -58,13 +58,13 @@ impl Clock for Gate {
 }
 
 /// A worker whose lease ended while it was working, and that stands before its publishing transaction.
-struct Overtaken {
+pub(super) struct Overtaken {
     may_go_on: SyncSender<()>,
     running: tokio::task::JoinHandle<()>,
 }
 
 impl Overtaken {
-    async fn start(fixture: &Fixture) -> Self {
+    pub(super) async fn start(fixture: &Fixture) -> Self {
         // A run looks at the clock when it starts, when it reads, and when everything is written and to be published.
         let ((reached, is_reached), (may_go_on, go_on)) = (sync_channel(1), sync_channel(1));
         let gate = Gate { n_looks: AtomicU32::new(0), stop_at: 3, reached, go_on: Mutex::new(go_on) };
@@ -77,7 +77,7 @@ impl Overtaken {
         Self { may_go_on, running }
     }
 
-    async fn go_on(self) {
+    pub(super) async fn go_on(self) {
         self.may_go_on.send(()).unwrap();
         self.running.await.unwrap();
     }
@@ -157,7 +157,7 @@ async fn a_stopped_run_gives_its_job_back_at_once() {
     assert_eq!(status(&fixture, id).await, ExportStatus::Completed);
 }
 
-async fn status(fixture: &Fixture, id: ExportId) -> ExportStatus {
+pub(super) async fn status(fixture: &Fixture, id: ExportId) -> ExportStatus {
     exports::show(&fixture.app, &fixture.principal, id).await.unwrap().status
 }
 
@@ -182,7 +182,7 @@ async fn the_texts_that_a_killed_run_left_on_the_disk_go_with_the_next_attempt()
     let fixture = Fixture::with_pairs(1).await;
     let id = fixture.request(json!({"recipe": "dpo"})).await;
     claim(&fixture.app, OVER_AT_ONCE).await;
-    let left = std::env::temp_dir().join(format!("afterword-export-{id}-killed"));
+    let left = fixture.scratch.path().join(format!("afterword-export-{id}-killed"));
     std::fs::create_dir(&left).unwrap();
     std::fs::write(left.join("spill"), "text").unwrap();
 
@@ -228,4 +228,22 @@ async fn workers_that_are_stopped_and_started_end_every_export_once() {
 
     let completed = fixture.audit().await.into_iter().filter(|action| action == "export.completed").count();
     assert_eq!(completed, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_that_are_asked_to_stop_use_no_attempt_up() {
+    let fixture = Fixture::with_pairs(3).await;
+    let id = fixture.request(json!({"recipe": "dpo"})).await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    for attempt in 1..=MAX_ATTEMPTS + 2 {
+        let job = claim(&fixture.app, LONG).await;
+        assert_eq!(job.attempt(), attempt);
+        export_jobs::carry_out(&fixture.app, &job, &Arc::new(Progress::default()), &stop).await;
+    }
+
+    let job = claim(&fixture.app, LONG).await;
+    carry_out(&fixture.app, &job).await;
+
+    assert_eq!(status(&fixture, id).await, ExportStatus::Completed);
 }

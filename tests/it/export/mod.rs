@@ -3,12 +3,14 @@
 #![cfg(test)]
 
 mod biases;
-mod fixture;
+mod cancel;
+pub(crate) mod fixture;
 mod folder;
 mod formats;
 mod jobs;
 mod layouts;
 mod lifecycle;
+mod s3;
 mod screening;
 mod trainer_check;
 mod trust;

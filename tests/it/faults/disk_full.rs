@@ -1,11 +1,6 @@
 //! A full disk under Postgres: writes are refused, and with room again they go on, without a restart of the service.
 //! Needs root for a small disk of its own.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +14,7 @@ use super::journal::Journal;
 use super::load::{Experience, Item, Sender, Writer, client};
 use super::plant::Plant;
 use super::size::{chance, sized};
+use crate::support::disk::SmallDisk;
 use crate::support::program::open_dir;
 
 const DISK_MIB: usize = 192;
@@ -26,47 +22,6 @@ const N_CLIENTS: usize = 6;
 const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 /// Postgres may have ended and replays its log.
 const RECOVERY: Duration = Duration::from_mins(1);
-
-/// A small disk in memory, mounted until the end of its test.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Mounts it, or tells why not.
-    fn mount(path: &Path) -> Result<Self, String> {
-        std::fs::create_dir(path).unwrap();
-        let options = format!("size={DISK_MIB}m,mode=0711");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(path).output().unwrap();
-        if !mounted.status.success() {
-            return Err(String::from_utf8_lossy(&mounted.stderr).into_owned());
-        }
-        std::fs::set_permissions(path, Permissions::from_mode(0o711)).unwrap();
-        Ok(Self(path.to_owned()))
-    }
-
-    /// Takes all the room that is left.
-    fn fill(&self) {
-        let mut ballast = OpenOptions::new().create(true).append(true).open(self.ballast()).unwrap();
-        let piece = vec![0; 64 << 10];
-        while ballast.write_all(&piece).is_ok() {}
-        while ballast.write_all(&[0; 512]).is_ok() {}
-    }
-
-    /// Gives the room back.
-    fn empty(&self) {
-        File::options().write(true).truncate(true).open(self.ballast()).unwrap();
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.0.join("ballast")
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking(), "the disk stays mounted");
-    }
-}
 
 /// What finds no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +86,7 @@ async fn starve(
 async fn on_a_full_disk_writes_are_refused_and_with_room_again_they_go_on() {
     let (n_rounds, full_for) = sized((2, Duration::from_secs(1)), (6, Duration::from_secs(10)));
     let dir = Arc::new(open_dir());
-    let disk = match SmallDisk::mount(&dir.path().join("disk")) {
+    let disk = match SmallDisk::mount(&dir.path().join("disk"), DISK_MIB) {
         Ok(disk) => disk,
         Err(reason) => {
             eprintln!("SKIPPED, NOT TESTED: a full disk. Only root can mount a small one here: {reason}");
@@ -139,7 +94,7 @@ async fn on_a_full_disk_writes_are_refused_and_with_room_again_they_go_on() {
         }
     };
     let mut chance = chance("disk_full");
-    let plant = Plant::start_in(Arc::clone(&dir), disk.0.join("data"), 1).await;
+    let plant = Plant::start_in(Arc::clone(&dir), disk.path().join("data"), 1).await;
     let sender = Sender { key: plant.key("p"), project: "p".to_owned() };
     let (journal, experience, is_over) = (Journal::create(plant.dir()), Experience::default(), AtomicBool::new(false));
 

@@ -10,7 +10,7 @@ use afterword::postgres::Cluster;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::program::{Running, afterword, open_dir, run};
+use crate::support::program::{Outcome, Running, afterword, open_dir, run};
 
 /// How long a killed server may take to be there again.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct Plant {
     dir: Arc<TempDir>,
     data_dir: PathBuf,
+    environment: Vec<(String, String)>,
     services: Vec<Arc<Mutex<Service>>>,
 }
 
@@ -37,7 +38,17 @@ impl Plant {
 
     /// Starts services in a given place, such as a small disk mounted below the directory.
     pub(super) async fn start_in(dir: Arc<TempDir>, data_dir: PathBuf, n_services: usize) -> Self {
-        let mut plant = Self { dir, data_dir, services: Vec::new() };
+        Self::start_with(dir, data_dir, n_services, Vec::new()).await
+    }
+
+    /// Starts services with further variables in their environment.
+    pub(super) async fn start_with(
+        dir: Arc<TempDir>,
+        data_dir: PathBuf,
+        n_services: usize,
+        environment: Vec<(String, String)>,
+    ) -> Self {
+        let mut plant = Self { dir, data_dir, environment, services: Vec::new() };
         for _ in 0..n_services {
             let running = plant.launch().await;
             let url = running.url.clone();
@@ -47,11 +58,11 @@ impl Plant {
     }
 
     async fn launch(&self) -> Running {
-        let (data_dir, log) = (self.data_dir.clone(), self.log());
+        let (data_dir, log, environment) = (self.data_dir.clone(), self.log(), self.environment.clone());
         let start = move || {
             let mut command = afterword(&["serve"]);
             command.env("AFTERWORD_DATA_DIR", data_dir).env("AFTERWORD_HTTP_DRAIN_NOTICE_SECONDS", "0");
-            Running::start(command.stderr(log))
+            Running::start(command.envs(environment).stderr(log))
         };
         tokio::task::spawn_blocking(start).await.unwrap()
     }
@@ -75,8 +86,14 @@ impl Plant {
 
     /// Makes a project and a key that writes into it.
     pub(super) fn key(&self, project: &str) -> String {
+        self.key_with_role(project, "ingest")
+    }
+
+    /// Makes a project and a key with a role.
+    pub(super) fn key_with_role(&self, project: &str, role: &str) -> String {
         let data_dir = self.data_dir.to_str().unwrap();
-        let made = run(&mut afterword(&["key", "create", "--project", project, "--data-dir", data_dir]));
+        let args = ["key", "create", "--project", project, "--role", role, "--data-dir", data_dir];
+        let made = run(&mut afterword(&args));
         assert_eq!(made.status, Some(0), "{made:?}");
         made.out.trim().to_owned()
     }
@@ -93,10 +110,16 @@ impl Plant {
 
     /// Kills a service with SIGKILL and starts it again.
     pub(super) async fn kill_service(&self, index: usize) {
+        self.kill_service_and(index, || ()).await;
+    }
+
+    /// Kills a service with SIGKILL, lets the caller look at what it left, and starts it again.
+    pub(super) async fn kill_service_and(&self, index: usize, look: impl FnOnce()) {
         let slot = Arc::clone(&self.services[index % self.services.len()]);
         let killed = slot.lock().unwrap().running.take().unwrap();
         killed.signal(Signal::KILL);
         assert_eq!(tokio::task::spawn_blocking(|| killed.wait().0).await.unwrap(), None);
+        look();
         let running = self.launch().await;
         let mut service = slot.lock().unwrap();
         service.url.clone_from(&running.url);
@@ -161,6 +184,12 @@ impl Plant {
         let seen = look(cluster.owner_url()).await;
         cluster.stop().await.unwrap();
         seen
+    }
+
+    /// Runs the program on the plant's database and places, to its end.
+    pub(super) fn run(&self, args: &[&str]) -> Outcome {
+        let mut command = afterword(args);
+        run(command.envs(self.environment.clone()).env("AFTERWORD_DATA_DIR", &self.data_dir))
     }
 
     /// Returns the plant's directory.

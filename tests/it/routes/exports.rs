@@ -179,3 +179,53 @@ async fn who_follows_an_export_does_not_keep_the_service_from_stopping() {
     let rest = stream.text().await.unwrap();
     assert!(rest.ends_with(": the service is stopping; follow again\n\n"), "{rest}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_cancelled_while_it_waits_and_whoever_follows_it_hears_of_it() {
+    let service = TestService::start_with(HttpSettings::default(), false).await;
+    let key = service.key(Role::Analyst).await;
+    let asked = service.post("/v1/exports", &key, &json!({"recipe": "dpo"})).await;
+    let location = asked.header("location").to_owned();
+
+    let cancelled = service.post(&format!("{location}/cancel"), &key, &json!({})).await;
+    let again = service.send(service.request(Method::POST, &format!("{location}/cancel"), &key)).await;
+
+    assert_eq!((cancelled.status, &cancelled.json()["status"]), (200, &json!("failed")), "{}", cancelled.text);
+    assert_eq!(cancelled.json()["problem"]["code"], "cancelled");
+    assert_eq!((again.status, again.json()), (200, cancelled.json()));
+    let request = service.request(Method::GET, &location, &key).header("accept", "text/event-stream");
+    let events = service.send(request).await.text;
+    assert_eq!(events.matches("event: export").count(), 1, "the stream ends at once: {events}");
+    assert!(events.contains("\"code\":\"cancelled\""), "{events}");
+    let absent = service.post(&format!("/v1/exports/{}/cancel", uuid::Uuid::nil()), &key, &json!({})).await;
+    assert_eq!(absent.problem(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completed_export_is_not_cancelled_and_a_destination_must_be_the_operators() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Admin).await;
+    write_pairs(&service, &key, 3).await;
+    let asked = service.post("/v1/exports", &key, &json!({"recipe": "dpo"})).await;
+    ended(&service, &key, asked.header("location")).await;
+
+    let late = service.post(&format!("{}/cancel", asked.header("location")), &key, &json!({})).await;
+    assert_eq!(late.problem(), (409, "export_ended".to_owned()));
+
+    let n_exports = service.count("exports").await;
+    for (name, code) in [
+        (json!("lake"), "unknown_destination"),
+        (json!("https://example.org"), "malformed"),
+        (json!("../lake"), "malformed"),
+        (json!(7), "wrong_type"),
+        (json!(""), "empty"),
+    ] {
+        let body = json!({"recipe": "dpo", "destination": {"name": name}});
+        let refused = service.post("/v1/exports", &key, &body).await;
+        assert_eq!(refused.problem(), (422, code.to_owned()), "{name}");
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/destination/name");
+    }
+    let endpoint = json!({"recipe": "dpo", "destination": {"endpoint": "http://169.254.169.254", "bucket": "b"}});
+    assert_eq!(service.post("/v1/exports", &key, &endpoint).await.problem(), (422, "unknown_field".to_owned()));
+    assert_eq!(service.count("exports").await, n_exports);
+}

@@ -71,7 +71,7 @@ async fn a_job_that_is_given_back_can_be_taken_again() {
     let job = claim(&store, 10, 60.0).await.unwrap();
 
     let mut tx = store.begin(Pool::Jobs, "test", Access::Worker).await.unwrap();
-    assert!(jobs::release(&mut tx, &job, 0.0).await.unwrap());
+    assert!(jobs::release(&mut tx, &job, 0.0, false).await.unwrap());
     tx.commit().await.unwrap();
 
     assert_eq!(claim(&store, 11, 60.0).await.map(|job| job.n_attempts), Some(2));

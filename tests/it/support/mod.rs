@@ -7,7 +7,9 @@
 #![cfg(test)]
 
 pub(crate) mod database;
+pub(crate) mod disk;
 pub(crate) mod program;
+pub(crate) mod s3;
 mod server;
 pub(crate) mod service;
 

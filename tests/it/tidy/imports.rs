@@ -34,7 +34,7 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer {
         module: "blob",
         ours: &["domain"],
-        crates: Crates::Only(&["bytes", "futures_util", "object_store", "tokio"]),
+        crates: Crates::Only(&["bytes", "futures_util", "object_store", "reqwest", "tokio"]),
     },
     Layer { module: "hook", ours: &["domain"], crates: Crates::Only(&["reqwest"]) },
     Layer {
