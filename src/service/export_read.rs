@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -20,10 +21,12 @@ use crate::domain::selection::Selection;
 use crate::domain::trust::TrustRule;
 use crate::store::Tx;
 use crate::store::groups::{self, Group, Wanted};
-use crate::store::{projects, rates};
+use crate::store::{StoreError, projects, rates};
 
 /// Prompts that are read together.
 const N_PROMPTS_OF_PAGE: usize = 256;
+/// How often the server hears of a transaction that waits for hooks; it ends one that was idle for a minute.
+const STAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Reads everything that the recipe selects, in one snapshot; twice, where votes are weighed by who cast them.
 pub(super) async fn gather(
@@ -73,16 +76,33 @@ enum Pass<'a> {
 }
 
 impl Pass<'_> {
-    async fn work_on(self, collector: Collector, page: Vec<Group>) -> Result<Collector, RunError> {
+    async fn work_on(
+        self,
+        collector: Collector,
+        page: Vec<Group>,
+        stop: &CancellationToken,
+    ) -> Result<Collector, RunError> {
         match self {
             Self::Survey => blocking(move || Ok(collector.ask(&page))).await,
             Self::Rows(asking) => {
                 let (collector, admitted) = blocking(move || Ok(collector.take(page))).await?;
-                let asked = asking.ask(admitted).await?;
+                // Hooks may take their time; whoever stops or cancels the run does not wait for them.
+                let asked = tokio::select! {
+                    asked = asking.ask(admitted) => asked?,
+                    () = stop.cancelled() => return Err(RunError::Stopped),
+                };
                 blocking(move || collector.keep(asked)).await
             }
         }
     }
+}
+
+/// Keeps a transaction alive until a page is worked on: hooks may take longer than the server lets one stand idle.
+async fn stay(tx: &mut Tx, is_worked: &CancellationToken) -> Result<(), StoreError> {
+    while tokio::time::timeout(STAY_EVERY, is_worked.cancelled()).await.is_err() {
+        groups::stay(tx).await?;
+    }
+    Ok(())
 }
 
 /// All prompts of a snapshot.
@@ -108,8 +128,17 @@ impl Reading<'_> {
             }
             let n_prompts = page.len() as u64;
             let next = pages.next().unwrap_or_default();
-            let working = pass.work_on(collector, page);
-            let (worked, next) = tokio::join!(working, groups::list(tx, *project_id, selection, next, *wanted));
+            let is_worked = CancellationToken::new();
+            let working = async {
+                let _worked = is_worked.clone().drop_guard();
+                pass.work_on(collector, page, stop).await
+            };
+            let fetching = async {
+                let next = groups::list(tx, *project_id, selection, next, *wanted).await?;
+                stay(tx, &is_worked).await?;
+                Ok::<_, StoreError>(next)
+            };
+            let (worked, next) = tokio::join!(working, fetching);
             collector = worked?;
             page = next?;
             progress.advance(n_prompts);

@@ -50,6 +50,12 @@ pub async fn snapshot(tx: &mut Tx) -> Result<String, StoreError> {
         .try_get(0)?)
 }
 
+/// Does nothing, so that the server does not take the transaction for idle.
+pub async fn stay(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query("-- store::groups::stay\nselect 1").execute(tx.connection()).await?;
+    Ok(())
+}
+
 /// Lists every prompt that has a selected answer, and feedback on any of its answers, in the order of the hashes: sixteen bytes for each.
 pub async fn list_prompts(
     tx: &mut Tx,

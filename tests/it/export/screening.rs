@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use afterword::domain::clock::SystemClock;
 use afterword::domain::export::{Export, ExportProblem, ExportStatus};
@@ -14,10 +15,12 @@ use afterword::service::{App, ServiceError, experiments, exports};
 use afterword::worker::Worker;
 use arrow::array::{AsArray as _, RecordBatch};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::fixture::{Fixture, app, batches, completion, manifest, preference};
+use super::jobs::{LONG, claim, status};
 
 /// Messages of a column, row by row, their contents joined.
 fn contents(batches: &[RecordBatch], column: &str) -> Vec<String> {
@@ -180,6 +183,52 @@ async fn a_hook_finds_names_and_its_failure_lets_nothing_out() {
     let export = exports::show(&app, &fixture.principal, id).await.unwrap();
     assert_ne!(export.status, ExportStatus::Completed);
     assert_eq!((export.manifest, fixture.n_files()), (None, n_files), "nothing was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_for_a_silent_hook_gives_its_job_back_when_it_is_asked_to() {
+    let fixture = Fixture::with_pairs(3).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let app = app_reaching(&fixture, Outside { hook_urls: vec![url.clone()], benchmarks_dir: None });
+    let id = request(&fixture, &app, &json!({"recipe": "dpo", "options": {"safety_url": url}})).await.unwrap().id;
+    let worker = Worker::start(app.clone());
+    let _asked = silent.accept().await.unwrap();
+
+    // The hook has half a minute for its answer; nobody who stops waits for that.
+    tokio::time::timeout(Duration::from_secs(10), worker.stop()).await.unwrap();
+
+    assert_eq!(status(&fixture, id).await, ExportStatus::Running);
+    assert_eq!((claim(&app, LONG).await.attempt(), fixture.n_files()), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_snapshot_does_not_stand_idle_while_a_hook_takes_its_time() {
+    const HEARD: &str = "select count(*) from pg_stat_activity
+        where datname = current_database() and query like '-- store::groups::stay%'";
+    let fixture = Fixture::with_pairs(3).await;
+    let (may_answer, answers) = std::sync::mpsc::channel::<()>();
+    let answers = std::sync::Mutex::new(answers);
+    let (url, _) = hook(move |_| {
+        // Once the sender is gone, every question is answered at once.
+        let _nothing = answers.lock().unwrap().recv();
+        Some(json!({"results": [{"flagged": false}]}))
+    })
+    .await;
+    let app = app_reaching(&fixture, Outside { hook_urls: vec![url.clone()], benchmarks_dir: None });
+    let id = request(&fixture, &app, &json!({"recipe": "dpo", "options": {"safety_url": url}})).await.unwrap().id;
+    let worker = Worker::start(app.clone());
+    let mut owner = PgConnection::connect(fixture.database.owner_url()).await.unwrap();
+    let started = Instant::now();
+    while sqlx::query_scalar::<_, i64>(HEARD).fetch_one(&mut owner).await.unwrap() == 0 {
+        assert!(started.elapsed() < LONG, "the server hears nothing of the snapshot");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(may_answer);
+    let export = fixture.until_ended(id).await;
+    worker.stop().await;
+
+    assert_eq!((export.status, manifest(&export)["n_examples"].as_u64()), (ExportStatus::Completed, Some(3)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
