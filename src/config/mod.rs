@@ -434,11 +434,13 @@ fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
 
 fn parse_urls(text: &str) -> Result<Vec<String>, ConfigError> {
     let urls: Vec<&str> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
-    let is_url = |url: &&str| url.starts_with("http://") || url.starts_with("https://");
+    // No recipe may hold a password, so that an address with one could never be named.
+    let is_url = |url: &&str| (url.starts_with("http://") || url.starts_with("https://")) && !url.contains('@');
     if urls.iter().all(is_url) {
         Ok(urls.into_iter().map(str::to_owned).collect())
     } else {
-        Err(ConfigError::Invalid { key: "exports.hook_urls", expected: "URLs with http or https, joined by commas" })
+        let expected = "URLs with http or https and without a password, joined by commas";
+        Err(ConfigError::Invalid { key: "exports.hook_urls", expected })
     }
 }
 

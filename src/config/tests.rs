@@ -63,6 +63,21 @@ fn the_names_that_operators_know_are_read() {
 }
 
 #[test]
+fn recipes_reach_nothing_that_is_not_named() {
+    let closed = Config::load(None, &env(&[])).unwrap().exports;
+    let pairs = [
+        ("AFTERWORD_EXPORTS_HOOK_URLS", "http://presidio:3000/analyze, https://guard.example.org/v1/moderations,"),
+        ("AFTERWORD_EXPORTS_BENCHMARKS_DIRECTORY", "/srv/benchmarks"),
+    ];
+
+    let open = Config::load(None, &env(&pairs)).unwrap().exports;
+
+    assert_eq!((closed.hook_urls, closed.benchmarks_directory), (Vec::new(), None));
+    assert_eq!(open.hook_urls, ["http://presidio:3000/analyze", "https://guard.example.org/v1/moderations"]);
+    assert_eq!(open.benchmarks_directory.as_deref(), Some(Path::new("/srv/benchmarks")));
+}
+
+#[test]
 fn a_wrong_file_gives_one_line_that_names_the_place_and_no_value() {
     let table = [
         ("listen = 'canary'", "`listen` must be an address and a port"),
@@ -84,6 +99,8 @@ fn a_wrong_file_gives_one_line_that_names_the_place_and_no_value() {
         ("[database]\nn_job_connections = 0", "`database.n_job_connections` must be 1 to 1000"),
         ("[init]\nproject = 'p'\nsecret_key = 'aw_sec_canary'", "`init.secret_key` must be of the form"),
         ("data_dir = ''", "`data_dir` must be a directory"),
+        ("[exports]\nhook_urls = 'canary:3000'", "`exports.hook_urls` must be URLs with http or https"),
+        ("[exports]\nhook_urls = 'http://a:canary@h/'", "`exports.hook_urls` must be URLs with http or https"),
         ("[exports.destinations.'Canary']\nkind = 's3'", "`exports.destinations` must be sections named with"),
         ("[exports.destinations]\nx = 'canary'", ": `exports.destinations.x` must be a section"),
         ("[exports.destinations.x]\nkind = 'canary'", "`exports.destinations.x.kind` must be `local` or `s3`"),

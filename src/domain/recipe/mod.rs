@@ -346,4 +346,36 @@ mod tests {
         let before = recipe(r#"{"format":"dpo","options":{"require_stop":false}}"#).unwrap();
         assert_eq!(before.options.finish_reason, FinishReason::Any);
     }
+
+    #[test]
+    fn options_of_what_texts_pass_have_bounds_and_words_of_their_own() {
+        let long = format!(r#""decontaminate":["{}"]"#, "a".repeat(MAX_PATH_BYTES + 1));
+        let many = format!(r#""decontaminate":[{}]"#, vec![r#""a""#; MAX_BENCHMARKS + 1].join(","));
+        for (option, pointer, code) in [
+            (r#""dedup":"fuzzy""#, "/options/dedup", FieldCode::NotOneOf),
+            (r#""near_threshold":0.79"#, "/options/near_threshold", FieldCode::OutOfRange),
+            (r#""near_threshold":1.01"#, "/options/near_threshold", FieldCode::OutOfRange),
+            (r#""decontaminate":"gsm8k.jsonl""#, "/options/decontaminate", FieldCode::WrongType),
+            (r#""decontaminate":[""]"#, "/options/decontaminate/0", FieldCode::Empty),
+            (&long, "/options/decontaminate/0", FieldCode::TooLong),
+            (&many, "/options/decontaminate", FieldCode::TooLong),
+            (r#""holdout":true"#, "/options/holdout", FieldCode::WrongType),
+            (r#""pii":"presidio""#, "/options/pii", FieldCode::NotOneOf),
+            (r#""pii_url":"presidio:3000""#, "/options/pii_url", FieldCode::Malformed),
+            (r#""pii_url":"http://u:p@presidio""#, "/options/pii_url", FieldCode::Malformed),
+            (r#""pii_language":"""#, "/options/pii_language", FieldCode::Empty),
+            (r#""pii":"off","pii_url":"http://h""#, "/options/pii_url", FieldCode::Contradiction),
+            (r#""safety":"drop""#, "/options/safety", FieldCode::NotOneOf),
+            (r#""safety":"off","safety_url":"http://h""#, "/options/safety_url", FieldCode::Contradiction),
+            (r#""safety":"off","safety_label":"l""#, "/options/safety_label", FieldCode::Contradiction),
+            (r#""exclude_refusal_rejected":"yes""#, "/options/exclude_refusal_rejected", FieldCode::WrongType),
+        ] {
+            let errors = recipe(&format!(r#"{{"format":"dpo","options":{{{option}}}}}"#)).unwrap_err();
+            assert_eq!((errors[0].pointer.as_str(), errors[0].code), (pointer, code), "{option}");
+        }
+        let kept = r#"{"format":"dpo","options":{"dedup":"near","near_threshold":0.8,"decontaminate":["a/b.jsonl"]}}"#;
+        let options = recipe(kept).unwrap().options;
+        assert_eq!((options.dedup, options.near_threshold), (Dedup::Near, 0.8));
+        assert_eq!(options.decontaminate, ["a/b.jsonl"]);
+    }
 }
