@@ -250,7 +250,7 @@ fn write_screening(card: &mut String, manifest: &Manifest) -> std::fmt::Result {
     if !manifest.benchmarks.is_empty() {
         writeln!(
             card,
-            "Rows that repeat a benchmark were left out:\n\n| file | texts | rows |\n| --- | ---: | ---: |"
+            "## Benchmarks\n\nRows that repeat a text of these files were left out:\n\n| file | texts | rows |\n| --- | ---: | ---: |"
         )?;
         for file in &manifest.benchmarks {
             let name = file.path.rsplit('/').next().unwrap_or_default();
