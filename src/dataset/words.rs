@@ -45,7 +45,7 @@ pub(super) fn push_words(text: &str, words: &mut Vec<u64>) {
         }
         if let Some(alone) = alone {
             let mut next = end + alone.len_utf8();
-            if has_no_spaces(alone) {
+            if has_no_spaces(alone) && !is_combining_mark(alone) {
                 next += text[next..].chars().take_while(|c| is_combining_mark(*c)).map(char::len_utf8).sum::<usize>();
                 fold_word(&text[end..next], &mut folded);
                 words.push(hash_word(folded.as_bytes(), 0));
@@ -68,8 +68,14 @@ fn end_of_word(text: &str, start: usize, at: usize) -> (usize, Option<char>) {
             }
             continue;
         }
-        let goes_on = character.is_alphanumeric() || is_combining_mark(character) && end > start;
-        if has_no_spaces(character) || !goes_on {
+        // A mark belongs to what it stands behind, whatever its script: where Unicode reorders marks, it may stand between
+        // a letter and the accent of that letter.
+        let goes_on = if is_combining_mark(character) {
+            end > start
+        } else {
+            character.is_alphanumeric() && !has_no_spaces(character)
+        };
+        if !goes_on {
             return (end, Some(character));
         }
     }
@@ -175,6 +181,8 @@ mod tests {
         assert_eq!(words("\u{6771}\u{4EAC}\u{3068}\u{3044}\u{3046}").len(), 5);
         assert_eq!(words("\u{E01}\u{E34}\u{E19}").len(), 2, "a mark belongs to its character");
         assert_eq!(words("\u{304B}\u{3099}"), words("\u{304C}"));
+        assert_eq!(words("\u{3A5}\u{E38}\u{314}\u{300}"), words("\u{1F5B}\u{E38}"), "marks change their places");
+        assert_eq!(words("\u{1FED}\u{EC8}"), words(""), "no word begins with a mark");
         assert_eq!(words("\u{D55C}\u{AD6D}\u{C5B4} \u{BB38}\u{C7A5}").len(), 2, "Korean is written with spaces");
         assert_eq!(words("\u{915}\u{94D}\u{92F}\u{93E} hai").len(), 2, "and to its word");
         assert_eq!(words("iPhone\u{3092}\u{8CB7}\u{3046}"), words("iphone \u{3092} \u{8CB7} \u{3046}"));
