@@ -98,13 +98,13 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 
 /// Tells whether the operating system is behind an error, and not a connection.
 fn is_local(error: &object_store::Error) -> bool {
-    let is_io = causes(error).any(|cause| cause.is::<std::io::Error>());
+    let is_io = causes(error).any(<dyn Error + 'static>::is::<std::io::Error>);
     let is_of_a_task = matches!(error, object_store::Error::JoinError { .. });
     is_of_a_task || (is_io && !is_of_the_network(error))
 }
 
 fn is_of_the_network(error: &object_store::Error) -> bool {
-    causes(error).any(|cause| cause.is::<HttpError>())
+    causes(error).any(<dyn Error + 'static>::is::<HttpError>)
 }
 
 /// Finds the status in the sentence of a failed request; the crate keeps the type that holds it to itself.

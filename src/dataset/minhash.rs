@@ -51,7 +51,7 @@ impl Signature {
         const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
         let of_band = |left: u64, right: u64| {
             let difference = left ^ right;
-            (!((difference & LOW) + LOW | difference | LOW)).count_ones()
+            (!(((difference & LOW) + LOW) | difference | LOW)).count_ones()
         };
         self.0.iter().zip(&other.0).map(|(left, right)| of_band(*left, *right)).sum()
     }

@@ -126,7 +126,9 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<Manifest, RunError> {
     let created_at = app.clock.now();
-    let gathered = gather(app, production, &scratch.join("spill"), progress, stop).await?;
+    let spill = scratch.join("spill");
+    // The collector is large, and passes through every await of the first pass.
+    let gathered = Box::pin(gather(app, production, &spill, progress, stop)).await?;
     let Gathered { spill, plan, read } = gathered;
     if let Some(problem) = refuse(&read, &plan) {
         return Err(RunError::NoExamples(problem));

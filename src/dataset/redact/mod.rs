@@ -112,7 +112,9 @@ pub fn texts(example: &Example) -> Vec<String> {
     }
     let mut messages = messages(&example.body);
     let mut texts = Vec::new();
-    messages.iter_mut().for_each(|message| push_texts(message, &mut texts));
+    for message in &mut messages {
+        push_texts(message, &mut texts);
+    }
     texts.into_iter().map(|text| text.clone()).collect()
 }
 
@@ -172,7 +174,9 @@ pub fn redact(example: &mut Example, others: Vec<Vec<Span>>) -> Redacted {
     }
     let mut messages = messages(&example.body);
     let mut texts = Vec::new();
-    messages.iter_mut().for_each(|message| push_texts(message, &mut texts));
+    for message in &mut messages {
+        push_texts(message, &mut texts);
+    }
     let redacted = replace(texts, others);
     if redacted.n_rows > 0 {
         for (body, message) in bodies_mut(&mut example.body).into_iter().zip(messages) {
