@@ -12,6 +12,7 @@ use afterword::service::{ServiceError, bootstrap, exports};
 use afterword::worker::Worker;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
+use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, hashes, manifest, principal};
 use super::jobs::{LONG, Overtaken, carry_out, claim, status};
@@ -112,6 +113,6 @@ async fn what_dead_workers_left_is_collected_until_nobody_can_add_to_it() {
     collect(&fixture.app, false).await.unwrap();
     assert_eq!(collect(&fixture.app, false).await.unwrap().n_exports, 0, "nobody can be writing there any more");
     assert_eq!(collect(&fixture.app, true).await.unwrap().n_exports, 2);
-    export_jobs::carry_out(&fixture.app, &job, &Arc::new(Progress::default()), &Default::default()).await;
+    export_jobs::carry_out(&fixture.app, &job, &Arc::new(Progress::default()), &CancellationToken::default()).await;
     assert_eq!(status(&fixture, running).await, ExportStatus::Completed);
 }
