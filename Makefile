@@ -12,6 +12,7 @@ AFTERWORD_SHARED ?= $(abspath ../shared)
 PYTHON ?= python3
 VENV := .venv
 TRAINERS_VENV := .venv-trainers
+OLD_TRAINERS_VENV := .venv-trainers-old
 PEERS_VENV := .venv-peers
 AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
 CARGO := cargo
@@ -129,10 +130,15 @@ trainers: ## Train two steps on exports with the stock trainers: DIR="dpo-export
 	@$(MAKE) $(TRAINERS_VENV)/.installed
 	scripts/train-check.sh $(AFTERWORD_SHARED)/trainer_check $(CURDIR)/$(TRAINERS_VENV)/bin/python $(DIR)
 
+.PHONY: test-trainers
+test-trainers: replay $(TRAINERS_VENV)/.installed $(OLD_TRAINERS_VENV)/.installed ## Train on every config of real data with two stacks of trainers (6 GB of downloads)
+	scripts/test-trainers.sh $(AFTERWORD_SHARED)/trainer_check $(CURDIR)/$(TRAINERS_VENV)/bin/python \
+		$(CURDIR)/$(OLD_TRAINERS_VENV)/bin/python target/replay/all
+
 .PHONY: clean
 clean: ## Remove what was built; recorded feedback and exports stay
 	$(CARGO) clean
-	rm -rf $(VENV) $(TRAINERS_VENV) $(PEERS_VENV)
+	rm -rf $(VENV) $(TRAINERS_VENV) $(OLD_TRAINERS_VENV) $(PEERS_VENV)
 
 .PHONY: tools
 tools:
@@ -153,6 +159,11 @@ $(VENV)/.installed: tests/requirements.txt
 $(TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311.txt
 	$(PYTHON) -m venv --clear $(TRAINERS_VENV)
 	$(TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(OLD_TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311-old.txt
+	$(PYTHON) -m venv --clear $(OLD_TRAINERS_VENV)
+	$(OLD_TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 $(PEERS_VENV)/.installed: benches/peers/requirements.txt

@@ -27,8 +27,8 @@ pub(super) struct Evidence<'a> {
     pub(super) rule: &'static str,
     pub(super) signal: Signal,
     pub(super) standing: Timeline<Choice>,
-    /// Whether a ranking tells it of two answers between which nobody chose.
-    pub(super) is_inferred: bool,
+    /// Since when the votes have been on these two answers; nothing where only a ranking of more answers tells it.
+    pub(super) voted_since: Option<Timestamp>,
     /// What supports the side that stands, or the tie, where either does.
     pub(super) support: Option<Support>,
     /// Everyone who has ever voted, and since when.
@@ -38,7 +38,13 @@ pub(super) struct Evidence<'a> {
 impl<'a> Evidence<'a> {
     /// Tells whether somebody chose between the two, rather than judged each by itself.
     pub(super) fn is_of_the_two(&self) -> bool {
-        !self.is_inferred && matches!(self.signal, Signal::Preference | Signal::Regenerate)
+        self.voted_since.is_some() && matches!(self.signal, Signal::Preference | Signal::Regenerate)
+    }
+
+    /// Lets it hold only since somebody voted on the two.
+    pub(super) fn since_voted(self) -> Option<Self> {
+        let standing = self.standing.not_before(self.voted_since?);
+        Some(Self { standing, ..self })
     }
 
     /// Returns since when each voter has had a part in a row that rests on a standing: not before a side first stood,
@@ -111,8 +117,8 @@ impl<'a> Candidates<'a> {
                 continue;
             }
             for Ranked { pair, standing, support, voters } in ranking::rank(&part, options) {
-                let is_inferred = !part.contains_key(&pair);
-                self.add(pair, Evidence { rule, signal, standing, is_inferred, support, voters });
+                let voted_since = part.get(&pair).and_then(|of_pair| first_vote(of_pair));
+                self.add(pair, Evidence { rule, signal, standing, voted_since, support, voters });
             }
         }
     }
@@ -126,20 +132,21 @@ impl<'a> Candidates<'a> {
         options: &Options,
     ) {
         let jury = group.panel.map(|panel| (panel, Question::Pair));
+        let voted_since = first_vote(&ballots);
         let Some(poll) = Poll::new(ballots, options, jury) else { return };
         let support = match poll.standing.last() {
             Some(choice @ (Choice::Side(_) | Choice::Neither(TIE | BOTH_BAD))) => Some(poll.support(*choice)),
             _ => None,
         };
         let voters = poll.voters();
-        self.add(pair, Evidence { rule, signal, standing: poll.standing, is_inferred: false, support, voters });
+        self.add(pair, Evidence { rule, signal, standing: poll.standing, voted_since, support, voters });
     }
 
     /// Keeps the ballots between the first answers that were judged; each pair with a further one is left out.
     fn keep_first_ballots(&mut self, group: &Group<'a>, ballots: Ballots<'a>) -> Ballots<'a> {
         let mut judged: BTreeMap<usize, Option<Timestamp>> = BTreeMap::new();
         for (pair, of_pair) in &ballots {
-            let first = of_pair.iter().filter_map(|ballot| ballot.votes.first(Option::is_some)).min();
+            let first = first_vote(of_pair);
             for place in [pair.0, pair.1] {
                 let since = judged.entry(place).or_insert(first);
                 *since = (*since).min(first);
@@ -271,6 +278,11 @@ impl<'a> Candidates<'a> {
     }
 }
 
+/// Returns when the first of all voters first voted.
+fn first_vote(ballots: &[Ballot]) -> Option<Timestamp> {
+    ballots.iter().filter_map(|ballot| ballot.votes.first(Option::is_some)).min()
+}
+
 /// Lets no vote count before both of its answers are there: until then it would rank others by an answer that nobody knows.
 fn since_both_were_there<'a>(group: &Group<'a>, ballots: Ballots<'a>) -> Ballots<'a> {
     let delayed = |(pair, of_pair): (Pair, Vec<Ballot<'a>>)| {
@@ -354,8 +366,8 @@ fn labels<'a>(group: &Group<'a>, left: &Poll<'a>, right: &Poll<'a>) -> Evidence<
     Evidence {
         rule: "labels_opposed",
         signal,
+        voted_since: standing.first(|_| true),
         standing,
-        is_inferred: false,
         support,
         voters: voters.into_iter().collect(),
     }

@@ -117,8 +117,10 @@ impl<'a> Compared<'a> {
         let both_selected = group.completions[pair.0].selected && group.completions[pair.1].selected;
         let is_of_the_two = evidence.iter().any(Evidence::is_of_the_two);
         if is_of_the_two && !both_selected {
-            // What was said of either by itself cannot date a row that only a choice between the two makes one.
+            // What was said of either by itself, or told from votes on others, cannot date a row that only a choice
+            // between the two makes one.
             evidence.retain(Evidence::is_of_the_two);
+            evidence = evidence.into_iter().filter_map(Evidence::since_voted).collect();
         }
         let standing = standing(group, pair, &evidence);
         let is_needed = standing.first(|choice| choice.is_side() || with_ties && ties::is_tie(choice)).is_some();

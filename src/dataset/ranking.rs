@@ -13,6 +13,7 @@ use super::exclusion::{
     BOTH_BAD, NOT_CONNECTED, RATING_DIFFERENCE_TOO_SMALL, RETRACTED, TIE, TOO_FEW_VOTES, VOTES_DISAGREE,
 };
 use super::poll::{Ballot, Choice, Counts, Side, Support, Vote};
+use super::text::Reason;
 use super::timeline::Timeline;
 use crate::domain::clock::Timestamp;
 use crate::domain::recipe::Options;
@@ -30,9 +31,9 @@ pub(super) type Ballots<'a> = BTreeMap<Pair, Vec<Ballot<'a>>>;
 pub(super) struct Ranked<'a> {
     pub(super) pair: Pair,
     pub(super) standing: Timeline<Choice>,
-    /// What supports the side that stands, where one does.
+    /// What supports the side that stands, or the tie, where either does.
     pub(super) support: Option<Support>,
-    /// Everyone who has ever voted on any of the answers: the ranking rests on all of them.
+    /// Everyone whose vote has ever been tied to these two answers, and since when: the ranking rests on all of them.
     pub(super) voters: Vec<(Voter<'a>, Timestamp)>,
 }
 
@@ -84,14 +85,7 @@ pub(super) fn rank<'a>(ballots: &Ballots<'a>, options: &Options) -> Vec<Ranked<'
         },
         |table| table.verdicts(options),
     );
-    let voters: BTreeMap<Voter, Timestamp> = cast.iter().fold(BTreeMap::new(), |mut voters, (_, ballot)| {
-        if let Some(first) = ballot.votes.first(Option::is_some) {
-            let since = voters.entry(ballot.voter).or_insert(first);
-            *since = first.min(*since);
-        }
-        voters
-    });
-    let voters: Vec<(Voter, Timestamp)> = voters.into_iter().collect();
+    let connections = Connections::of(&cast, answers.len());
     let now = Now::of(&cast, answers.len());
     all_pairs(answers.len())
         .enumerate()
@@ -99,15 +93,72 @@ pub(super) fn rank<'a>(ballots: &Ballots<'a>, options: &Options) -> Vec<Ranked<'
             let standing = verdicts.map(|verdicts| verdicts[nth]);
             let support = match standing.last() {
                 Some(Choice::Side(side)) => now.support(pair, *side),
+                Some(Choice::Neither(reason @ (TIE | BOTH_BAD))) => Some(now.support_of_tie(pair, reason)),
                 _ => None,
             };
-            Ranked { pair: (answers[pair.0], answers[pair.1]), standing, support, voters: voters.clone() }
+            let voters = connections.voters(&cast, pair);
+            Ranked { pair: (answers[pair.0], answers[pair.1]), standing, support, voters }
         })
         .collect()
 }
 
 fn all_pairs(n_answers: usize) -> impl Iterator<Item = Pair> {
     (0..n_answers).flat_map(move |left| (left + 1..n_answers).map(move |right| (left, right)))
+}
+
+/// Since when each two answers are tied to each other by votes, straight or through other answers.
+struct Connections {
+    n_answers: usize,
+    since: Vec<Option<Timestamp>>,
+}
+
+impl Connections {
+    fn of(cast: &[(Pair, &Ballot<'_>)], n_answers: usize) -> Self {
+        let mut first_votes: Vec<(Timestamp, Pair)> =
+            cast.iter().filter_map(|(pair, ballot)| Some((ballot.votes.first(Option::is_some)?, *pair))).collect();
+        first_votes.sort_unstable();
+        let mut parts: Vec<usize> = (0..n_answers).collect();
+        let mut since = vec![None; n_answers * n_answers];
+        for (at, (left, right)) in first_votes {
+            let (of_left, of_right) = (parts[left], parts[right]);
+            if of_left == of_right {
+                continue;
+            }
+            let answers_of = |part: usize| (0..n_answers).filter(|answer| parts[*answer] == part).collect::<Vec<_>>();
+            for (one, other) in answers_of(of_left)
+                .into_iter()
+                .flat_map(|one| answers_of(of_right).into_iter().map(move |other| (one, other)))
+            {
+                since[one * n_answers + other] = Some(at);
+                since[other * n_answers + one] = Some(at);
+            }
+            for part in &mut parts {
+                if *part == of_right {
+                    *part = of_left;
+                }
+            }
+        }
+        Self { n_answers, since }
+    }
+
+    fn since(&self, one: usize, other: usize) -> Option<Timestamp> {
+        self.since[one * self.n_answers + other]
+    }
+
+    /// Returns who has voted on what is tied to a pair, each from the moment on when a first vote of theirs was: a vote
+    /// on other answers says nothing of these two until a later one ties them together.
+    fn voters<'a>(&self, cast: &[(Pair, &Ballot<'a>)], (left, right): Pair) -> Vec<(Voter<'a>, Timestamp)> {
+        let mut voters: BTreeMap<Voter, Timestamp> = BTreeMap::new();
+        for ((voted, _), ballot) in cast {
+            let Some(first) = ballot.votes.first(Option::is_some) else { continue };
+            // An answer is tied to itself by nothing later than the vote.
+            let at =
+                [left, right].into_iter().filter_map(|answer| self.since(answer, *voted)).fold(first, Timestamp::max);
+            let since = voters.entry(ballot.voter).or_insert(at);
+            *since = at.min(*since);
+        }
+        voters.into_iter().collect()
+    }
 }
 
 /// The votes that count at a moment.
@@ -220,5 +271,26 @@ impl<'v> Now<'v> {
             shown_first: first_seen.filter(|first| seen.all(|side| side == *first)),
             items: self.votes.iter().filter(speaks_for_it).flat_map(|(_, vote)| vote.items).collect(),
         })
+    }
+
+    /// Gathers what supports a tie: the votes between the two that say the same or, where nobody has said so, the votes
+    /// on either that balance.
+    fn support_of_tie(&self, pair: Pair, reason: Reason) -> Support {
+        let direct = || self.votes.iter().filter(|(of, _)| *of == pair).map(|(_, vote)| *vote);
+        let items = |votes: Vec<&Vote>| votes.into_iter().flat_map(|vote| vote.items).collect::<Vec<usize>>();
+        let agreeing: Vec<&Vote> = direct().filter(|vote| vote.choice == Choice::Neither(reason)).collect();
+        let touches = |of: &Pair| [of.0, of.1].iter().any(|answer| *answer == pair.0 || *answer == pair.1);
+        let n_on_fewest = self.wins.n_votes_on(pair.0).min(self.wins.n_votes_on(pair.1)).floor() as u32;
+        Support {
+            n_votes: n_on_fewest.max(direct().count() as u32),
+            n_agreeing: agreeing.len() as f64,
+            strength: None,
+            shown_first: None,
+            items: if agreeing.is_empty() {
+                items(self.votes.iter().filter(|(of, _)| touches(of)).map(|(_, vote)| *vote).collect())
+            } else {
+                items(agreeing)
+            },
+        }
     }
 }

@@ -174,7 +174,8 @@ fn evidence<'a>(
     });
     let asked = chains.iter().filter_map(|chain| Some((chain.voter, chain.items.first(Option::is_some)?)));
     let voters = asked.chain(of_kept.approving.iter().copied()).collect();
-    Evidence { rule: "regenerate_kept", signal: Signal::Regenerate, standing, is_inferred: false, support, voters }
+    let voted_since = standing.first(|_| true);
+    Evidence { rule: "regenerate_kept", signal: Signal::Regenerate, standing, voted_since, support, voters }
 }
 
 /// Follows why the answer was replaced; one failure among the reasons is enough to distrust the rest.

@@ -36,9 +36,13 @@ pub(super) fn crop(group: &Group, compared: &[Compared]) -> Crop {
             None => crop.former.push(PlanKey::former(bonds.ties, first)),
             Some(choice) => {
                 crop.n_candidates += 1;
+                let key = PlanKey::former(bonds.ties.clone(), first);
                 match row(group, one, texts, *choice, bonds) {
                     Some(example) => crop.examples.push(example),
-                    None => crop.exclusions.add(RETRACTED),
+                    None => {
+                        crop.exclusions.add(RETRACTED);
+                        crop.former.push(key);
+                    }
                 }
             }
         }

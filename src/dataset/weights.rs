@@ -2,9 +2,15 @@
 //!
 //! Numbers only. No stock trainer reads a column of weights, so that leaving rows out is how weights reach one.
 
-/// Returns the weight of a row that is `age_days` older than the newest: it halves with every half-life.
+/// Half-lives after which a row fades no further. It weighs 1e-12 of the newest by then, and would weigh nothing at all
+/// some hundred half-lives later: a row that weighs nothing is in the folder and in no sum.
+const MAX_N_HALF_LIVES: f64 = 40.0;
+
+/// Returns the weight of a row that is `age_days` older than the newest: it halves with every half-life, of which the
+/// fortieth is the last that counts.
 pub fn of_age(age_days: f64, half_life_days: f64) -> f64 {
-    (-std::f64::consts::LN_2 * age_days.max(0.0) / half_life_days).exp()
+    let n_half_lives = (age_days.max(0.0) / half_life_days).min(MAX_N_HALF_LIVES);
+    (-n_half_lives).exp2()
 }
 
 /// Tells of each row whether it stays, so that the rows that do are what the weights would have made of all.
@@ -45,6 +51,13 @@ mod tests {
     fn a_weight_halves_with_every_half_life_and_never_exceeds_one() {
         for (age, want) in [(0.0, 1.0), (30.0, 0.5), (60.0, 0.25), (-5.0, 1.0)] {
             assert!((of_age(age, 30.0) - want).abs() < 1e-12, "{age}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_any_age_weighs_something() {
+        for (age, half_life) in [(1e6, 1e-9), (f64::MAX, f64::MIN_POSITIVE), (36_500.0, 1.0)] {
+            assert!(of_age(age, half_life) > 1e-13, "{age} {half_life}");
         }
     }
 

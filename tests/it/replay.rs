@@ -210,8 +210,14 @@ impl<'a> Replay<'a> {
 
     /// Has the DPO set of a model's answers made, and fetches it.
     async fn export(&self, name: &str, model: &str) -> (Value, Vec<Pair>) {
-        let request = json!({"recipe": "dpo", "selection": {"models": [model]}});
-        let asked = self.service.post("/v1/exports", &self.key, &request).await;
+        let (manifest, parts) =
+            self.fetch_export(name, &json!({"recipe": "dpo", "selection": {"models": [model]}})).await;
+        (manifest, parts.into_iter().flat_map(read_pairs).collect())
+    }
+
+    /// Has an export made, waits for it, and fetches it: its manifest and its parts in Parquet.
+    async fn fetch_export(&self, name: &str, request: &Value) -> (Value, Vec<Bytes>) {
+        let asked = self.service.post("/v1/exports", &self.key, request).await;
         assert_eq!(asked.status, 202, "{}", asked.text);
         let path = format!("/v1/exports/{}", asked.json()["id"].as_str().unwrap());
         let started = Instant::now();
@@ -224,16 +230,16 @@ impl<'a> Replay<'a> {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        let mut pairs = Vec::new();
+        let mut parts = Vec::new();
         let files = manifest["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap());
         for file in files.chain(["manifest.json"]) {
             let content = self.fetch(&format!("{path}/files/{file}")).await;
             self.artefacts.write(&format!("{name}/{file}"), &content);
             if Path::new(file).extension().is_some_and(|extension| extension == "parquet") {
-                pairs.extend(read_pairs(content));
+                parts.push(content);
             }
         }
-        (manifest, pairs)
+        (manifest, parts)
     }
 
     async fn fetch(&self, path: &str) -> Bytes {
@@ -318,6 +324,23 @@ fn assert_exported(rows: &[Judged], n_expected: usize, (manifest, mut pairs): (V
     println!("{name:40} {n_expected} pairs of {} rows, texts byte for byte", rows.len());
 }
 
+/// Loads a config as its users do, and returns how many rows all splits have; nothing, loudly, where there is no Python.
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the tools of other people are")]
+fn load_config(folder: &Path, config: &str) -> Option<u64> {
+    let Ok(python) = std::env::var("AFTERWORD_PYTHON") else {
+        eprintln!("SKIPPED: the config {config} was not loaded by datasets; set AFTERWORD_PYTHON");
+        return None;
+    };
+    let load =
+        "import sys; from datasets import load_dataset as load; print(sum(load(*sys.argv[1:]).num_rows.values()))";
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(python);
+    command.env("HF_HUB_OFFLINE", "1").env("HF_DATASETS_CACHE", cache.path());
+    let loaded = command.args(["-c", load]).arg(folder).arg(config).output().unwrap();
+    assert!(loaded.status.success(), "{config}: {}", String::from_utf8_lossy(&loaded.stderr));
+    Some(String::from_utf8_lossy(&loaded.stdout).trim().parse().unwrap())
+}
+
 fn assert_published(comparison: &Value, published: &Published, name: &str) {
     let count = |word: &str| comparison["preference"][word].as_f64().unwrap();
     let counted =
@@ -385,6 +408,11 @@ async fn real_judgements_come_out_as_they_went_in_and_are_judged_with_care() {
     }
     let comparison = both.compare(&format!("{LARGE}-to-{SMALL}"), LARGE, SMALL).await;
     assert_no_switch(&source, &comparison);
+    both.fetch_export("all", &json!({"recipe": "all"})).await;
+    for config in ["dpo", "kto", "sft", "sft_completion", "reward", "prompts"] {
+        let n_rows = load_config(&artefacts.root.join("all"), config);
+        assert!(n_rows.is_none_or(|n| n > 500), "{config}: {n_rows:?} rows");
+    }
     if artefacts.is_kept {
         println!("data sets and reports are in {}", artefacts.root.display());
     }

@@ -1,13 +1,16 @@
 //! How votes are combined: ranked by Bradley and Terry, weighed by Dawid and Skene, and how much they disagree.
 
+use afterword::dataset::example::{Example, RowKind};
 use afterword::dataset::{Noise, Panel, Survey, ask, harvest, harvest_by};
+use afterword::domain::clock::Timestamp;
 use afterword::domain::completion::Completion;
 use afterword::domain::feedback::{Feedback, Outcome};
 use afterword::domain::hash::ContentHash;
-use afterword::domain::recipe::{Aggregate, Format, Options, Pairing};
+use afterword::domain::recipe::{Aggregate, Format, Options, Pairing, Ties};
 
 use super::fixtures::{
-    Case, answer, better, check, down, options, pairs_of, prefer, react, recipe, says, sft_of, summary, up, with,
+    Case, answer, at, better, check, down, id, options, pairs_of, prefer, react, recipe, says, sft_of, summary, up,
+    with,
 };
 
 /// Ranks by all votes, and keeps every pair that has a winner.
@@ -147,6 +150,47 @@ fn later_votes_never_change_since_when_a_ranked_row_has_been_tied_to_its_keys() 
     let (before, after) = (ties(&early), ties(&more));
 
     assert_eq!((before.len(), before.first()), (3, after.first()));
+}
+
+#[test]
+fn a_voter_is_tied_to_a_ranked_row_once_a_vote_has_joined_the_answers() {
+    let options = Options { max_pairs_per_prompt: 6, ..ranked() };
+
+    let rows = pairs_of(&named("abcd"), &votes(&["a>b", "c>d", "b>c"]), &options);
+
+    let is_first = |row: &&Example| row.chosen_id.as_str() == "a" && row.rejected_id == Some(id("b"));
+    let row = rows.examples.iter().find(is_first).unwrap();
+    let of_users: Vec<Timestamp> = row.ties.iter().rev().take(3).rev().map(|tie| tie.at).collect();
+    assert_eq!(row.users.len(), 3);
+    assert_eq!(of_users, [at(1), at(3), at(3)], "the second voted on others until the third joined them");
+}
+
+#[test]
+fn a_tie_that_a_ranking_leaves_stays_in_the_side_file() {
+    let options = options(|options| {
+        options.aggregate = Aggregate::Bt;
+        options.ties = Ties::SideFile;
+    });
+
+    let harvest = harvest(&named("abc"), &votes(&["a!b", "c>b"]), &recipe(Format::Preference, options));
+
+    let ties = &harvest.crops[&RowKind::Tie];
+    let told: Vec<_> = ties.examples.iter().map(|row| (row.chosen_id.as_str(), row.feedback_ids.len())).collect();
+    assert_eq!((told, ties.exclusions.total()), (vec![("a", 1)], 0));
+}
+
+#[test]
+fn a_choice_between_two_of_which_one_is_selected_dates_their_row_and_votes_on_others_do_not() {
+    let mut answers = named("abc");
+    answers[1].selected = false;
+    let row_since = |list: &[&str]| {
+        let rows = pairs_of(&answers, &votes(list), &ranked());
+        let found = rows.examples.iter().find(|row| row.rejected_id == Some(id("b")) && row.chosen_id == id("a"));
+        found.map(|row| row.created_at)
+    };
+
+    assert_eq!(row_since(&["a>c", "c>b"]), None);
+    assert_eq!(row_since(&["a>c", "c>b", "a>b"]), Some(at(3)));
 }
 
 #[test]
