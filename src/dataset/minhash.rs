@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn words(numbers: impl IntoIterator<Item = usize>) -> String {
-        numbers.into_iter().map(|number| format!("w{number} ")).collect()
+        numbers.into_iter().map(|number| format!("w{number}")).collect::<Vec<_>>().join(" ")
     }
 
     fn exact(left: &str, right: &str) -> f64 {

@@ -37,12 +37,11 @@ pub(super) fn crop(group: &Group, compared: &[Compared]) -> Crop {
             Some(choice) => {
                 crop.n_candidates += 1;
                 let key = PlanKey::former(bonds.ties.clone(), first);
-                match row(group, one, texts, *choice, bonds) {
-                    Some(example) => crop.examples.push(example),
-                    None => {
-                        crop.exclusions.add(RETRACTED);
-                        crop.former.push(key);
-                    }
+                if let Some(example) = row(group, one, texts, *choice, bonds) {
+                    crop.examples.push(example);
+                } else {
+                    crop.exclusions.add(RETRACTED);
+                    crop.former.push(key);
                 }
             }
         }
