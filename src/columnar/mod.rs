@@ -5,6 +5,7 @@
 
 pub mod columns;
 pub mod parts;
+pub mod reader;
 mod rows;
 
 /// A data-set file that could not be written.
@@ -19,6 +20,12 @@ pub enum ColumnarError {
     /// A part could not be opened.
     #[error("a part could not be opened")]
     Open(#[source] std::io::Error),
+    /// A file is no part, or a broken one.
+    #[error("a part cannot be read")]
+    Unreadable(#[source] parquet::errors::ParquetError),
+    /// A part has other columns than it should.
+    #[error("a part lacks the column `{0}`, or it is of another type")]
+    OtherColumn(&'static str),
     /// The example is of another format than the columns.
     #[error("the example has no such column")]
     WrongFormat,

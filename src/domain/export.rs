@@ -60,12 +60,20 @@ impl ExportProblem {
     pub const DATABASE_FAILED: &'static str = "database_failed";
     /// Workers took the job again and again and did not come back.
     pub const ATTEMPTS_EXHAUSTED: &'static str = "attempts_exhausted";
+    /// Again and again somebody was erased while it ran.
+    pub const ERASED_MEANWHILE: &'static str = "erased_meanwhile";
     /// A bug of ours.
     pub const INTERNAL: &'static str = "internal";
 
     /// Every code, for the documentation and its test.
-    pub const CODES: &'static [&'static str] =
-        &[Self::NO_EXAMPLES, Self::STORAGE_FAILED, Self::DATABASE_FAILED, Self::ATTEMPTS_EXHAUSTED, Self::INTERNAL];
+    pub const CODES: &'static [&'static str] = &[
+        Self::NO_EXAMPLES,
+        Self::STORAGE_FAILED,
+        Self::DATABASE_FAILED,
+        Self::ATTEMPTS_EXHAUSTED,
+        Self::ERASED_MEANWHILE,
+        Self::INTERNAL,
+    ];
 }
 
 /// One run that produces data-set files, as it stands in the database.

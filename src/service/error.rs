@@ -40,6 +40,9 @@ pub enum ServiceError {
     /// A data-set file could not be written.
     #[error("a data-set file could not be written")]
     Columnar(#[source] crate::columnar::ColumnarError),
+    /// Somebody whose rows an export would hold was erased while it ran.
+    #[error("somebody was erased while the export ran; run it again")]
+    ErasedMeanwhile,
     /// Another worker took the job over.
     #[error("the lease on the job was lost")]
     LeaseLost,

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::export_lineage::Lineage;
 use crate::columnar::columns::Config;
 use crate::dataset::example::{Exclusions, Split};
 use crate::domain::clock::Timestamp;
+use crate::domain::consent::ConsentDefault;
+use crate::domain::erasure::IdHash;
 use crate::domain::ids::ExportId;
 use crate::domain::recipe::{Format, Recipe};
 use crate::domain::trust::TrustRule;
@@ -38,6 +41,8 @@ pub struct Manifest {
     pub recipe: Recipe,
     /// Whose feedback was counted, and why.
     pub trust: TrustRule,
+    /// What held for completions that say nothing of consent.
+    pub consent_default: ConsentDefault,
     /// How many of what went in, from completions to rows.
     pub funnel: ManifestFunnel,
     /// Rows.
@@ -62,6 +67,12 @@ pub struct Manifest {
     pub warnings: Vec<String>,
     /// Commands to copy, run inside the folder.
     pub commands: Vec<String>,
+    /// What became of the rows of an earlier export, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Lineage>,
+    /// Whose rows it holds, as keyed hashes, sorted: for the database, not for the file.
+    #[serde(skip)]
+    pub holders: Vec<IdHash>,
 }
 
 /// How many of what went in.

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::erase_hashes::hasher;
+use super::export_holders::Holders;
 use super::export_manifest::ManifestFunnel;
 use super::export_progress::{Phase, Progress};
 use super::export_run::{Production, RunError, blocking};
 use super::export_spill::{Spill, SpillWriter};
 use crate::dataset::example::Exclusions;
 use crate::dataset::{Funnel, Plan, PlanKey, Planner, harvest};
+use crate::domain::consent::ConsentDefault;
+use crate::domain::erasure::IdHash;
 use crate::domain::recipe::Recipe;
 use crate::domain::trust::TrustRule;
 use crate::store::groups::{self, Group};
@@ -26,6 +30,8 @@ pub(super) struct Gathered {
     pub(super) spill: Spill,
     /// Their order, splits and groups.
     pub(super) plan: Plan,
+    /// Whose rows they are, as keyed hashes.
+    pub(super) holders: Vec<IdHash>,
     /// What the manifest tells of the pass.
     pub(super) read: WhatWasRead,
 }
@@ -40,6 +46,8 @@ pub(super) struct WhatWasRead {
     pub(super) feedback_left_out: Exclusions,
     /// Whose feedback counted.
     pub(super) trust: TrustRule,
+    /// What held for completions that say nothing of consent.
+    pub(super) consent_default: ConsentDefault,
     /// The snapshot, in Postgres's own form.
     pub(super) snapshot: String,
 }
@@ -48,8 +56,10 @@ pub(super) struct WhatWasRead {
 struct Collector {
     recipe: Recipe,
     trust: TrustRule,
+    consent_default: ConsentDefault,
     spill: SpillWriter,
     planner: Planner,
+    holders: Holders,
     exclusions: Exclusions,
     funnel: Funnel,
 }
@@ -63,6 +73,7 @@ pub(super) async fn gather(
     stop: &CancellationToken,
 ) -> Result<Gathered, RunError> {
     let (project_id, selection) = (production.project_id, &production.recipe.selection);
+    let holders = Holders::new(hasher(app, project_id).await?);
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
     let mut recipe = production.recipe.clone();
@@ -70,8 +81,10 @@ pub(super) async fn gather(
     let mut collector = Collector {
         recipe,
         trust,
+        consent_default: projects::consent_default(&mut tx, project_id).await?,
         spill: SpillWriter::create(spill)?,
         planner: Planner::new(&production.recipe.options),
+        holders,
         exclusions: Exclusions::default(),
         funnel: Funnel::default(),
     };
@@ -102,6 +115,7 @@ impl Collector {
             let harvest = harvest(&group.completions, &group.feedback, &self.recipe);
             for example in &harvest.examples {
                 self.planner.add(PlanKey::of(example));
+                self.holders.add(example, &group.completions);
                 self.spill.push(example)?;
             }
             for key in harvest.former {
@@ -124,7 +138,8 @@ impl Collector {
             n_examples: plan.placements.len() as u64,
         };
         let (exclusions, feedback_left_out) = (self.exclusions, self.funnel.feedback_left_out);
-        let read = WhatWasRead { funnel, exclusions, feedback_left_out, trust: self.trust, snapshot };
-        Ok(Gathered { spill: self.spill.finish()?, plan, read })
+        let (trust, consent_default) = (self.trust, self.consent_default);
+        let read = WhatWasRead { funnel, exclusions, feedback_left_out, trust, consent_default, snapshot };
+        Ok(Gathered { spill: self.spill.finish()?, holders: self.holders.of(&plan), plan, read })
     }
 }

@@ -125,7 +125,7 @@ pub async fn run(
 ) -> Result<Manifest, RunError> {
     let created_at = app.clock.now();
     let gathered = gather(app, production, &scratch.join("spill"), progress, stop).await?;
-    let Gathered { spill, plan, read } = gathered;
+    let Gathered { spill, plan, holders, read } = gathered;
     if plan.placements.is_empty() {
         return Err(RunError::NoExamples(no_examples(&read)));
     }
@@ -139,7 +139,8 @@ pub async fn run(
     };
     let (parts, stats) = blocking(move || writing.write(spill, &plan)).await?;
     progress.enter(Phase::Publishing, 0);
-    publish(production, created_at, read, groups, parts, stats, stop).await
+    let manifest = publish(production, created_at, read, groups, parts, stats, stop).await?;
+    Ok(Manifest { holders, ..manifest })
 }
 
 /// Publishes the parts, the card, the statistics and, last, the manifest (DS-3).
@@ -188,6 +189,7 @@ async fn publish(
         default_config: Config::of(format)[0].as_str(),
         recipe,
         trust: read.trust,
+        consent_default: read.consent_default,
         funnel,
         n_examples: funnel.n_examples,
         n_exclusions: read.exclusions.0,
@@ -200,6 +202,8 @@ async fn publish(
         configs: by_config(&parts),
         warnings,
         commands: commands(format, "."),
+        parent: None,
+        holders: Vec::new(),
     };
     put_text(production, MANIFEST, manifest.to_json()).await?;
     Ok(manifest)

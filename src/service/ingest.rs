@@ -41,6 +41,8 @@ pub enum Verdict {
     Conflict,
     /// The database refuses the item for what it holds.
     Unstorable,
+    /// The user, or the completion that it is about, was erased (PRIV-1).
+    Erased,
 }
 
 impl Verdict {
@@ -51,6 +53,7 @@ impl Verdict {
             Self::Duplicate => "duplicate",
             Self::Conflict => "conflict",
             Self::Unstorable => "unstorable",
+            Self::Erased => "erased",
         }
     }
 }
@@ -245,6 +248,9 @@ async fn record<T>(
             }
             Verdict::Unstorable => {
                 receipt.rejected.push(refused(index, id, verdict, "the database refuses what the item holds"));
+            }
+            Verdict::Erased => {
+                receipt.rejected.push(refused(index, id, verdict, "its user or its completion was erased"));
             }
         }
     }

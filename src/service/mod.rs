@@ -8,19 +8,28 @@ pub mod bootstrap;
 pub mod chance;
 pub mod compare;
 pub mod detached;
+pub mod erase;
+mod erase_hashes;
+pub mod erase_jobs;
 pub mod error;
 pub mod experiments;
 pub mod export_card;
+mod export_card_read;
+pub mod export_diff;
 pub mod export_files;
 pub mod export_folder;
+mod export_holders;
 pub mod export_jobs;
+pub mod export_lineage;
 pub mod export_manifest;
 pub mod export_progress;
 mod export_read;
+pub mod export_reading;
 pub mod export_run;
 pub mod export_scratch;
 mod export_spill;
 pub mod export_stats;
+pub mod export_verify;
 pub mod exports;
 pub mod ids;
 pub mod ingest;
@@ -62,6 +71,8 @@ pub struct App {
     pub credentials: Arc<authenticate::Credentials>,
     /// Wakes a worker of this process when a job is queued; others find it when they look.
     pub new_job: Arc<tokio::sync::Notify>,
+    /// The same for an erasure.
+    pub new_erasure: Arc<tokio::sync::Notify>,
     /// Where the service's own tasks run, whoever asked for them.
     pub runtime: tokio::runtime::Handle,
 }
@@ -73,7 +84,7 @@ impl App {
         let ingest = ingest::IngestQueue::start(&store, ingest::Writing::Together);
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
-        Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), runtime }
+        Self { store, blob, clock, ingest, credentials, new_job: Arc::default(), new_erasure: Arc::default(), runtime }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It knows use cases only: nothing of SQL, files or columns. Any number of workers may run against one database.
 
+mod eraser;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,22 +29,24 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Worker {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Worker {
     /// Starts a worker, which runs until it is stopped.
     pub fn start(app: App) -> Self {
         let stop = CancellationToken::new();
-        let task = spawn(work(app, stop.clone()));
-        Self { stop, task }
+        let tasks = [spawn(work(app.clone(), stop.clone())), spawn(eraser::work(app, stop.clone()))];
+        Self { stop, tasks }
     }
 
     /// Stops the worker: a job that it is at is given back, to be taken by another at once.
     pub async fn stop(self) {
         self.stop.cancel();
-        if self.task.await.is_err() {
-            tracing::error!("the worker ended without coming to a stop");
+        for task in self.tasks {
+            if task.await.is_err() {
+                tracing::error!("the worker ended without coming to a stop");
+            }
         }
     }
 }

@@ -14,3 +14,4 @@ pub(crate) mod feedback_tokens;
 pub(crate) mod keys;
 pub(crate) mod projects;
 mod receipt;
+pub(crate) mod users;

@@ -2,7 +2,10 @@
 -- Prompt by prompt, as list_feedback_of_completions.sql reads name by name. An alias that is another completion's id is
 -- none (LATE-3), wherever that completion is: it may answer a prompt of another page, or one that is not selected.
 select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
-       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.consent_training,
+       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language,
+       -- Where the client said nothing of consent, the project's own word holds.
+       coalesce(c.consent_training, (select p.consent_default from projects p where p.project_id = $1))
+           as consent_training,
        array(
            select alias
              from unnest(c.aliases) as alias

@@ -2,9 +2,14 @@
 
 #![cfg(test)]
 
+mod checks;
+mod consent;
+mod erasure;
+mod erasure_properties;
 mod fixture;
 mod folder;
 mod jobs;
 mod lifecycle;
+mod readers;
 mod trainer_check;
 mod trust;
