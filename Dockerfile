@@ -5,8 +5,9 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 # The dependencies first, so that a change of ours does not build them again.
 COPY Cargo.toml Cargo.lock build.rs ./
-RUN mkdir -p src benches/throughput tests/it \
-    && echo 'fn main() {}' | tee src/main.rs benches/throughput/main.rs tests/it/main.rs > src/lib.rs \
+RUN mkdir -p src benches/throughput benches/ingest benches/storage tests/it \
+    && echo 'fn main() {}' | tee src/main.rs benches/throughput/main.rs benches/ingest/main.rs benches/storage/main.rs \
+        tests/it/main.rs > src/lib.rs \
     && cargo build --release --locked --bin afterword \
     && rm -r src benches tests
 COPY . .

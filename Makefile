@@ -64,7 +64,7 @@ test-faults: tools-of-tests venv ## Run every campaign of faults in full; a full
 		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
 
 .PHONY: bench
-bench: tools ## Measure ingest and export beside a limit taken in the same run (release build)
+bench: tools ## Measure starts, and exports beside a limit taken in the same run (release build)
 	$(CARGO) bench --locked --bench throughput
 
 .PHONY: bench-ingest
@@ -72,13 +72,18 @@ bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY
 	AFTERWORD_BENCH_ROUNDS=$(or $(ROUNDS),3) AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) \
 		$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench ingest
 
+.PHONY: soak
+soak: tools ## Load the service at an even pace and watch its memory: MINUTES=60 RATE=2000 items a second
+	AFTERWORD_BENCH_ONLY=soak AFTERWORD_SOAK_MINUTES=$(or $(MINUTES),60) AFTERWORD_SOAK_RATE=$(or $(RATE),2000) \
+		$(CARGO) bench --locked --bench ingest
+
 .PHONY: bench-peers
 bench-peers: $(PEERS_VENV)/.installed ## Beside Arize Phoenix and MLflow from PyPI (1 GB): ARGS="--write docs/peers.md"
 	$(PEERS_VENV)/bin/python benches/peers/run.py $(ARGS)
 
 .PHONY: bench-storage
-bench-storage: tools ## Measure the alternatives behind the tables' shape: ONLY=ways|texts|keys
-	$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench storage
+bench-storage: tools ## Measure the alternatives behind the tables' shape: ONLY=ways|texts|keys SCALE=100
+	AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) $(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench storage
 
 .PHONY: check
 check: ## Type-check everything, the fastest answer

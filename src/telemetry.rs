@@ -21,4 +21,13 @@ pub fn start(log: &Log) {
     if started.is_err() {
         tracing::debug!("logging was started before");
     }
+    tell_panics();
+}
+
+/// Tells where the program panics and not with what words: they may quote what a user sent.
+fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked, a bug of ours");
+    }));
 }

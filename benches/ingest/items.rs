@@ -31,14 +31,19 @@ pub(super) fn completions(family: &str, n_requests: usize, n_items: usize) -> &'
 fn requests(n_requests: usize, body: impl Fn(usize) -> (&'static str, String)) -> &'static [Vec<u8>] {
     let requests = (0..n_requests).map(|request| {
         let (path, body) = body(request);
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        [head.as_bytes(), body.as_bytes()].concat()
+        post(path, &body)
     });
     requests.collect::<Vec<_>>().leak()
+}
+
+/// Makes a whole request.
+pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body.as_bytes()].concat()
 }
 
 /// The id of a completion as inference servers make them: random, so that neighbours in time are none in an index.
@@ -46,7 +51,8 @@ fn completion_id(family: &str, n: usize) -> String {
     format!("{family}-chatcmpl-{}", &blake3::hash(format!("{family}{n}").as_bytes()).to_hex()[..24])
 }
 
-fn reaction(family: &str, n: usize) -> Value {
+/// Makes an item of feedback.
+pub(super) fn reaction(family: &str, n: usize) -> Value {
     let hash = blake3::hash(format!("{family}/{n}").as_bytes());
     let mut random = [0; 10];
     random.copy_from_slice(&hash.as_bytes()[..10]);
@@ -70,7 +76,8 @@ fn reaction(family: &str, n: usize) -> Value {
     item
 }
 
-fn completion(family: &str, n: usize) -> Value {
+/// Makes a completion with a prompt and a response of 4 KB.
+pub(super) fn completion(family: &str, n: usize) -> Value {
     json!({
         "id": completion_id(family, n),
         "model": if n.is_multiple_of(2) { "old" } else { "new" },

@@ -101,6 +101,9 @@ impl Shared {
             let began = self.wait_for_turn().await;
             stream.write_all(request).await?;
             read_answer(&mut stream, &mut answer).await?;
+            if !answer.starts_with(b"HTTP/1.1 200") {
+                return Err(format!("not accepted: {}", String::from_utf8_lossy(&answer)).into());
+            }
             self.latencies.borrow_mut().push(began.elapsed());
         }
         Ok(())
@@ -120,25 +123,23 @@ impl Shared {
     }
 }
 
-async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<()> {
+/// Reads one whole answer; returns where its body begins.
+pub(super) async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<usize> {
     answer.clear();
-    let mut length = None;
+    let mut body = None;
     loop {
         if stream.read_buf(answer).await? == 0 {
             return Err("the service closed the connection".into());
         }
-        if length.is_none() {
-            length =
-                answer.windows(4).position(|window| window == b"\r\n\r\n").map(|end| end + 4 + n_body_bytes(answer));
+        if body.is_none() {
+            let head = answer.windows(4).position(|window| window == b"\r\n\r\n");
+            body = head.map(|end| (end + 4, n_body_bytes(answer)));
         }
-        if length.is_some_and(|length| answer.len() >= length) {
-            break;
+        if let Some((start, n_bytes)) = body
+            && answer.len() >= start + n_bytes
+        {
+            return Ok(start);
         }
-    }
-    if answer.starts_with(b"HTTP/1.1 200") {
-        Ok(())
-    } else {
-        Err(format!("not accepted: {}", String::from_utf8_lossy(answer)).into())
     }
 }
 

@@ -3,13 +3,16 @@
 //!
 //! Rounds of the service and of its limits alternate and medians are told, because a machine's speed drifts.
 //! `AFTERWORD_BENCH_ROUNDS` sets how many rounds there are, `AFTERWORD_BENCH_SCALE` how much each sends in percent of the
-//! usual, `AFTERWORD_BENCH_ONLY` names one part: `singles`, `batches` or `completions`.
+//! usual, `AFTERWORD_BENCH_ONLY` names one part: `singles`, `batches` or `completions`; or `soak`, an hour of ordinary load,
+//! which runs only when it is asked for.
 
 mod items;
 mod limit;
 mod load;
 mod parts;
 mod server;
+mod soak;
+mod traffic;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -33,10 +36,13 @@ async fn main() -> Result<()> {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let asked = Asked::read()?;
-    let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ingest");
+    let soak = soak::asked()?;
+    let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(if soak.is_some() { "soak" } else { "ingest" });
     remove(&data_dir).await?;
-    let outcome = parts::run(&data_dir, &asked).await;
+    let outcome = match soak {
+        Some(asked) => soak::run(&data_dir, asked).await,
+        None => parts::run(&data_dir, &Asked::read()?).await,
+    };
     // What was measured is of no use to anybody; a failure leaves it to be looked at.
     if outcome.is_ok() {
         remove(&data_dir).await?;

@@ -1,5 +1,6 @@
 //! Why the tables are written and shaped as they are: the alternatives, side by side on one Postgres. The decisions stand
-//! in `docs/adr`. `AFTERWORD_BENCH_ONLY` names one part: `ways`, `texts` or `keys`.
+//! in `docs/adr`. `AFTERWORD_BENCH_ONLY` names one part: `ways`, `texts` or `keys`; `AFTERWORD_BENCH_SCALE` says
+//! how many rows the keys get, in percent of three million.
 
 mod ways_in;
 mod wire;
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use afterword::postgres::{Cluster, SERVICE};
 use afterword::service::instance;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 /// Anything that goes wrong ends the run with its words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -75,6 +76,8 @@ async fn run(cluster: &Cluster, figures: &mut Figures) -> Result<()> {
 /// Runs statements that blank lines part, each in a message of its own; the last returns figures with their names.
 async fn run_script(cluster: &Cluster, script: &str, figures: &mut Figures) -> Result<()> {
     let mut owner = PgConnection::connect(cluster.owner_url()).await?;
+    let n_batches = (500.0 * scale()?).ceil();
+    owner.execute(AssertSqlSafe(format!("set bench.n_batches = '{n_batches}'"))).await?;
     for statement in script.split("\n\n") {
         for row in sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).fetch_all(&mut owner).await? {
             figures.add(row.try_get(0)?, "", row.try_get(1)?);
@@ -86,4 +89,11 @@ async fn run_script(cluster: &Cluster, script: &str, figures: &mut Figures) -> R
 #[expect(clippy::disallowed_methods, reason = "a benchmark is told by its environment what to run")]
 fn wants(part: &str) -> bool {
     std::env::var("AFTERWORD_BENCH_ONLY").map_or(true, |only| only == part)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark is told by its environment what to run")]
+fn scale() -> Result<f64> {
+    let percent = std::env::var("AFTERWORD_BENCH_SCALE").unwrap_or_else(|_| "100".to_owned());
+    let percent: f64 = percent.parse().map_err(|_| "AFTERWORD_BENCH_SCALE must be a number")?;
+    Ok(percent / 100.0)
 }

@@ -13,7 +13,7 @@ use super::{Rates, Result};
 /// What is measured.
 pub(super) const NAME: &str = "pairs out, DPO set | COPY (…) TO STDOUT (FORMAT binary)";
 
-/// The pairs that the recipe finds in what `ingest` sent.
+/// The pairs that the recipe finds in what `seed` sent.
 const COPY: &str = "copy (
     select w.prompt, w.response, l.response, w.completion_id, l.completion_id, w.model, l.model, w.user_id, f.feedback_id
       from feedback f

@@ -1,12 +1,12 @@
-//! How fast rows come in and go out, beside what Postgres itself can do with the same rows on the same machine in the
-//! same run, and how fast the service starts. `AFTERWORD_BENCH_ROWS` sets how many completions a round has.
+//! How fast rows go out, beside what Postgres itself can do with the same rows on the same machine in the same run, and
+//! how fast the service starts. `AFTERWORD_BENCH_ROWS` sets how many completions there are. How fast rows come in is
+//! measured by the benchmark `ingest`.
 //!
 //! Everything shares the machine: the service, its Postgres and the clients. So the ratios say more than the rows per
 //! second. Rounds are interleaved and medians are told, because a machine's speed drifts.
 
 mod export;
-mod ingest;
-mod limit;
+mod seed;
 mod service;
 mod table;
 
@@ -22,7 +22,7 @@ use table::Table;
 /// Interleaved rounds, whose medians are told.
 const N_ROUNDS: usize = 3;
 const N_WARM_STARTS: usize = 3;
-const DEFAULT_ROWS: usize = 10_000;
+const DEFAULT_ROWS: usize = 30_000;
 
 /// Anything that goes wrong ends the run with its words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -65,11 +65,9 @@ async fn run(data_dir: &Path, n_rows: usize) -> Result<()> {
 
     let (service, _) = Service::start(data_dir).await?;
     let cluster = Cluster::start(data_dir).await?;
-    let (mut comings, mut goings) = (Vec::new(), Vec::new());
-    for round in 0..N_ROUNDS {
-        say(&format!("round {} of {N_ROUNDS}: {n_rows} completions and as much feedback in", round + 1))?;
-        comings.push(ingest::measure(&service, cluster.owner_url(), round, n_rows).await?);
-    }
+    say(&format!("sending {n_rows} completions and as much feedback"))?;
+    seed::send(&service, n_rows).await?;
+    let mut goings = Vec::new();
     for round in 0..N_ROUNDS {
         say(&format!("round {} of {N_ROUNDS}: a DPO set out", round + 1))?;
         goings.push(export::measure(&service, cluster.owner_url()).await?);
@@ -77,13 +75,6 @@ async fn run(data_dir: &Path, n_rows: usize) -> Result<()> {
     cluster.stop().await?;
     service.stop().await?;
 
-    for (place, name) in ingest::NAMES.into_iter().enumerate() {
-        table.rates(
-            name,
-            median(column(&comings, |round| round[place].0)),
-            median(column(&comings, |round| round[place].1)),
-        );
-    }
     table.rates(export::NAME, median(column(&goings, |round| round.0)), median(column(&goings, |round| round.1)));
     write!(std::io::stdout().lock(), "\n{}\n{:.0} s in all\n", table.text(), began.elapsed().as_secs_f64())?;
     Ok(())

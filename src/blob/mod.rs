@@ -62,6 +62,7 @@ impl ObjectKey {
         match file.rsplit_once('.').map(|(_, extension)| extension) {
             Some("parquet") => "application/vnd.apache.parquet",
             Some("json") => "application/json",
+            Some("jsonl") => "application/jsonl",
             Some("md") => "text/markdown; charset=utf-8",
             _ => "application/octet-stream",
         }

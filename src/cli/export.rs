@@ -17,13 +17,13 @@ use super::{UsageError, recipe};
 use crate::config::Config;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
-use crate::domain::recipe::Recipe;
+use crate::domain::recipe::{Layout, Recipe};
 use crate::domain::selection::Selection;
 use crate::domain::trust::TrustFilter;
 use crate::service::App;
 use crate::service::export_card::sentence;
 use crate::service::export_folder::{FolderError, Target, export_to};
-use crate::service::export_manifest::{Manifest, commands};
+use crate::service::export_manifest::Manifest;
 use crate::service::export_progress::{Look, Phase, Progress};
 use crate::service::export_run::RunError;
 
@@ -38,6 +38,7 @@ const N_REASONS: usize = 8;
 Examples:
   afterword export --recipe dpo --out pairs
   afterword export --recipe sft --out answers --model llama-3-70b --from 2026-01-01
+  afterword export --recipe sft --layout llamafactory --out answers
   afterword export --recipe mine.toml --out pairs --force")]
 pub struct Args {
     /// A shipped recipe (`afterword recipe list`) or the path of a recipe file.
@@ -52,6 +53,10 @@ pub struct Args {
     /// An earlier export's folder: the manifest then tells which of its rows left, and which because of an erasure.
     #[arg(long, value_name = "DIR")]
     parent: Option<PathBuf>,
+    /// Names and shapes of the columns, in place of the recipe's: trl, implicit, llamafactory, nemo_rl, verl,
+    /// openai_jsonl or mlx_jsonl.
+    #[arg(long, value_name = "LAYOUT", value_parser = layout)]
+    layout: Option<Layout>,
     /// Export this project; not needed where there is only one.
     #[arg(long, value_name = "NAME")]
     pub(super) project: Option<String>,
@@ -101,6 +106,13 @@ fn trust(text: &str) -> Result<TrustFilter, String> {
     found.ok_or_else(|| "expected verified or any".to_owned())
 }
 
+/// Reads a layout's word.
+fn layout(text: &str) -> Result<Layout, String> {
+    let found = Layout::WORDS.iter().find(|(word, _)| *word == text).map(|(_, layout)| *layout);
+    let words: Vec<&str> = Layout::WORDS.iter().map(|(word, _)| *word).collect();
+    found.ok_or_else(|| format!("expected one of: {}", words.join(", ")))
+}
+
 impl SelectionArgs {
     fn apply(&self, selection: &mut Selection) -> Result<(), &'static str> {
         for (given, kept) in [
@@ -129,6 +141,12 @@ impl Args {
     fn recipe(&self) -> Result<Recipe, String> {
         let mut recipe = recipe::choose(&self.recipe).map_err(|error| error.to_string())?;
         self.selection.apply(&mut recipe.selection)?;
+        if let Some(layout) = self.layout {
+            recipe.layout = layout;
+            if let Some((_, detail)) = recipe.contradictions().first() {
+                return Err(format!("--layout: {detail}"));
+            }
+        }
         Ok(recipe)
     }
 }
@@ -260,8 +278,8 @@ fn write_summary(text: &mut String, manifest: &Manifest, out: &Path) -> std::fmt
     }
     let config = manifest.default_config;
     writeln!(text, "\nload   datasets.load_dataset({folder:?}, \"{config}\")")?;
-    for command in commands(manifest.format, &shell_quoted(&folder)) {
-        writeln!(text, "train  {command}")?;
+    for command in &manifest.commands {
+        writeln!(text, "train  {}", command.line(&shell_quoted(&folder)))?;
     }
     Ok(())
 }

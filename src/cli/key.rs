@@ -184,14 +184,14 @@ async fn list(connected: &Connected, args: List) -> anyhow::Result<()> {
     table.set_header(["KEY ID", "NAME", "KIND", "CREATED", "LAST USED", "STATE"]);
     let now = connected.app.clock.now();
     for key in keys {
-        let state = match (key.revoked_at, key.expires_at) {
+        let state = match (key.life.revoked_at, key.life.expires_at) {
             (Some(at), _) => format!("revoked {}", minute(at)),
             (None, Some(at)) if at <= now => format!("expired {}", minute(at)),
             (None, Some(at)) => format!("valid until {}", minute(at)),
             (None, None) => "valid".to_owned(),
         };
-        let last_used = key.last_used_at.map_or_else(|| "never".to_owned(), minute);
-        table.add_row([&key.id, &key.name, &kind(&key.kind), &minute(key.created_at), &last_used, &state]);
+        let last_used = key.life.last_used_at.map_or_else(|| "never".to_owned(), minute);
+        table.add_row([&key.id, &key.life.name, &kind(&key.kind), &minute(key.life.created_at), &last_used, &state]);
     }
     writeln!(std::io::stdout().lock(), "{}", table.trim_fmt())?;
     Ok(())

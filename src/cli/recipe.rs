@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::UsageError;
-use crate::domain::recipe::{Options, Recipe};
+use crate::domain::recipe::{Layout, Options, Recipe};
 use crate::service::recipes::{self, RecipeError};
 
 /// Arguments of `afterword recipe`.
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::List => {
             for shipped in recipes::shipped_recipes() {
-                writeln!(out, "{:8}{}", shipped.name, shipped.summary)?;
+                writeln!(out, "{:9}{}", shipped.name, shipped.summary)?;
             }
             writeln!(out, "\nafterword recipe show NAME > my.toml    to start from one")?;
         }
@@ -128,7 +128,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn describe(recipe: &Recipe) -> String {
     let value = |options: &Options| serde_json::to_value(options).unwrap_or_default();
     let (given, defaults) = (value(&recipe.options), value(&Options::default()));
-    let mut lines = vec![format!("a valid recipe for a data set of format `{}`\n", recipe.format.as_str())];
+    let formats: Vec<String> = recipe.formats.iter().map(|format| format!("`{}`", format.as_str())).collect();
+    let mut lines = vec![format!("a valid recipe for a data set of format {}\n", formats.join(", "))];
+    if recipe.layout != Layout::Trl {
+        lines.push(format!("  layout = \"{}\" (default \"trl\")\n", recipe.layout.as_str()));
+    }
     for (option, value) in given.as_object().into_iter().flatten() {
         if defaults.get(option) != Some(value) {
             let default = defaults.get(option).map(ToString::to_string).unwrap_or_default();
@@ -152,9 +156,15 @@ mod tests {
         let good = choose(&path("good.toml")).unwrap();
         let said = |typed: &str| choose(typed).unwrap_err().to_string();
 
-        assert_eq!((choose("dpo").unwrap().format.as_str(), good.format.as_str()), ("preference", "sft"));
+        assert_eq!(
+            (choose("dpo").unwrap().formats.words().as_str(), good.formats.words().as_str()),
+            ("preference", "sft")
+        );
         assert_eq!(describe(&good), "a valid recipe for a data set of format `sft`\n  min_votes = 3 (default 1)\n");
-        assert_eq!(said("dop"), "unknown recipe `dop`: shipped are dpo, sft; or give the path of a .toml file");
+        assert_eq!(
+            said("dop"),
+            "unknown recipe `dop`: shipped are dpo, kto, sft, reward, prompts, all; or give the path of a .toml file"
+        );
         assert!(said("none.toml").starts_with("cannot read none.toml: "), "{}", said("none.toml"));
         assert!(said(&path("bad.toml")).contains("/options/min_votes: "), "{}", said(&path("bad.toml")));
         for typed in ["dop", "none.toml", &path("bad.toml")] {

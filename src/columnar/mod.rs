@@ -4,9 +4,11 @@
 //! same order give the same bytes (DS-2).
 
 pub mod columns;
+pub mod lines;
 pub mod parts;
 pub mod reader;
 mod rows;
+pub mod shape;
 
 /// A data-set file that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum ColumnarError {
     /// A part has other columns than it should.
     #[error("a part lacks the column `{0}`, or it is of another type")]
     OtherColumn(&'static str),
+    /// A line could not be written.
+    #[error("a line could not be written")]
+    Line(#[source] std::io::Error),
     /// The example is of another format than the columns.
     #[error("the example has no such column")]
     WrongFormat,
@@ -35,7 +40,7 @@ impl ColumnarError {
     /// Returns the failure of the place that was written to, where that is what went wrong.
     pub fn as_io(&self) -> Option<&std::io::Error> {
         match self {
-            Self::Open(error) => Some(error),
+            Self::Open(error) | Self::Line(error) => Some(error),
             Self::Write(parquet::errors::ParquetError::External(source)) => source.downcast_ref(),
             _ => None,
         }

@@ -7,8 +7,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{CdcOptions, WriterProperties};
 
 use super::ColumnarError;
-use super::columns::{Config, Row};
+use super::columns::Row;
 use super::rows::Rows;
+use super::shape::Shape;
 
 /// Bounds of what is written, in bytes before encoding and compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub struct WrittenPart<W> {
 
 /// Writes one config of one split. Sinks are opened when they are needed, so that no part is ever empty.
 pub struct PartsWriter<W: Write + Send, F> {
-    config: Config,
+    shape: Shape,
     sizes: PartSizes,
     properties: WriterProperties,
     open: F,
@@ -58,7 +59,7 @@ struct Current<W: Write + Send> {
 
 impl<W: Write + Send, F> std::fmt::Debug for PartsWriter<W, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PartsWriter").field("config", &self.config).field("sizes", &self.sizes).finish_non_exhaustive()
+        f.debug_struct("PartsWriter").field("shape", &self.shape).field("sizes", &self.sizes).finish_non_exhaustive()
     }
 }
 
@@ -68,13 +69,13 @@ where
     F: FnMut(usize) -> std::io::Result<W>,
 {
     /// Prepares to write; `open` gives the sink of the part with a number, from 0.
-    pub fn new(config: Config, sizes: PartSizes, open: F) -> Result<Self, ColumnarError> {
+    pub fn new(shape: Shape, sizes: PartSizes, open: F) -> Result<Self, ColumnarError> {
         Ok(Self {
-            config,
+            shape,
             sizes,
             properties: properties(sizes)?,
             open,
-            rows: Rows::new(config),
+            rows: Rows::new(shape),
             current: None,
             written: Vec::new(),
         })
@@ -82,7 +83,7 @@ where
 
     /// Appends a row.
     pub fn push(&mut self, row: &Row<'_>) -> Result<(), ColumnarError> {
-        if !self.config.takes(row.example) {
+        if !self.shape.takes(row.example) {
             return Err(ColumnarError::WrongFormat);
         }
         self.rows.push(row)?;
@@ -109,7 +110,7 @@ where
         }
         let part = match &mut self.current {
             Some(part) => part,
-            none => none.insert(Current::open(&self.properties, self.config, &mut self.open, self.written.len())?),
+            none => none.insert(Current::open(&self.properties, self.shape, &mut self.open, self.written.len())?),
         };
         if part.group_bytes > 0 && part.group_bytes + size_bytes > self.sizes.row_group_bytes {
             part.writer.flush().map_err(ColumnarError::Write)?;
@@ -135,12 +136,12 @@ where
 impl<W: Write + Send> Current<W> {
     fn open(
         properties: &WriterProperties,
-        config: Config,
+        shape: Shape,
         open: &mut impl FnMut(usize) -> std::io::Result<W>,
         number: usize,
     ) -> Result<Self, ColumnarError> {
         let sink = open(number).map_err(ColumnarError::Open)?;
-        let writer = ArrowWriter::try_new(sink, config.schema(), Some(properties.clone()));
+        let writer = ArrowWriter::try_new(sink, shape.schema(), Some(properties.clone()));
         Ok(Self { writer: writer.map_err(ColumnarError::Write)?, n_rows: 0, group_bytes: 0, part_bytes: 0 })
     }
 }
@@ -167,11 +168,13 @@ mod tests {
     use parquet::file::metadata::ParquetMetaData;
     use uuid::Uuid;
 
+    use super::super::shape::Config;
     use super::*;
-    use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, Turn};
+    use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, RowKind, Split, Turn};
     use crate::domain::feedback::Signal;
     use crate::domain::hash::ContentHash;
     use crate::domain::ids::{CompletionId, FeedbackId};
+    use crate::domain::recipe::Layout;
 
     const SMALL: PartSizes = PartSizes { batch_bytes: 2_000, row_group_bytes: 10_000, part_bytes: 30_000 };
 
@@ -180,6 +183,7 @@ mod tests {
             row_id: ContentHash([number; 16]),
             prompt_hash: ContentHash([0xab; 16]),
             body,
+            tools: None,
             signal: Signal::Preference,
             rule: "preference",
             chosen_id: CompletionId::parse("better \"one\"").unwrap(),
@@ -194,9 +198,11 @@ mod tests {
             sample_weight: 0.5,
             shown_first: FirstShown::Unknown,
             language: String::new(),
+            experiment: None,
             created_at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         }
     }
@@ -215,10 +221,34 @@ mod tests {
         example(1, Body::Endorsed { prompt, response: "a".to_owned() })
     }
 
+    fn row(example: &Example, group: u8) -> Row<'_> {
+        Row { example, group: ContentHash([group; 16]), split: Split::Train, index: 7 }
+    }
+
+    fn of_kind(kind: RowKind) -> Example {
+        let prompt = || vec![Turn { role: "user", content: "q".to_owned() }];
+        match kind {
+            RowKind::Pair => pair(1),
+            RowKind::Labelled => {
+                example(1, Body::Labelled { prompt: prompt(), completion: "a".to_owned(), label: false })
+            }
+            RowKind::Endorsed => endorsed(),
+            RowKind::Prompt => example(1, Body::Prompt { prompt: prompt() }),
+            RowKind::Tie => {
+                let (first, second) = ("a".to_owned(), "b".to_owned());
+                example(1, Body::Tie { prompt: prompt(), first, second, both_bad: true })
+            }
+        }
+    }
+
+    fn shape(config: Config) -> Shape {
+        Shape { config, layout: Layout::Trl, has_tools: false, has_margin: config == Config::Reward }
+    }
+
     fn write(config: Config, sizes: PartSizes, examples: &[Example]) -> Vec<WrittenPart<Vec<u8>>> {
-        let mut writer = PartsWriter::new(config, sizes, |_| Ok(Vec::new())).unwrap();
+        let mut writer = PartsWriter::new(shape(config), sizes, |_| Ok(Vec::new())).unwrap();
         for example in examples {
-            writer.push(&Row { example, group: ContentHash([0xcd; 16]) }).unwrap();
+            writer.push(&row(example, 0xcd)).unwrap();
         }
         writer.finish().unwrap()
     }
@@ -281,13 +311,61 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_a_bool_and_a_margin_a_number_that_is_there_only_on_request() {
+        let (_, labelled) = read(&write(Config::Kto, PartSizes::default(), &[of_kind(RowKind::Labelled)])[0]);
+        let (_, reward) = read(&write(Config::Reward, PartSizes::default(), &[pair(1)])[0]);
+
+        assert!(!labelled.column_by_name("label").unwrap().as_boolean().value(0));
+        assert_eq!(messages(&labelled, "completion", 0), [("assistant".to_owned(), "a".to_owned())]);
+        let margins = reward.column_by_name("margin").unwrap().as_primitive::<arrow::datatypes::Float64Type>();
+        assert!((margins.value(0) - 1.0).abs() < 1e-12);
+        let plain = Shape { has_margin: false, ..shape(Config::Reward) };
+        assert_eq!(plain.schema(), shape(Config::Dpo).schema(), "trainers subtract a margin wherever they find one");
+    }
+
+    #[test]
+    fn messages_with_tools_are_a_list_of_json_that_every_reader_can_tell_from_text() {
+        let call = r#"{"role":"assistant","content":"","tool_calls":[{"type":"function","function":{"name":"f","arguments":{"a":1}}}]}"#;
+        let asked = r#"{"role":"user","content":"q"}"#;
+        let body = Body::Pair {
+            prompt: vec![Turn { role: "user", content: asked.to_owned() }],
+            chosen: call.to_owned(),
+            rejected: r#"{"role":"assistant","content":"no"}"#.to_owned(),
+        };
+        let called = Example { tools: Some("[]".to_owned()), ..example(1, body) };
+        let shape = shape(Config::Dpo).with_tools(true);
+        let mut writer = PartsWriter::new(shape, PartSizes::default(), |_| Ok(Vec::new())).unwrap();
+        let refused = writer.push(&row(&pair(1), 0));
+        writer.push(&row(&called, 0)).unwrap();
+
+        let (metadata, batch) = read(&writer.finish().unwrap()[0]);
+
+        assert!(matches!(refused, Err(ColumnarError::WrongFormat)));
+        assert_eq!((shape.name(), batch.schema()), ("dpo_tools", shape.schema()));
+        let chosen = batch.column_by_name("chosen").unwrap().as_list::<i32>().value(0);
+        assert_eq!(chosen.as_string::<i32>().iter().collect::<Vec<_>>(), [Some(call)]);
+        assert_eq!(text(&batch, "tools", 0), "[]");
+        let columns = metadata.file_metadata().schema_descr();
+        let prompt = columns.columns().iter().find(|column| column.path().string() == "prompt.list.element").unwrap();
+        assert_eq!(prompt.logical_type_ref(), Some(&parquet::basic::LogicalType::Json));
+    }
+
+    #[test]
     fn no_column_and_no_message_can_be_null() {
-        for config in [Config::Dpo, Config::Sft, Config::SftCompletion] {
-            let example = if config == Config::Dpo { pair(1) } else { endorsed() };
+        for config in [
+            Config::Dpo,
+            Config::Kto,
+            Config::Sft,
+            Config::SftCompletion,
+            Config::Reward,
+            Config::Prompts,
+            Config::Ties,
+        ] {
+            let example = of_kind(config.kind());
             let (_, batch) = read(&write(config, PartSizes::default(), &[example])[0]);
 
             let schema = batch.schema();
-            assert_eq!(schema, config.schema(), "what is read back is what was declared");
+            assert_eq!(schema, shape(config).schema(), "what is read back is what was declared");
             assert!(schema.fields().iter().all(|field| !field.is_nullable()), "{config:?}");
         }
     }
@@ -328,8 +406,8 @@ mod tests {
     fn no_rows_give_no_part_and_rows_of_another_format_are_refused() {
         assert!(write(Config::Dpo, PartSizes::default(), &[]).is_empty());
 
-        let mut writer = PartsWriter::new(Config::Dpo, SMALL, |_| Ok(Vec::new())).unwrap();
-        let refused = writer.push(&Row { example: &endorsed(), group: ContentHash([0; 16]) });
+        let mut writer = PartsWriter::new(shape(Config::Dpo), SMALL, |_| Ok(Vec::new())).unwrap();
+        let refused = writer.push(&row(&endorsed(), 0));
 
         assert!(matches!(refused, Err(ColumnarError::WrongFormat)));
     }
@@ -337,8 +415,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_apart_from_a_bug() {
         let full = |_| Err::<Vec<u8>, _>(std::io::Error::from(std::io::ErrorKind::StorageFull));
-        let mut writer = PartsWriter::new(Config::Dpo, PartSizes::default(), full).unwrap();
-        writer.push(&Row { example: &pair(1), group: ContentHash([0; 16]) }).unwrap();
+        let mut writer = PartsWriter::new(shape(Config::Dpo), PartSizes::default(), full).unwrap();
+        writer.push(&row(&pair(1), 0)).unwrap();
 
         let error = writer.finish().map(|parts| parts.len()).unwrap_err();
 

@@ -3,26 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effective::{Group, Voter};
-use super::example::{Body, ChosenSource, Example, FirstShown, Tie, Turn};
+use super::example::{Body, ChosenSource, Example, FirstShown, RowKind, Tie, Turn};
 use super::text::{fold, prompt_text};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
 use crate::domain::feedback::Signal;
 use crate::domain::hash::ContentHash;
-use crate::domain::ids::{CompletionId, ConversationId, FeedbackId, UserId};
-use crate::domain::recipe::Format;
+use crate::domain::ids::{CompletionId, ConversationId, UserId};
 
-/// Names a row by its answers; for an edit by the item that holds the edited text as well. Votes do not enter: more of
-/// them support the same row.
-pub(super) fn row_id(
-    format: Format,
-    chosen: &CompletionId,
-    rejected: Option<&CompletionId>,
-    edit: Option<FeedbackId>,
-) -> ContentHash {
-    let edit = edit.map(|id| id.to_string()).unwrap_or_default();
+/// Names a row by its kind, its answers and what else tells it from others: the item that holds an edited text, or the
+/// label. Votes do not enter: more of them support the same row.
+pub(super) fn row_id(kind: RowKind, answer: &str, rejected: Option<&CompletionId>, detail: &str) -> ContentHash {
     // No id holds U+0000.
-    let parts = [format.as_str(), chosen.as_str(), rejected.map_or("", CompletionId::as_str), &edit];
+    let parts = [kind.word(), answer, rejected.map_or("", CompletionId::as_str), detail];
     ContentHash::of_bytes("row", parts.join("\0").as_bytes())
 }
 
@@ -62,7 +55,6 @@ impl Bonds {
         ties.push(Tie { key: ContentHash::of_bytes("prompt text", text.as_bytes()), at });
         let key_of_conversation = |id: &ConversationId| ContentHash::of_bytes("conversation", id.as_str().as_bytes());
         ties.extend(conversations.iter().map(|id| Tie { key: key_of_conversation(id), at }));
-        let key_of_user = |id: &UserId| ContentHash::of_bytes("user", id.as_str().as_bytes());
         ties.extend(users.iter().map(|(id, at)| Tie { key: key_of_user(id), at: *at }));
         Self {
             conversations: conversations.into_iter().cloned().collect(),
@@ -70,6 +62,11 @@ impl Bonds {
             ties,
         }
     }
+}
+
+/// Returns the key that ties rows to a user.
+pub(super) fn key_of_user(id: &UserId) -> ContentHash {
+    ContentHash::of_bytes("user", id.as_str().as_bytes())
 }
 
 /// Starts an example on its better answer: one vote, nothing beside it. Its id and its proof are the caller's to add.
@@ -84,6 +81,7 @@ pub(super) fn example(
         row_id: ContentHash([0; 16]),
         prompt_hash: chosen.prompt_hash,
         body,
+        tools: None,
         signal,
         rule,
         chosen_id: chosen.id.clone(),
@@ -98,9 +96,11 @@ pub(super) fn example(
         sample_weight: 1.0,
         shown_first: FirstShown::Unknown,
         language: chosen.language.clone().unwrap_or_default(),
+        experiment: chosen.experiment.clone(),
         created_at,
         conversations: bonds.conversations,
         users: bonds.users,
+        voters: Vec::new(),
         ties: bonds.ties,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::example::Exclusions;
 use super::exclusion::{NO_EVIDENCE, REPLACED, SUPERSEDED, UNKNOWN_COMPLETION, UNTRUSTED};
+use super::panel::Panel;
 use super::timeline::Timeline;
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
@@ -16,6 +17,16 @@ use crate::domain::trust::TrustFilter;
 pub(super) enum Voter<'a> {
     User(&'a UserId),
     Nobody(FeedbackId),
+}
+
+impl Voter<'_> {
+    /// Returns a word that is the voter's own.
+    pub(super) fn word(&self) -> String {
+        match self {
+            Self::User(user) => format!("user {}", user.as_str()),
+            Self::Nobody(item) => item.to_string(),
+        }
+    }
 }
 
 /// What a reaction is about, answers by their place in [`Group::completions`].
@@ -47,6 +58,8 @@ pub(super) struct Group<'a> {
     /// The items that do not count, by reason.
     pub(super) left_out: Exclusions,
     trust: TrustFilter,
+    /// Who says how reliable voters are, where the recipe asks for it.
+    pub(super) panel: Option<&'a Panel>,
     chains: BTreeMap<(Signal, Target<'a>), Vec<Chain<'a>>>,
 }
 
@@ -103,13 +116,28 @@ impl<'a> Group<'a> {
             }
             chains.entry((signal, target)).or_default().push(Chain { voter, items: timeline });
         }
-        Self { completions: Vec::new(), items, left_out, trust, chains }
+        Self { completions: Vec::new(), items, left_out, trust, panel: None, chains }
     }
 
     /// Tells whether what an item says of its own answer may bear on another one, too: a token that was granted for one
     /// conversation vouches for no other.
     pub(super) fn bears_on(&self, item: &Feedback, other: &Completion) -> bool {
         item.granted.is_none() || item.granted == other.conversation_id || self.trust == TrustFilter::Any
+    }
+
+    /// Returns the items that may prove something, by arrival.
+    pub(super) fn evidence(&self) -> impl Iterator<Item = &'a Feedback> {
+        self.items.iter().copied().filter(|item| !proves_nothing(&item.reaction))
+    }
+
+    /// Returns the answers that anybody has said something about. A regeneration is about the answer that it replaces.
+    pub(super) fn heard(&self) -> BTreeSet<CompletionId> {
+        let about = |target: &Target| match *target {
+            Target::Answer(place) | Target::Replaced(place, _) | Target::Outside(place, _) => [Some(place), None],
+            Target::Pair(left, right) => [Some(left), Some(right)],
+        };
+        let places: BTreeSet<usize> = self.chains.keys().flat_map(|(_, target)| about(target)).flatten().collect();
+        places.into_iter().map(|place| self.completions[place].id.clone()).collect()
     }
 
     /// Returns what the voters have said about a target with a signal, by voter.
@@ -121,6 +149,12 @@ impl<'a> Group<'a> {
     pub(super) fn feedback_ids(&self, items: &[usize]) -> Vec<FeedbackId> {
         let ids: BTreeSet<FeedbackId> = items.iter().map(|&item| self.items[item].id).collect();
         ids.into_iter().collect()
+    }
+
+    /// Returns the users behind items, sorted, without repeats.
+    pub(super) fn voters(&self, items: &[usize]) -> Vec<UserId> {
+        let users: BTreeSet<&UserId> = items.iter().filter_map(|item| self.items[*item].user.as_ref()).collect();
+        users.into_iter().cloned().collect()
     }
 
     /// Returns every target of a signal with what the voters have said about it.
@@ -143,9 +177,13 @@ fn target<'a>(item: &'a Feedback, place: usize, places: &HashMap<&CompletionId, 
             Some(&other) if other != place => Target::Replaced(place, other),
             _ => Target::Outside(place, next),
         }),
-        Reaction::Comment { .. } | Reaction::Impression | Reaction::Dwell { .. } => None,
+        reaction if proves_nothing(reaction) => None,
         _ => Some(Target::Answer(place)),
     }
+}
+
+fn proves_nothing(reaction: &Reaction) -> bool {
+    matches!(reaction, Reaction::Comment { .. } | Reaction::Impression | Reaction::Dwell { .. })
 }
 
 type Superseding<'a> = HashMap<FeedbackId, Vec<&'a Feedback>>;

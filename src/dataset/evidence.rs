@@ -9,11 +9,14 @@ use super::exclusion::{
     TOO_MANY_ANSWERS,
 };
 use super::label::{NEGATIVE, POSITIVE, judgement, signal, votes};
-use super::poll::{Ballot, Choice, Poll, Side, Support, Vote};
+use super::label_noise::Disagreement;
+use super::panel::Question;
+use super::poll::{Ballot, Choice, Poll, Side, Support, Vote, cast};
+use super::ranking::{self, Ballots, Ranked};
 use super::timeline::Timeline;
 use crate::domain::clock::Timestamp;
 use crate::domain::feedback::{Outcome, Points, Reaction, ShownFirst, Signal};
-use crate::domain::recipe::{Options, PairScope};
+use crate::domain::recipe::{Aggregate, Options, PairScope};
 
 /// Of how many answers to one prompt thumbs and ratings are compared with each other, the first ones judged: pairs
 /// grow with the square of the answers, and a popular prompt has thousands.
@@ -24,7 +27,9 @@ pub(super) struct Evidence<'a> {
     pub(super) rule: &'static str,
     pub(super) signal: Signal,
     pub(super) standing: Timeline<Choice>,
-    /// What supports the side that stands, where one does.
+    /// Whether a ranking tells it of two answers between which nobody chose.
+    pub(super) is_inferred: bool,
+    /// What supports the side that stands, or the tie, where either does.
     pub(super) support: Option<Support>,
     /// Everyone who has ever voted, and since when.
     pub(super) voters: Vec<(Voter<'a>, Timestamp)>,
@@ -33,7 +38,7 @@ pub(super) struct Evidence<'a> {
 impl<'a> Evidence<'a> {
     /// Tells whether somebody chose between the two, rather than judged each by itself.
     pub(super) fn is_of_the_two(&self) -> bool {
-        matches!(self.signal, Signal::Preference | Signal::Regenerate)
+        !self.is_inferred && matches!(self.signal, Signal::Preference | Signal::Regenerate)
     }
 
     /// Returns since when each voter has had a part in a row that rests on a standing: not before a side first stood,
@@ -53,21 +58,14 @@ pub(super) type Pair = (usize, usize);
 pub(super) struct Candidates<'a> {
     pub(super) pairs: BTreeMap<Pair, Vec<Evidence<'a>>>,
     pub(super) exclusions: Exclusions,
+    /// Who votes for which side now, thing by thing: for whoever asks how far votes can be believed.
+    pub(super) casts: Vec<Vec<(Voter<'a>, Side)>>,
 }
 
-impl<'a> Candidates<'a> {
-    /// Collects what preferences, thumbs and ratings say.
-    pub(super) fn of_votes(group: &Group<'a>, options: &Options) -> Self {
-        let mut candidates = Self::default();
-        candidates.add_preferences(group, options);
-        candidates.add_thumbs(group, options);
-        if options.pair_scope == PairScope::Prompt {
-            candidates.add_labels(group, options);
-        }
-        candidates.add_ratings(group, options);
-        candidates
-    }
+/// A rule's word, with the signal that it looks at.
+type Rule = (&'static str, Signal);
 
+impl<'a> Candidates<'a> {
     /// Collects what preferences say.
     pub(super) fn of_preferences(group: &Group<'a>, options: &Options) -> Self {
         let mut candidates = Self::default();
@@ -75,41 +73,111 @@ impl<'a> Candidates<'a> {
         candidates
     }
 
+    /// Collects what thumbs and ratings say besides.
+    pub(super) fn add_votes(&mut self, group: &Group<'a>, options: &Options) {
+        self.add_thumbs(group, options);
+        if options.pair_scope == PairScope::Prompt {
+            self.add_labels(group, options);
+        }
+        self.add_ratings(group, options);
+    }
+
+    /// Counts how the users disagree whom we know: of others it cannot be told whether they are two.
+    pub(super) fn count_disagreement(&self, noise: &mut Disagreement) {
+        for cast in &self.casts {
+            noise.add_cast(cast);
+        }
+    }
+
     pub(super) fn add(&mut self, pair: Pair, evidence: Evidence<'a>) {
         self.pairs.entry(pair).or_default().push(evidence);
     }
 
+    /// Adds what one rule says about every pair that it knows ballots of.
+    fn add_polls(&mut self, group: &Group<'a>, (rule, signal): Rule, ballots: Ballots<'a>, options: &Options) {
+        self.casts.extend(ballots.values().map(|of_pair| cast(of_pair)));
+        let parts = match options.aggregate {
+            Aggregate::Bt => ranking::parts(since_both_were_there(group, ballots)),
+            Aggregate::Majority | Aggregate::DawidSkene => {
+                ballots.into_iter().map(|of_pair| Ballots::from([of_pair])).collect()
+            }
+        };
+        for part in parts {
+            let part = self.keep_first_ballots(group, part);
+            if part.len() == 1 {
+                for (pair, of_pair) in part {
+                    self.add_poll(group, (rule, signal), pair, of_pair, options);
+                }
+                continue;
+            }
+            for Ranked { pair, standing, support, voters } in ranking::rank(&part, options) {
+                let is_inferred = !part.contains_key(&pair);
+                self.add(pair, Evidence { rule, signal, standing, is_inferred, support, voters });
+            }
+        }
+    }
+
     fn add_poll(
         &mut self,
+        group: &Group<'a>,
+        (rule, signal): Rule,
         pair: Pair,
-        rule: &'static str,
-        signal: Signal,
         ballots: Vec<Ballot<'a>>,
         options: &Options,
     ) {
-        let Some(poll) = Poll::new(ballots, options) else { return };
+        let jury = group.panel.map(|panel| (panel, Question::Pair));
+        let Some(poll) = Poll::new(ballots, options, jury) else { return };
         let support = match poll.standing.last() {
-            Some(Choice::Side(side)) => Some(poll.support(*side)),
+            Some(choice @ (Choice::Side(_) | Choice::Neither(TIE | BOTH_BAD))) => Some(poll.support(*choice)),
             _ => None,
         };
         let voters = poll.voters();
-        self.add(pair, Evidence { rule, signal, standing: poll.standing, support, voters });
+        self.add(pair, Evidence { rule, signal, standing: poll.standing, is_inferred: false, support, voters });
+    }
+
+    /// Keeps the ballots between the first answers that were judged; each pair with a further one is left out.
+    fn keep_first_ballots(&mut self, group: &Group<'a>, ballots: Ballots<'a>) -> Ballots<'a> {
+        let mut judged: BTreeMap<usize, Option<Timestamp>> = BTreeMap::new();
+        for (pair, of_pair) in &ballots {
+            let first = of_pair.iter().filter_map(|ballot| ballot.votes.first(Option::is_some)).min();
+            for place in [pair.0, pair.1] {
+                let since = judged.entry(place).or_insert(first);
+                *since = (*since).min(first);
+            }
+        }
+        if judged.len() <= MAX_COMPARED_ANSWERS {
+            return ballots;
+        }
+        let mut order: Vec<(Option<Timestamp>, usize)> = judged
+            .into_iter()
+            .map(|(place, first)| (first.max(Some(group.completions[place].received_at)), place))
+            .collect();
+        order.sort_unstable();
+        let kept: BTreeSet<usize> = order.into_iter().take(MAX_COMPARED_ANSWERS).map(|(_, place)| place).collect();
+        let (within, beyond): (Ballots, Ballots) =
+            ballots.into_iter().partition(|(pair, _)| kept.contains(&pair.0) && kept.contains(&pair.1));
+        for _ in beyond {
+            self.exclusions.add(TOO_MANY_ANSWERS);
+        }
+        within
     }
 
     fn add_preferences(&mut self, group: &Group<'a>, options: &Options) {
+        let mut by_pair = Ballots::new();
         for (target, chains) in group.targets(Signal::Preference) {
             let Target::Pair(left, right) = target else {
                 self.exclusions.add(OTHER_PROMPT_OR_UNKNOWN);
                 continue;
             };
             let ballots = chains.iter().map(|chain| ballot(chain, |item| preference(group, item, left))).collect();
-            self.add_poll((left, right), "preference", Signal::Preference, ballots, options);
+            by_pair.insert((left, right), ballots);
         }
+        self.add_polls(group, ("preference", Signal::Preference), by_pair, options);
     }
 
     /// A user's thumb up on one answer and down on another.
     fn add_thumbs(&mut self, group: &Group<'a>, options: &Options) {
-        let mut by_pair: BTreeMap<Pair, Vec<Ballot<'a>>> = BTreeMap::new();
+        let mut by_pair = Ballots::new();
         for (voter, judged) in self.by_voter(group, Signal::Thumb) {
             for (left, right) in pairs(&judged) {
                 let votes = Timeline::zip(&left.1.items, &right.1.items, |left, right| {
@@ -126,14 +194,12 @@ impl<'a> Candidates<'a> {
                 by_pair.entry((left.0, right.0)).or_default().push(Ballot { voter, votes });
             }
         }
-        for (pair, ballots) in by_pair {
-            self.add_poll(pair, "thumb_up_down", Signal::Thumb, ballots, options);
-        }
+        self.add_polls(group, ("thumb_up_down", Signal::Thumb), by_pair, options);
     }
 
     /// A user's higher rating of one answer than of another.
     fn add_ratings(&mut self, group: &Group<'a>, options: &Options) {
-        let mut by_pair: BTreeMap<Pair, Vec<Ballot<'a>>> = BTreeMap::new();
+        let mut by_pair = Ballots::new();
         for (voter, judged) in self.by_voter(group, Signal::Rating) {
             for (left, right) in pairs(&judged) {
                 let votes = Timeline::zip(&left.1.items, &right.1.items, |left, right| {
@@ -145,9 +211,7 @@ impl<'a> Candidates<'a> {
                 by_pair.entry((left.0, right.0)).or_default().push(Ballot { voter, votes });
             }
         }
-        for (pair, ballots) in by_pair {
-            self.add_poll(pair, "rating_higher", Signal::Rating, ballots, options);
-        }
+        self.add_polls(group, ("rating_higher", Signal::Rating), by_pair, options);
     }
 
     /// Opposite majority verdicts on two answers, whoever gave them.
@@ -205,6 +269,16 @@ impl<'a> Candidates<'a> {
             judged.sort_by_key(|item| order(item).1);
         }
     }
+}
+
+/// Lets no vote count before both of its answers are there: until then it would rank others by an answer that nobody knows.
+fn since_both_were_there<'a>(group: &Group<'a>, ballots: Ballots<'a>) -> Ballots<'a> {
+    let delayed = |(pair, of_pair): (Pair, Vec<Ballot<'a>>)| {
+        let both_there = group.completions[pair.0].received_at.max(group.completions[pair.1].received_at);
+        let delayed = |ballot: Ballot<'a>| Ballot { votes: ballot.votes.not_before(both_there), ..ballot };
+        (pair, of_pair.into_iter().map(delayed).collect())
+    };
+    ballots.into_iter().map(delayed).collect()
 }
 
 fn pairs<T>(judged: &[T]) -> impl Iterator<Item = (&T, &T)> {
@@ -269,12 +343,20 @@ fn labels<'a>(group: &Group<'a>, left: &Poll<'a>, right: &Poll<'a>) -> Evidence<
         (Some(Choice::Neither(reason)), _) | (_, Some(Choice::Neither(reason))) => Choice::Neither(reason),
         _ => Choice::Neither(LABELS_NOT_OPPOSED),
     });
+    let joined = |of_left, of_right| left.support(Choice::Side(of_left)).join(right.support(Choice::Side(of_right)));
     let support = match standing.last() {
-        Some(Choice::Side(Side::Left)) => Some(left.support(POSITIVE).join(right.support(NEGATIVE))),
-        Some(Choice::Side(Side::Right)) => Some(left.support(NEGATIVE).join(right.support(POSITIVE))),
+        Some(Choice::Side(Side::Left)) => Some(joined(POSITIVE, NEGATIVE)),
+        Some(Choice::Side(Side::Right)) => Some(joined(NEGATIVE, POSITIVE)),
         _ => None,
     };
     let signal = support.as_ref().map_or(Signal::Thumb, |support| signal(group, &support.items));
     let voters: BTreeSet<(Voter, Timestamp)> = left.voters().into_iter().chain(right.voters()).collect();
-    Evidence { rule: "labels_opposed", signal, standing, support, voters: voters.into_iter().collect() }
+    Evidence {
+        rule: "labels_opposed",
+        signal,
+        standing,
+        is_inferred: false,
+        support,
+        voters: voters.into_iter().collect(),
+    }
 }

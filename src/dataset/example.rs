@@ -1,11 +1,12 @@
 //! What a row of a data set is, before it has columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::feedback::Signal;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, ConversationId, FeedbackId, UserId};
+use crate::domain::recipe::{Format, Recipe, Ties};
 
 /// One message as the trainers take it: who speaks (`system`, `user`, `assistant` or `tool`) and plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +17,61 @@ pub struct Turn {
     pub content: String,
 }
 
+/// Kind of row: what its body holds. A format's configs hold rows of one kind; two formats may share a kind, whose rows
+/// are then made once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKind {
+    /// Two answers to one prompt (formats `preference` and `reward`).
+    Pair,
+    /// One answer with a label (format `unpaired`).
+    Labelled,
+    /// One endorsed answer (format `sft`).
+    Endorsed,
+    /// A prompt alone (format `prompts`).
+    Prompt,
+    /// Two answers that nobody preferred (the side file of `preference` and `reward`).
+    Tie,
+}
+
+impl RowKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Pair, Self::Labelled, Self::Endorsed, Self::Prompt, Self::Tie];
+
+    /// Returns the kind of a format's rows.
+    pub fn of(format: Format) -> Self {
+        match format {
+            Format::Preference | Format::Reward => Self::Pair,
+            Format::Unpaired => Self::Labelled,
+            Format::Sft => Self::Endorsed,
+            Format::Prompts => Self::Prompt,
+        }
+    }
+
+    /// Returns the kinds that a recipe asks for.
+    pub fn asked_for(recipe: &Recipe) -> BTreeSet<Self> {
+        let mut kinds: BTreeSet<Self> = recipe.formats.iter().map(Self::of).collect();
+        if recipe.options.ties == Ties::SideFile && kinds.contains(&Self::Pair) {
+            kinds.insert(Self::Tie);
+        }
+        kinds
+    }
+
+    /// Returns the word that is a part of every row's id.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pair => Format::Preference.as_str(),
+            Self::Labelled => Format::Unpaired.as_str(),
+            Self::Endorsed => Format::Sft.as_str(),
+            Self::Prompt => Format::Prompts.as_str(),
+            Self::Tie => "ties",
+        }
+    }
+}
+
 /// The text of an example; an answer is always one assistant turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// Two answers to one prompt (format `preference`).
+    /// Two answers to one prompt.
     Pair {
         /// Everything before the answers.
         prompt: Vec<Turn>,
@@ -28,13 +80,89 @@ pub enum Body {
         /// The worse answer.
         rejected: String,
     },
-    /// One endorsed answer (format `sft`).
+    /// One answer that is good or bad.
+    Labelled {
+        /// Everything before the answer.
+        prompt: Vec<Turn>,
+        /// The answer.
+        completion: String,
+        /// Whether it is good.
+        label: bool,
+    },
+    /// One endorsed answer.
     Endorsed {
         /// Everything before the answer.
         prompt: Vec<Turn>,
         /// The answer.
         response: String,
     },
+    /// A prompt without an answer.
+    Prompt {
+        /// The prompt.
+        prompt: Vec<Turn>,
+    },
+    /// Two answers to one prompt that nobody preferred.
+    Tie {
+        /// Everything before the answers.
+        prompt: Vec<Turn>,
+        /// The one answer.
+        first: String,
+        /// The other answer.
+        second: String,
+        /// Whether both were called bad; else they were called equally good.
+        both_bad: bool,
+    },
+}
+
+impl Body {
+    /// Returns what kind of row it makes.
+    pub fn kind(&self) -> RowKind {
+        match self {
+            Self::Pair { .. } => RowKind::Pair,
+            Self::Labelled { .. } => RowKind::Labelled,
+            Self::Endorsed { .. } => RowKind::Endorsed,
+            Self::Prompt { .. } => RowKind::Prompt,
+            Self::Tie { .. } => RowKind::Tie,
+        }
+    }
+
+    /// Returns everything before the answers.
+    pub fn prompt(&self) -> &[Turn] {
+        match self {
+            Self::Pair { prompt, .. }
+            | Self::Labelled { prompt, .. }
+            | Self::Endorsed { prompt, .. }
+            | Self::Prompt { prompt }
+            | Self::Tie { prompt, .. } => prompt,
+        }
+    }
+
+    /// Returns the better, first or only answer.
+    pub fn answer(&self) -> Option<&str> {
+        match self {
+            Self::Pair { chosen: answer, .. }
+            | Self::Labelled { completion: answer, .. }
+            | Self::Endorsed { response: answer, .. }
+            | Self::Tie { first: answer, .. } => Some(answer),
+            Self::Prompt { .. } => None,
+        }
+    }
+
+    /// Returns the worse or second of two answers.
+    pub fn worse_answer(&self) -> Option<&str> {
+        match self {
+            Self::Pair { rejected: answer, .. } | Self::Tie { second: answer, .. } => Some(answer),
+            _ => None,
+        }
+    }
+
+    /// Returns the answer's label.
+    pub fn label(&self) -> Option<bool> {
+        match self {
+            Self::Labelled { label, .. } => Some(*label),
+            _ => None,
+        }
+    }
 }
 
 /// Where the better answer comes from.
@@ -87,6 +215,9 @@ pub struct Example {
     pub prompt_hash: ContentHash,
     /// The texts.
     pub body: Body,
+    /// For a conversation with tools whose messages are written as JSON, the tools as a JSON list: every text of the body
+    /// is then a whole message as a JSON object.
+    pub tools: Option<String>,
     /// The signal that made it.
     pub signal: Signal,
     /// The rule that made it, a stable word such as `preference`, `edit_accepted`, `thumb_up_down`.
@@ -115,12 +246,16 @@ pub struct Example {
     pub shown_first: FirstShown,
     /// Language tag of the better answer; empty where it is unknown.
     pub language: String,
+    /// The experiment in which its answers were given, where they are of one.
+    pub experiment: Option<String>,
     /// When the first feedback behind it arrived: later votes never move the row.
     pub created_at: Timestamp,
     /// The conversations that its completions belong to, sorted, without repeats.
     pub conversations: Vec<ConversationId>,
     /// Everyone who asked for or voted on its answers, sorted, without repeats.
     pub users: Vec<UserId>,
+    /// The users whose feedback made it, sorted, without repeats.
+    pub voters: Vec<UserId>,
     /// What ties the row to others, the prompt first: rows that share a key belong to one split (DS-1).
     pub ties: Vec<Tie>,
 }

@@ -44,6 +44,8 @@ pub const WON_AND_LOST: &str = "won_and_lost";
 pub const NEGATIVE_LABEL: &str = "negative_label";
 /// Nothing says that the answer is worth imitating.
 pub const NOT_ENDORSED: &str = "not_endorsed";
+/// Nobody called the answer clearly good or bad.
+pub const NO_LABEL: &str = "no_label";
 /// The selection does not let through the answers that the feedback is on.
 pub const NOT_SELECTED: &str = "not_selected";
 /// Consent to training is absent or refused.
@@ -64,12 +66,37 @@ pub const EMPTY_TEXT: &str = "empty_text";
 pub const IDENTICAL_TEXTS: &str = "identical_texts";
 /// The answers come from two models.
 pub const OTHER_MODEL: &str = "other_model";
+/// The better answer of the pair is not the prompt's best.
+pub const NOT_BEST: &str = "not_best";
+/// The prompt has more pairs than `max_pairs_per_prompt`.
+pub const MAX_PAIRS: &str = "max_pairs";
+/// The larger class of labels is cut down to the smaller.
+pub const DOWNSAMPLED: &str = "downsampled";
+/// A tool call cannot be read.
+pub const TOOL_CALLS_UNREADABLE: &str = "tool_calls_unreadable";
 /// Longer than `max_chars`.
 pub const TOO_LONG: &str = "too_long";
 /// Another row has the same texts.
 pub const DUPLICATE: &str = "duplicate";
 /// The row ties a part of the data that lies in one split to a part that lies in another.
 pub const BRIDGES_SPLITS: &str = "bridges_splits";
+
+/// Too few known users voted on it to tell who of them is right.
+pub const TOO_FEW_OVERLAPPING_VOTES: &str = "too_few_overlapping_votes";
+/// No chain of votes ties the two answers together.
+pub const NOT_CONNECTED: &str = "not_connected";
+/// One answer is far longer than the other.
+pub const LENGTH_RATIO_TOO_LARGE: &str = "length_ratio_too_large";
+/// The user who made it made too many others.
+pub const TOO_MANY_ROWS_OF_USER: &str = "too_many_rows_of_user";
+/// Nobody recorded which answer was seen first.
+pub const ORDER_UNKNOWN: &str = "order_unknown";
+/// Chance did not decide which answer was seen first.
+pub const ORDER_NOT_RANDOM: &str = "order_not_random";
+/// It made the better answers longer.
+pub const LENGTHS_MATCHED: &str = "lengths_matched";
+/// Its weight left it out.
+pub const RESAMPLED: &str = "resampled";
 
 /// Every reason for which a candidate became no example, with the sentence that explains it.
 pub const REASONS: &[(&str, &str)] = &[
@@ -78,7 +105,7 @@ pub const REASONS: &[(&str, &str)] = &[
     (VOTES_DISAGREE, "No side has the share of the votes that `min_agreement` asks for."),
     (TOO_FEW_VOTES, "There are fewer votes than `min_votes` asks for."),
     (RETRACTED, "Every vote was taken back or replaced."),
-    (RULES_CONTRADICT, "Two kinds of evidence prefer opposite answers."),
+    (RULES_CONTRADICT, "Two kinds of evidence prefer opposite answers, or call one answer good and bad."),
     (OTHER_PROMPT_OR_UNKNOWN, "The other answer is not known, or it answers another prompt."),
     (LABELS_NOT_OPPOSED, "The majority verdicts on the two answers are not positive and negative."),
     (RATING_DIFFERENCE_TOO_SMALL, "The two ratings are closer than `rating_min_points` or `rating_min_difference`."),
@@ -98,25 +125,49 @@ pub const REASONS: &[(&str, &str)] = &[
     (WON_AND_LOST, "The answer won one comparison and lost another."),
     (NEGATIVE_LABEL, "The answer's label is negative."),
     (NOT_ENDORSED, "No evidence says that the answer is worth imitating."),
+    (NO_LABEL, "Nobody called the answer clearly good or bad: its ratings lie in the middle, or were none."),
     (NOT_SELECTED, "The recipe's selection does not let through the answers that the feedback is on."),
     (CONSENT_MISSING, "Consent to training is not recorded, or was refused, for one of the answers."),
     (FINISH_REASON_MISSING, "Why the model stopped is not recorded; only answers that ended by themselves enter."),
     (FINISH_REASON_NOT_STOP, "The model was cut off or filtered; only answers that ended by themselves enter."),
-    (TOOL_CALLS, "The conversation offers, calls or answers tools, which no layout for all trainers can hold."),
+    (
+        TOOL_CALLS,
+        "The conversation offers, calls or answers tools, and `tool_calls` does not ask for such rows, or cannot write this one.",
+    ),
     (NOT_PLAIN_TEXT, "A message holds something else than text, or a refusal instead of it."),
     (PROMPT_NOT_ENDING_WITH_USER, "The last message of the prompt is not the user's."),
     (EMPTY_TEXT, "An answer is empty, or white space only."),
     (IDENTICAL_TEXTS, "Both answers are the same text after Unicode normalisation and white-space folding."),
-    (OTHER_MODEL, "The answers come from two models, and `policy` asks for one."),
+    (OTHER_MODEL, "The answers come from two models where `policy` asks for one, or not from `target_model`."),
+    (NOT_BEST, "The better answer of the pair is not the best one to its prompt, which `pairing` asks for."),
+    (MAX_PAIRS, "The prompt has more pairs than `max_pairs_per_prompt`, and others have more contrast."),
+    (DOWNSAMPLED, "There are more answers of this label than `kto_balance` lets through for those of the other."),
+    (TOOL_CALLS_UNREADABLE, "A tool call has no name, or its arguments are not an object."),
     (TOO_LONG, "Prompt and answers together are longer than `max_chars`."),
     (DUPLICATE, "Another row has the same texts and better support."),
     (BRIDGES_SPLITS, "The row shares a prompt, a conversation or a user with rows of two different splits."),
+    (
+        TOO_FEW_OVERLAPPING_VOTES,
+        "Fewer than three users voted on it, too few to weigh them against each other (`aggregate = \"dawid_skene\"`).",
+    ),
+    (NOT_CONNECTED, "No chain of votes ties the two answers together, so that neither ranks above the other."),
+    (LENGTH_RATIO_TOO_LARGE, "One answer is more than `max_length_ratio` times as long as the other."),
+    (
+        TOO_MANY_ROWS_OF_USER,
+        "The users who made it have as many rows as `max_rows_per_user` and `max_user_share` allow.",
+    ),
+    (ORDER_UNKNOWN, "Nobody recorded which answer was seen first, and `drop_unrandomised` asks for it."),
+    (ORDER_NOT_RANDOM, "In its experiment the same model was shown first too often for chance (`drop_unrandomised`)."),
+    (LENGTHS_MATCHED, "Without it, better and worse answers are equally long on average (`length = \"match\"`)."),
+    (RESAMPLED, "Its weight left it out (`weights = \"resample\"`)."),
 ];
 
 /// Feedback that does not pass the filter of trust.
 pub const UNTRUSTED: &str = "untrusted";
 /// Feedback on a completion that is not among the prompt's.
 pub const UNKNOWN_COMPLETION: &str = "unknown_completion";
+/// Feedback under an alias that several completions carry. Whoever resolves aliases counts it: it reaches no prompt.
+pub const AMBIGUOUS_ALIAS: &str = "ambiguous_alias";
 /// Feedback that a later item names as superseded.
 pub const SUPERSEDED: &str = "superseded";
 /// Feedback that a later reaction of the same kind by the same user replaces.
@@ -128,6 +179,7 @@ pub const NO_EVIDENCE: &str = "no_evidence";
 pub const FEEDBACK_REASONS: &[(&str, &str)] = &[
     (UNTRUSTED, "Nothing vouches for it, and only verified feedback counts (`trust`)."),
     (UNKNOWN_COMPLETION, "Its completion is not among the answers that were read."),
+    (AMBIGUOUS_ALIAS, "Several completions carry the alias that it names, so that it is about none of them."),
     (SUPERSEDED, "A later item of the same user names it as superseded."),
     (REPLACED, "A later reaction of the same kind by the same user to the same answer replaces it."),
     (NO_EVIDENCE, "Comments, impressions and dwell times say nothing that a row could rest on."),

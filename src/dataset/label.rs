@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::effective::{Group, Target, Voter};
 use super::exclusion::NOT_ENDORSED;
+use super::panel::Question;
 use super::poll::{Ballot, Choice, Poll, Side, Vote};
 use super::timeline::Timeline;
 use crate::domain::feedback::{Feedback, Reaction, Signal, Thumb};
@@ -53,7 +54,7 @@ pub fn label(id: &CompletionId, feedback: &[Feedback], options: &Options, trust:
     let Some(poll) = votes(&group, 0, options) else { return none(NOT_ENDORSED, 0) };
     match poll.standing.last() {
         Some(Choice::Side(side)) => {
-            let support = poll.support(*side);
+            let support = poll.support(Choice::Side(*side));
             let verdict = if *side == POSITIVE { Verdict::Positive } else { Verdict::Negative };
             let rule = match signal(&group, &support.items) {
                 Signal::Thumb => "thumb_majority",
@@ -61,7 +62,7 @@ pub fn label(id: &CompletionId, feedback: &[Feedback], options: &Options, trust:
             };
             Label { verdict, rule, n_votes: support.n_votes, strength: support.agreement() }
         }
-        Some(Choice::Neither(reason)) => none(reason, poll.support(POSITIVE).n_votes),
+        Some(Choice::Neither(reason)) => none(reason, poll.support(Choice::Side(POSITIVE)).n_votes),
         None => none(NOT_ENDORSED, 0),
     }
 }
@@ -100,7 +101,7 @@ pub(super) fn votes<'a>(group: &Group<'a>, place: usize, options: &Options) -> O
             Ballot { voter, votes }
         })
         .collect();
-    Poll::new(ballots, options)
+    Poll::new(ballots, options, group.panel.map(|panel| (panel, Question::Label)))
 }
 
 /// Returns whether a thumb or a rating calls the answer good or bad; the middle of a scale does neither.

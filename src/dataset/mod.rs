@@ -5,7 +5,10 @@
 //! gives every example its split (DS-1).
 
 mod bonds;
+pub mod bradley_terry;
+pub mod caps;
 mod components;
+pub mod dawid_skene;
 mod distance;
 mod edit;
 mod effective;
@@ -14,14 +17,32 @@ mod evidence;
 pub mod example;
 pub mod exclusion;
 pub mod harvest;
+mod judged;
 pub mod label;
+pub mod label_balance;
+pub mod label_noise;
+mod labelled;
+pub mod lengths;
+pub mod lottery;
 mod pair;
+mod pairing;
+mod panel;
+mod picks;
 pub mod plan;
 mod poll;
+pub mod position;
+mod prompt;
+pub mod propensity;
+mod ranking;
 mod regenerate;
 mod text;
+mod ties;
 mod timeline;
+mod tools;
+mod traits;
+pub mod weights;
 
 pub use effective::{Standing, standings};
-pub use harvest::{Funnel, Harvest, harvest};
+pub use harvest::{Crop, Funnel, Harvest, Noise, ask, harvest, harvest_by};
+pub use panel::{Opinion, Panel, Survey};
 pub use plan::{Placement, Plan, PlanKey, Planner};

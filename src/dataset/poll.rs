@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::effective::Voter;
-use super::exclusion::{RETRACTED, TOO_FEW_VOTES, VOTES_DISAGREE};
+use super::exclusion::{RETRACTED, TOO_FEW_OVERLAPPING_VOTES, TOO_FEW_VOTES, VOTES_DISAGREE};
+use super::panel::{MIN_OVERLAPPING_VOTES, Panel, Question};
 use super::text::Reason;
 use super::timeline::Timeline;
 use crate::domain::clock::Timestamp;
@@ -62,13 +63,16 @@ pub(super) struct Ballot<'a> {
 pub(super) struct Poll<'a> {
     pub(super) ballots: Vec<Ballot<'a>>,
     pub(super) standing: Timeline<Choice>,
+    /// What reliable voters make of it, with its probability, where the recipe asks them.
+    belief: Option<(Choice, f64)>,
 }
 
 /// What the votes lend to a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Support {
     pub(super) n_votes: u32,
-    pub(super) n_agreeing: u32,
+    /// Votes that agree, or as many as are believed to.
+    pub(super) n_agreeing: f64,
     /// Mean strength of the agreeing votes that gave one.
     pub(super) strength: Option<f64>,
     /// The side that every voter of whom it is known saw first.
@@ -77,15 +81,16 @@ pub(super) struct Support {
     pub(super) items: Vec<usize>,
 }
 
+/// How many votes there are for what.
 #[derive(Default)]
-struct Counts {
+pub(super) struct Counts {
     n_left: u32,
     n_right: u32,
     n_neither: BTreeMap<Reason, u32>,
 }
 
 impl Counts {
-    fn of(&mut self, choice: Choice) -> &mut u32 {
+    pub(super) fn of(&mut self, choice: Choice) -> &mut u32 {
         match choice {
             Choice::Side(Side::Left) => &mut self.n_left,
             Choice::Side(Side::Right) => &mut self.n_right,
@@ -93,8 +98,22 @@ impl Counts {
         }
     }
 
+    /// The side with more votes, the left one of equals, once there are enough to weigh them; a choice of neither side
+    /// that is more frequent than both together.
+    fn leading_side(&self) -> Choice {
+        let n_sides = self.n_left + self.n_right;
+        let neither = self.n_neither.iter().max_by_key(|(_, n)| **n).filter(|(_, n)| **n > n_sides);
+        match neither {
+            Some((reason, _)) => Choice::Neither(reason),
+            None if n_sides == 0 => Choice::Neither(RETRACTED),
+            None if (n_sides as usize) < MIN_OVERLAPPING_VOTES => Choice::Neither(TOO_FEW_OVERLAPPING_VOTES),
+            None if self.n_left >= self.n_right => Choice::Side(Side::Left),
+            None => Choice::Side(Side::Right),
+        }
+    }
+
     /// The most frequent choice, if it alone is and has the share that the recipe asks for.
-    fn verdict(&self, options: &Options) -> Choice {
+    pub(super) fn verdict(&self, options: &Options) -> Choice {
         let sides = [(self.n_left, Choice::Side(Side::Left)), (self.n_right, Choice::Side(Side::Right))];
         let neither = self.n_neither.iter().map(|(reason, n)| (*n, Choice::Neither(reason)));
         let counts: Vec<(u32, Choice)> = sides.into_iter().chain(neither).collect();
@@ -114,15 +133,59 @@ impl Counts {
     }
 }
 
+/// Who weighs the votes, and what they are about.
+pub(super) type Jury<'p> = (&'p Panel, Question);
+
+/// Returns who votes for which side now; who votes for neither is left out.
+pub(super) fn cast<'a>(ballots: &[Ballot<'a>]) -> Vec<(Voter<'a>, Side)> {
+    let now = |ballot: &Ballot<'a>| match ballot.votes.last()?.as_ref()?.choice {
+        Choice::Side(side) => Some((ballot.voter, side)),
+        Choice::Neither(_) => None,
+    };
+    ballots.iter().filter_map(now).collect()
+}
+
 impl<'a> Poll<'a> {
-    /// Counts the votes; nothing where nobody has ever cast one.
-    pub(super) fn new(mut ballots: Vec<Ballot<'a>>, options: &Options) -> Option<Self> {
+    /// Counts the votes; nothing where nobody has ever cast one. A panel weighs them instead, where there is one.
+    pub(super) fn new(mut ballots: Vec<Ballot<'a>>, options: &Options, jury: Option<Jury<'_>>) -> Option<Self> {
         ballots.retain(|ballot| ballot.votes.first(Option::is_some).is_some());
         if ballots.is_empty() {
             return None;
         }
-        let votes: Vec<&Timeline<Option<Vote>>> = ballots.iter().map(|ballot| &ballot.votes).collect();
-        let standing = Timeline::follow(
+        let mut poll = Self { ballots, standing: Timeline::new(), belief: None };
+        match jury {
+            None => poll.standing = poll.follow(|counts| counts.verdict(options)),
+            Some(jury) => poll.weigh(jury, options),
+        }
+        Some(poll)
+    }
+
+    /// Weighs the votes by who cast them.
+    ///
+    /// How reliable somebody is may change with every vote anywhere, so that this verdict cannot be followed over time.
+    /// What can be is whether there are votes enough, and which side has more of them; the verdict is as of the moment
+    /// after the last change of that.
+    fn weigh(&mut self, (panel, question): Jury<'_>, options: &Options) {
+        let leading = self.follow(Counts::leading_side);
+        let Some(Choice::Side(_)) = leading.last() else {
+            self.standing = leading;
+            return;
+        };
+        let probability = panel.probability_of_left(question, &self.cast());
+        let verdict = if probability >= options.min_agreement {
+            Choice::Side(Side::Left)
+        } else if 1.0 - probability >= options.min_agreement {
+            Choice::Side(Side::Right)
+        } else {
+            Choice::Neither(VOTES_DISAGREE)
+        };
+        self.belief = Some((verdict, probability.max(1.0 - probability)));
+        self.standing = leading.ending_in(verdict);
+    }
+
+    fn follow(&self, view: impl Fn(&Counts) -> Choice) -> Timeline<Choice> {
+        let votes: Vec<&Timeline<Option<Vote>>> = self.ballots.iter().map(|ballot| &ballot.votes).collect();
+        Timeline::follow(
             &votes,
             Counts::default(),
             |counts, _, from, to| {
@@ -133,21 +196,28 @@ impl<'a> Poll<'a> {
                     *counts.of(to.choice) += 1;
                 }
             },
-            |counts| counts.verdict(options),
-        );
-        Some(Self { ballots, standing })
+            view,
+        )
     }
 
-    /// Gathers what the votes that count now lend to a side.
-    pub(super) fn support(&self, side: Side) -> Support {
+    /// Returns who votes for which side now.
+    pub(super) fn cast(&self) -> Vec<(Voter<'a>, Side)> {
+        cast(&self.ballots)
+    }
+
+    /// Gathers what the votes that count now lend to a choice.
+    pub(super) fn support(&self, choice: Choice) -> Support {
         let votes: Vec<&Vote> = self.ballots.iter().filter_map(|ballot| ballot.votes.last()?.as_ref()).collect();
-        let agreeing: Vec<&&Vote> = votes.iter().filter(|vote| vote.choice == Choice::Side(side)).collect();
+        let agreeing: Vec<&&Vote> = votes.iter().filter(|vote| vote.choice == choice).collect();
         let strengths: Vec<f64> = agreeing.iter().filter_map(|vote| vote.strength).collect();
         let mut seen = votes.iter().filter_map(|vote| vote.shown_first);
         let first_seen = seen.next();
         Support {
             n_votes: votes.len() as u32,
-            n_agreeing: agreeing.len() as u32,
+            n_agreeing: self
+                .belief
+                .filter(|belief| belief.0 == choice)
+                .map_or(agreeing.len() as f64, |(_, probability)| probability * votes.len() as f64),
             strength: (!strengths.is_empty()).then(|| strengths.iter().sum::<f64>() / strengths.len() as f64),
             shown_first: first_seen.filter(|first| seen.all(|side| side == *first)),
             items: agreeing.iter().flat_map(|vote| vote.items).collect(),
@@ -174,6 +244,6 @@ impl Support {
 
     /// Returns the share of the votes that agree.
     pub(super) fn agreement(&self) -> f64 {
-        f64::from(self.n_agreeing) / f64::from(self.n_votes.max(1))
+        self.n_agreeing / f64::from(self.n_votes.max(1))
     }
 }

@@ -167,14 +167,14 @@ fn evidence<'a>(
     let n_votes = of_kept.standing.last().map_or(0, |kept| kept.n_approving);
     let support = standing.last().is_some_and(Choice::is_side).then(|| Support {
         n_votes,
-        n_agreeing: n_votes,
+        n_agreeing: f64::from(n_votes),
         strength: None,
         shown_first: None,
         items: regenerated.into_iter().chain(of_kept.items.iter().copied()).collect(),
     });
     let asked = chains.iter().filter_map(|chain| Some((chain.voter, chain.items.first(Option::is_some)?)));
     let voters = asked.chain(of_kept.approving.iter().copied()).collect();
-    Evidence { rule: "regenerate_kept", signal: Signal::Regenerate, standing, support, voters }
+    Evidence { rule: "regenerate_kept", signal: Signal::Regenerate, standing, is_inferred: false, support, voters }
 }
 
 /// Follows why the answer was replaced; one failure among the reasons is enough to distrust the rest.

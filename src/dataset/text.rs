@@ -1,29 +1,43 @@
 //! The texts of completions as trainers take them, and the reasons for which they cannot.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::example::Turn;
 use super::exclusion::{
-    CONSENT_MISSING, EMPTY_TEXT, FINISH_REASON_MISSING, FINISH_REASON_NOT_STOP, NOT_PLAIN_TEXT,
+    CONSENT_MISSING, EMPTY_TEXT, FINISH_REASON_MISSING, FINISH_REASON_NOT_STOP, NOT_PLAIN_TEXT, OTHER_MODEL,
     PROMPT_NOT_ENDING_WITH_USER, TOO_LONG, TOOL_CALLS,
 };
+use super::tools::{self, Form};
 use crate::domain::completion::{Completion, Message};
 use crate::domain::json::Json;
-use crate::domain::recipe::{Consent, Options, SystemPrompt};
+use crate::domain::recipe::{Consent, FinishReason, Options, SystemPrompt, ToolCalls};
 
 /// Why something cannot become an example.
 pub(super) type Reason = &'static str;
 
 /// Folds a text for comparison: Unicode form NFC, every run of white space one space, none at the ends.
+///
+/// An export folds every text several times, and almost all words are in that form already: only the others are composed.
 pub(super) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    if text.is_ascii() {
+        join(&mut folded, text.split(|character| matches!(character, '\u{9}'..='\u{d}' | ' ')), String::push_str);
+    } else {
+        join(&mut folded, text.split_whitespace(), |folded, word| match is_nfc_quick(word.chars()) {
+            IsNormalized::Yes => folded.push_str(word),
+            IsNormalized::No | IsNormalized::Maybe => folded.extend(word.nfc()),
+        });
+    }
+    folded
+}
+
+fn join<'a>(folded: &mut String, words: impl Iterator<Item = &'a str>, push: impl Fn(&mut String, &str)) {
+    for word in words.filter(|word| !word.is_empty()) {
         if !folded.is_empty() {
             folded.push(' ');
         }
-        folded.extend(word.nfc());
+        push(folded, word);
     }
-    folded
 }
 
 /// Writes a prompt as one text, each turn led by its role; U+0000, which no text holds, keeps them apart.
@@ -38,67 +52,127 @@ pub(super) fn prompt_text(prompt: &[Turn]) -> String {
     text
 }
 
-/// Checks what the recipe asks of a completion whatever it is used for.
+/// Checks what the recipe asks of a completion whose prompt is used and whose answer is not.
+pub(super) fn check_prompt(completion: &Completion, options: &Options) -> Result<(), Reason> {
+    let is_free = options.consent == Consent::Ignore || completion.consent_training == Some(true);
+    if is_free { Ok(()) } else { Err(CONSENT_MISSING) }
+}
+
+/// Checks what the recipe asks of a completion whose answer is used.
 pub(super) fn check(completion: &Completion, options: &Options) -> Result<(), Reason> {
-    if options.consent == Consent::Required && completion.consent_training != Some(true) {
-        return Err(CONSENT_MISSING);
-    }
-    if options.require_stop {
+    check_prompt(completion, options)?;
+    if options.finish_reason == FinishReason::Stop {
         match completion.finish_reason.as_deref() {
             Some("stop") => {}
+            Some("tool_calls") if options.tool_calls != ToolCalls::Exclude => {}
             Some(_) => return Err(FINISH_REASON_NOT_STOP),
             None => return Err(FINISH_REASON_MISSING),
         }
     }
-    if completion.has_tools { Err(TOOL_CALLS) } else { Ok(()) }
+    let is_of_target = options.target_model.is_empty() || completion.model == options.target_model;
+    if is_of_target { Ok(()) } else { Err(OTHER_MODEL) }
 }
 
-/// Returns the prompt as turns of plain text, ending with the user's.
-pub(super) fn prompt_turns(completion: &Completion, options: &Options) -> Result<Vec<Turn>, Reason> {
-    let mut turns = Vec::with_capacity(completion.prompt.len());
+/// A prompt as a row holds it.
+#[derive(Debug, Clone)]
+pub(super) struct Prompt {
+    pub(super) turns: Vec<Turn>,
+    /// The tools as JSON, for rows whose messages are JSON.
+    pub(super) tools: Option<String>,
+}
+
+/// Returns the prompt in a form, ending with the user's turn or a tool's.
+pub(super) fn prompt(completion: &Completion, form: Form, options: &Options) -> Result<Prompt, Reason> {
+    let mut turns: Vec<Turn> = Vec::with_capacity(completion.prompt.len() + 1);
+    if options.system_prompt == SystemPrompt::Replace {
+        turns.push(said("system", &options.system_prompt_text, form));
+    }
+    let mut last_role = "";
     for message in &completion.prompt {
         let role = match message.role() {
             "system" | "developer" => "system",
             "user" => "user",
             "assistant" => "assistant",
+            "tool" if form != Form::Plain => "tool",
             _ => return Err(TOOL_CALLS),
         };
-        let content = plain_text(message)?;
-        if role != "system" || options.system_prompt == SystemPrompt::Keep {
-            turns.push(Turn { role, content });
+        if role == "system" && options.system_prompt != SystemPrompt::Keep {
+            continue;
         }
+        let content = match (form, role) {
+            (Form::Json, _) => tools::json_message(message, role)?,
+            (Form::Flat, "tool") => tools::flat_result(message)?,
+            (Form::Flat, "assistant") => tools::flat_message(message)?,
+            _ => plain_text(message)?,
+        };
+        match turns.last_mut() {
+            // Results that came together are one turn of the user's, as the templates write them.
+            Some(last) if form == Form::Flat && role == "tool" && last_role == "tool" => {
+                last.content.push('\n');
+                last.content.push_str(&content);
+            }
+            _ => turns.push(Turn { role: if form == Form::Flat && role == "tool" { "user" } else { role }, content }),
+        }
+        last_role = role;
     }
-    match turns.last() {
-        Some(last) if last.role == "user" => Ok(turns),
-        _ => Err(PROMPT_NOT_ENDING_WITH_USER),
+    if !matches!(last_role, "user" | "tool") {
+        return Err(PROMPT_NOT_ENDING_WITH_USER);
+    }
+    if form == Form::Flat {
+        tools::flatten_definitions(&mut turns, completion.tools.as_deref());
+    }
+    let tools = (form == Form::Json).then(|| completion.tools.clone().unwrap_or_else(|| "[]".to_owned()));
+    Ok(Prompt { turns, tools })
+}
+
+fn said(role: &'static str, text: &str, form: Form) -> Turn {
+    let content = if form == Form::Json { tools::json_text(role, text) } else { text.to_owned() };
+    Turn { role, content }
+}
+
+/// Returns the answer in a form, byte for byte where it is plain; it must hold more than white space, or a call.
+pub(super) fn answer(completion: &Completion, form: Form) -> Result<String, Reason> {
+    let message = &completion.response;
+    if form != Form::Plain && !tools::has(message, "tool_calls") && content(message)?.trim().is_empty() {
+        return Err(EMPTY_TEXT);
+    }
+    match form {
+        Form::Plain => editable(completion),
+        Form::Json => tools::json_message(message, "assistant"),
+        Form::Flat => tools::flat_message(message),
     }
 }
 
-/// Returns the answer, byte for byte; it must hold more than white space.
-pub(super) fn answer(completion: &Completion) -> Result<String, Reason> {
+/// Returns the answer's own text, which a user can edit: there is none where it calls a tool.
+pub(super) fn editable(completion: &Completion) -> Result<String, Reason> {
     let text = plain_text(&completion.response)?;
     if text.trim().is_empty() { Err(EMPTY_TEXT) } else { Ok(text) }
 }
 
-/// Returns the text of a message: its content, or its parts joined where all of them are text.
-fn plain_text(message: &Message) -> Result<String, Reason> {
-    let value = message.value();
-    let calls = |key| value.get(key).is_some_and(|calls| !is_absent(calls));
-    if calls("tool_calls") || calls("function_call") {
-        return Err(TOOL_CALLS);
-    }
-    match value.get("content") {
-        Some(Json::String(text)) => Ok(text.clone()),
-        Some(Json::Array(parts)) => parts.iter().map(part_text).collect::<Option<String>>().ok_or(NOT_PLAIN_TEXT),
-        _ => Err(NOT_PLAIN_TEXT),
-    }
+/// Returns a text of a user's as an answer in a form.
+pub(super) fn written(text: &str, form: Form) -> String {
+    said("assistant", text, form).content
 }
 
-fn is_absent(value: &Json) -> bool {
-    match value {
-        Json::Null => true,
-        Json::Array(items) => items.is_empty(),
-        _ => false,
+/// Returns the text of a message that neither calls a tool nor was written by one.
+fn plain_text(message: &Message) -> Result<String, Reason> {
+    if tools::has(message, "tool_calls") || tools::has(message, "function_call") {
+        return Err(TOOL_CALLS);
+    }
+    content(message)
+}
+
+/// Returns the content of a message: its text, or its parts joined where all of them are text. Beside calls it may be
+/// absent.
+pub(super) fn content(message: &Message) -> Result<String, Reason> {
+    if tools::has(message, "function_call") {
+        return Err(TOOL_CALLS);
+    }
+    match message.value().get("content") {
+        Some(Json::String(text)) => Ok(text.clone()),
+        Some(Json::Array(parts)) => parts.iter().map(part_text).collect::<Option<String>>().ok_or(NOT_PLAIN_TEXT),
+        Some(Json::Null) | None if tools::has(message, "tool_calls") => Ok(String::new()),
+        _ => Err(NOT_PLAIN_TEXT),
     }
 }
 
@@ -115,4 +189,29 @@ pub(super) fn check_length(prompt: &[Turn], answers: &[&str], options: &Options)
     let n_answer_chars: usize = answers.iter().map(|text| text.chars().count()).sum();
     let fits = i64::try_from(n_prompt_chars + n_answer_chars).is_ok_and(|n_chars| n_chars <= options.max_chars);
     if fits { Ok(()) } else { Err(TOO_LONG) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What [`fold`] says, without its short cuts.
+    fn slowly(text: &str) -> String {
+        text.split_whitespace().map(|word| word.nfc().collect::<String>()).collect::<Vec<_>>().join(" ")
+    }
+
+    proptest! {
+        #[test]
+        fn folding_is_the_same_whichever_way_a_text_takes(
+            text in prop_oneof![
+                "[ -~\\t\\r\\n\u{b}\u{c}\u{1c}]{0,40}",
+                "[a e\u{301}\u{327}é\u{212b}각\u{1100}\u{1161}\u{11a8}\u{85}\u{a0}\u{2003} ]{0,30}",
+                any::<String>(),
+            ]
+        ) {
+            prop_assert_eq!(fold(&text), slowly(&text));
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Exports must not reshuffle what an earlier export held. So the rules say not only what holds now but since when,
 //! and that can be told from what had arrived until then, whatever arrives later.
 
+use chrono::TimeDelta;
+
 use crate::domain::clock::Timestamp;
 
 /// A step function of time: nothing before the first step, each value until the next step.
@@ -33,6 +35,25 @@ impl<V: Clone + PartialEq> Timeline<V> {
     /// Returns the value that holds now.
     pub(super) fn last(&self) -> Option<&V> {
         self.steps.last().map(|(_, value)| value)
+    }
+
+    /// Returns every step: a moment, and the value that held from then on.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (Timestamp, &V)> {
+        self.steps.iter().map(|(at, value)| (*at, value))
+    }
+
+    /// Returns every value that held at some time, the first one first.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.steps.iter().map(|(_, value)| value)
+    }
+
+    /// Lets a value hold from the moment after the last change on.
+    pub(super) fn ending_in(mut self, value: V) -> Self {
+        if let Some((last, _)) = self.steps.last() {
+            let after = *last + TimeDelta::microseconds(1);
+            self.push(after, value);
+        }
+        self
     }
 
     /// Returns the first moment at which a value held.

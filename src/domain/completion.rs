@@ -177,6 +177,8 @@ pub struct Completion {
     pub response: Message,
     /// Whether tools were offered to the model.
     pub has_tools: bool,
+    /// The tools as a JSON list; read only for those who make rows of conversations with tools.
+    pub tools: Option<String>,
     /// Why the model stopped.
     pub finish_reason: Option<String>,
     /// The conversation that the turn belongs to.
@@ -187,6 +189,10 @@ pub struct Completion {
     pub user: Option<UserId>,
     /// Language tag.
     pub language: Option<String>,
+    /// Key of the experiment that it belongs to.
+    pub experiment: Option<String>,
+    /// Length of the response as it is stored, in bytes.
+    pub n_response_bytes: u32,
     /// Whether the answer may be used for training.
     pub consent_training: Option<bool>,
     /// Whether the selection lets it through; answers beside a selected one are read too, for pairs.

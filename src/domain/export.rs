@@ -54,6 +54,8 @@ pub struct ExportProblem {
 impl ExportProblem {
     /// Nothing was left to export.
     pub const NO_EXAMPLES: &'static str = "no_examples";
+    /// Labelled rows are all good or all bad.
+    pub const ONE_CLASS: &'static str = "one_class";
     /// The place for files failed again and again.
     pub const STORAGE_FAILED: &'static str = "storage_failed";
     /// The database failed again and again.
@@ -68,6 +70,7 @@ impl ExportProblem {
     /// Every code, for the documentation and its test.
     pub const CODES: &'static [&'static str] = &[
         Self::NO_EXAMPLES,
+        Self::ONE_CLASS,
         Self::STORAGE_FAILED,
         Self::DATABASE_FAILED,
         Self::ATTEMPTS_EXHAUSTED,

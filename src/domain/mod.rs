@@ -20,6 +20,7 @@ pub mod grant;
 pub mod hash;
 pub mod ids;
 pub mod json;
+pub mod key_life;
 pub mod listing;
 pub mod network;
 mod openai;

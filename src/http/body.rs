@@ -1,13 +1,17 @@
 //! Reads a request's body within its bounds and in its time, and parses it as strict JSON.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::Share;
+use super::connection::Watch;
 use super::decode::{Collected, Encoding, Step, too_large};
 use super::error::Problem;
 use super::incoming::Incoming;
@@ -154,8 +158,8 @@ impl Body {
         if expected_bytes.is_some_and(|n_bytes| n_bytes > limits.wire_bytes as u64) {
             return Err(too_large(limits));
         }
-        let mut filling =
-            Filling { collected: Collected::new(encoding, limits)?, share: door.bodies.share(), encoding };
+        let collected = Collected::new(encoding, limits, door.bodies.stock())?;
+        let mut filling = Filling { collected, share: door.bodies.share(), encoding };
         if encoding == Encoding::Identity {
             // What is announced is asked for at once, so that bodies that come in pieces do not wait for each other.
             filling.grow_to(expected_bytes.unwrap_or(0) as usize).await?;
@@ -164,7 +168,7 @@ impl Body {
         loop {
             let allowed = time_allowed(limits, filling.collected.n_wire_bytes(), door.gate.is_crowded());
             let deadline = started + allowed;
-            match timeout_at(deadline.min(Instant::now() + LOOK_EVERY), self.incoming.next()).await {
+            match timeout_at(deadline.min(Instant::now() + LOOK_EVERY), self.next_piece()).await {
                 Ok(Some(Ok(piece))) => filling.take(&piece).await?,
                 Ok(None) => break,
                 Ok(Some(Err(_))) => return Err(Problem::new(problem::BODY_INCOMPLETE)),
@@ -173,6 +177,21 @@ impl Body {
             }
         }
         filling.finish().await
+    }
+
+    /// Returns the next piece. Where none has come, the connection may read on: not before, so that a body that waits for
+    /// room leaves the rest of it with the client.
+    async fn next_piece(&self) -> Option<Result<Bytes, PayloadError>> {
+        let watch = self.request.conn_data::<Rc<Watch>>();
+        let mut next = std::pin::pin!(self.incoming.next());
+        std::future::poll_fn(|cx| {
+            let polled = next.as_mut().poll(cx);
+            if let (true, Some(watch)) = (polled.is_pending(), watch) {
+                watch.wants_more();
+            }
+            polled
+        })
+        .await
     }
 
     /// Returns a header that may come once; a list of several values is one text to whoever reads it.

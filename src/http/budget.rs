@@ -1,7 +1,8 @@
 //! One budget of memory for all bodies together: a body asks for room before it grows, waits a moment where there is
-//! none, and is turned away where none comes. It knows bytes, and neither requests nor encodings.
+//! none, and is turned away where none comes. The memory itself is lent in equal pieces that are used again. It knows bytes,
+//! and neither requests nor encodings.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,23 +18,99 @@ const PIECE_BYTES: usize = 1 << 10;
 /// How long a body waits for room. It holds what it has meanwhile, so that the wait is also what ends a standstill
 /// where every body waits for the others.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The pieces that bodies are kept in.
+pub(crate) const LENT_BYTES: usize = 64 << 10;
+/// How many pieces are kept for the next body when none is lent.
+const N_KEPT: usize = 16;
 
 /// The memory that bodies share.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyBudget {
     pieces: Arc<Semaphore>,
     max_bytes: usize,
+    stock: Stock,
 }
 
 impl BodyBudget {
     /// Makes a budget of so many bytes.
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { pieces: Arc::new(Semaphore::new(max_bytes.div_ceil(PIECE_BYTES))), max_bytes }
+        let pieces = Arc::new(Semaphore::new(max_bytes.div_ceil(PIECE_BYTES)));
+        Self { pieces, max_bytes, stock: Stock::default() }
+    }
+
+    /// Returns where the memory comes from.
+    pub(crate) fn stock(&self) -> &Stock {
+        &self.stock
     }
 
     /// Begins a share with what is free.
     pub(crate) fn share(&self) -> Share {
         Share { budget: self.clone(), n_bytes: FREE_BYTES, held: None }
+    }
+}
+
+/// Pieces of memory, lent to whichever thread asks and kept for the next one.
+///
+/// An allocator keeps for each thread what the thread has freed, and holds a page of it for as long as one block of the
+/// page is in use: bodies of a budget of 24 MiB, on two threads, left it holding 90 MB.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stock(Arc<Mutex<Spare>>);
+
+#[derive(Debug, Default)]
+struct Spare {
+    pieces: Vec<Vec<u8>>,
+    n_lent: usize,
+}
+
+/// A piece of memory, empty at first; it goes back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    bytes: Vec<u8>,
+    stock: Stock,
+}
+
+impl Stock {
+    /// Lends a piece.
+    pub(crate) fn lend(&self) -> Piece {
+        let spare = {
+            let mut stock = self.lock();
+            stock.n_lent += 1;
+            stock.pieces.pop()
+        };
+        Piece { bytes: spare.unwrap_or_else(|| Vec::with_capacity(LENT_BYTES)), stock: self.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Spare> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Piece {
+    /// Returns what is in it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes what fits of some bytes; returns how many that are.
+    pub(crate) fn fill(&mut self, bytes: &[u8]) -> usize {
+        let n_fitting = bytes.len().min(LENT_BYTES - self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..n_fitting]);
+        n_fitting
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let mut stock = self.stock.lock();
+        stock.n_lent -= 1;
+        stock.pieces.push(bytes);
+        if stock.n_lent == 0 && stock.pieces.len() > N_KEPT {
+            let freed = stock.pieces.split_off(N_KEPT);
+            drop(stock);
+            drop(freed);
+        }
     }
 }
 
@@ -114,6 +191,24 @@ mod tests {
         drop(large);
         assert!(other.grow_to(2 * FREE_BYTES).await.is_ok());
         assert_eq!(budget.pieces.available_permits() * PIECE_BYTES, (1 << 20) - FREE_BYTES);
+    }
+
+    #[test]
+    fn pieces_are_used_again_and_given_up_when_none_is_lent() {
+        let stock = Stock::default();
+        let mut lent: Vec<Piece> = (0..2 * N_KEPT).map(|_| stock.lend()).collect();
+        assert_eq!(lent[0].fill(&vec![7; LENT_BYTES - 1]), LENT_BYTES - 1);
+        assert_eq!((lent[0].fill(b"ab"), lent[0].bytes()[LENT_BYTES - 1]), (1, b'a'));
+        let places: Vec<*const u8> = lent.iter().map(|piece| piece.bytes.as_ptr()).collect();
+
+        let kept = lent.pop();
+        drop(lent);
+        let again = stock.lend();
+
+        assert!(places.contains(&again.bytes.as_ptr()) && again.bytes().is_empty());
+        assert_eq!(stock.lock().pieces.len(), 2 * N_KEPT - 2);
+        drop((kept, again));
+        assert_eq!(stock.lock().pieces.len(), N_KEPT);
     }
 
     #[tokio::test]

@@ -1,11 +1,11 @@
 //! A client's connection, with the patience that the framework lacks: it times the head of the first request only, and
 //! a client that does not read is waited for without end. It knows when bytes come and go, and nothing of what they say.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actix_web::Error;
@@ -20,6 +20,13 @@ use super::crowd::Seat;
 
 /// How much later than the framework the first head is given up, so that its client gets the framework's 408.
 const FIRST_HEAD_MARGIN: Duration = Duration::from_secs(1);
+
+/// About how much is read of a client before what came is looked at.
+const MAX_UNSEEN_BYTES: usize = 16 << 10;
+/// About how much more is read of a client while its request is served and does not ask for more of its body. The framework
+/// would read 128 KiB on, into buffers that double, whether or not somebody takes them: with one on its way and one that
+/// waits for room that was half a megabyte for every connection, beside the budget.
+const MAX_AHEAD_BYTES: usize = 32 << 10;
 
 /// How long a client is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -40,13 +47,24 @@ pub(crate) struct Watch {
     is_within_head: Cell<bool>,
     /// When the connection is given up unless a request begins.
     deadline: Cell<Option<Instant>>,
+    /// What was read while a request is served that had not asked for it.
+    n_ahead_bytes: Cell<usize>,
+    /// Whoever waits until more may be read.
+    reader: RefCell<Option<Waker>>,
 }
 
 impl Watch {
     fn new(patience: Patience) -> Self {
         let deadline = Cell::new(Some(Instant::now() + patience.head + FIRST_HEAD_MARGIN));
         // The first head counts from the beginning of the connection.
-        Self { patience, n_served: Cell::new(0), is_within_head: Cell::new(true), deadline }
+        Self {
+            patience,
+            n_served: Cell::new(0),
+            is_within_head: Cell::new(true),
+            deadline,
+            n_ahead_bytes: Cell::new(0),
+            reader: RefCell::new(None),
+        }
     }
 
     fn request_begins(self: Rc<Self>) -> Serving {
@@ -61,6 +79,24 @@ impl Watch {
         if self.n_served.get() == 0 {
             self.deadline.set(Some(Instant::now() + self.patience.idle));
         }
+        self.wants_more();
+    }
+
+    /// Notes that a request has taken all that came of its body, so that more may be read.
+    pub(crate) fn wants_more(&self) {
+        self.n_ahead_bytes.set(0);
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+
+    /// Tells whether enough was read ahead of a request; then the task is woken when it wants more.
+    fn is_ahead(&self, cx: &Context<'_>) -> bool {
+        let is_ahead = self.n_served.get() > 0 && self.n_ahead_bytes.get() >= MAX_AHEAD_BYTES;
+        if is_ahead {
+            self.reader.replace(Some(cx.waker().clone()));
+        }
+        is_ahead
     }
 
     /// Notes that something came. Between requests that is the beginning of a head.
@@ -86,6 +122,8 @@ pub(crate) struct Connection<S> {
     watch: Rc<Watch>,
     alarm: Pin<Box<Sleep>>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// What was read since the framework last looked at it.
+    n_unseen_bytes: usize,
     _seat: Seat,
 }
 
@@ -93,7 +131,7 @@ impl<S> Connection<S> {
     /// Begins to watch a connection.
     pub(crate) fn new(stream: S, patience: Patience, seat: Seat) -> Self {
         let alarm = Box::pin(sleep_until(Instant::now() + patience.head + FIRST_HEAD_MARGIN));
-        Self { stream, watch: Rc::new(Watch::new(patience)), alarm, stalled: None, _seat: seat }
+        Self { stream, watch: Rc::new(Watch::new(patience)), alarm, stalled: None, n_unseen_bytes: 0, _seat: seat }
     }
 
     /// Returns the watch, which learns from [`watched`] when requests begin and end.
@@ -133,9 +171,21 @@ impl<S> Connection<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.watch.is_ahead(cx) {
+            this.n_unseen_bytes = 0;
+            return Poll::Pending;
+        }
+        if this.n_unseen_bytes >= MAX_UNSEEN_BYTES {
+            this.n_unseen_bytes = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let n_before = buf.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
-        let has_come = outcome.is_ready() && buf.filled().len() > n_before;
+        let n_bytes = buf.filled().len() - n_before;
+        this.n_unseen_bytes = if outcome.is_pending() { 0 } else { this.n_unseen_bytes + n_bytes };
+        this.watch.n_ahead_bytes.set(this.watch.n_ahead_bytes.get() + n_bytes);
+        let has_come = outcome.is_ready() && n_bytes > 0;
         if has_come {
             this.watch.hears();
         }
@@ -250,6 +300,52 @@ mod tests {
         client.write_all(b"body").await.unwrap();
         assert_eq!(connection.read(&mut buffer).await.unwrap(), 4);
         drop(serving);
+    }
+
+    #[tokio::test]
+    async fn what_a_client_sends_is_looked_at_before_more_is_read() {
+        let (mut client, stream) = duplex(1 << 20);
+        let mut connection = Connection::new(stream, PATIENCE, seat());
+        client.write_all(&vec![b'a'; 20 * MAX_UNSEEN_BYTES]).await.unwrap();
+        let mut buffer = vec![0; MAX_UNSEEN_BYTES / 2];
+
+        let (mut n_bytes, mut n_looks) = (0, 0);
+        while n_bytes < 20 * MAX_UNSEEN_BYTES {
+            match futures_util::poll!(std::pin::pin!(connection.read(&mut buffer))) {
+                Poll::Ready(read) => n_bytes += read.unwrap(),
+                Poll::Pending => n_looks += 1,
+            }
+            assert!(n_bytes <= (n_looks + 1) * MAX_UNSEEN_BYTES);
+        }
+
+        assert_eq!(n_looks, 19, "nothing was waited for otherwise");
+    }
+
+    #[tokio::test]
+    async fn no_more_of_a_body_is_read_than_a_little_ahead_of_who_takes_it() {
+        let (mut client, stream) = duplex(1 << 20);
+        let mut connection = Connection::new(stream, PATIENCE, seat());
+        client.write_all(&vec![b'a'; 20 * MAX_AHEAD_BYTES]).await.unwrap();
+        let mut buffer = vec![0; MAX_UNSEEN_BYTES];
+        let serving = connection.watch().request_begins();
+        let patience = Duration::from_millis(50);
+        let mut n_bytes = 0;
+
+        while let Ok(read) = tokio::time::timeout(patience, connection.read(&mut buffer)).await {
+            n_bytes += read.unwrap();
+        }
+        let n_ahead = n_bytes;
+        connection.watch().wants_more();
+        while let Ok(read) = tokio::time::timeout(patience, connection.read(&mut buffer)).await {
+            n_bytes += read.unwrap();
+        }
+        let n_wanted = n_bytes - n_ahead;
+        drop(serving);
+        while n_bytes < 20 * MAX_AHEAD_BYTES {
+            n_bytes += connection.read(&mut buffer).await.unwrap();
+        }
+
+        assert_eq!((n_ahead, n_wanted), (MAX_AHEAD_BYTES, MAX_AHEAD_BYTES), "the rest when nobody is served any more");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use flate2::write::MultiGzDecoder;
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
 
+use super::budget::{Piece, Stock};
 use super::error::Problem;
 use super::problem;
 use super::services::BodyLimits;
@@ -17,8 +18,9 @@ const MAX_WINDOW_LOG: u32 = 23;
 const ZSTD_STEP_BYTES: usize = 32 << 10;
 /// How much of a piece is looked at in one step.
 const STEP_BYTES: usize = 16 << 10;
-/// The pieces that a body is kept in.
-const PIECE_BYTES: usize = 64 << 10;
+/// The beginning of a body, which grows as it is needed: most bodies end in it. What follows is kept in pieces that are
+/// lent.
+const BEGINNING_BYTES: usize = 16 << 10;
 
 /// How a body is encoded on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +95,9 @@ struct Frames {
 /// holding several times what was in use.
 #[derive(Default)]
 struct Bounded {
-    first: Vec<u8>,
-    rest: Vec<Vec<u8>>,
+    stock: Stock,
+    beginning: Vec<u8>,
+    rest: Vec<Piece>,
     n_bytes: usize,
     max_bytes: usize,
     granted_bytes: usize,
@@ -103,29 +106,30 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn append(&mut self, mut piece: &[u8]) {
-        self.n_bytes += piece.len();
-        // Most bodies end in their first piece, which grows as it is needed.
-        let n_first = piece.len().min(PIECE_BYTES - self.first.len());
-        self.first.extend_from_slice(&piece[..n_first]);
-        piece = &piece[n_first..];
-        while !piece.is_empty() {
-            if self.rest.last().is_none_or(|last| last.len() == PIECE_BYTES) {
-                self.rest.push(Vec::with_capacity(PIECE_BYTES));
+    fn of(stock: &Stock) -> Self {
+        Self { stock: stock.clone(), ..Self::default() }
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) {
+        self.n_bytes += bytes.len();
+        let n_first = bytes.len().min(BEGINNING_BYTES - self.beginning.len());
+        self.beginning.extend_from_slice(&bytes[..n_first]);
+        bytes = &bytes[n_first..];
+        while !bytes.is_empty() {
+            let n_filled = self.rest.last_mut().map_or(0, |last| last.fill(bytes));
+            bytes = &bytes[n_filled..];
+            if !bytes.is_empty() {
+                self.rest.push(self.stock.lend());
             }
-            let Some(last) = self.rest.last_mut() else { return };
-            let n_fitting = piece.len().min(PIECE_BYTES - last.len());
-            last.extend_from_slice(&piece[..n_fitting]);
-            piece = &piece[n_fitting..];
         }
     }
 
     /// Puts the pieces together, giving each back as soon as it is copied.
     fn into_bytes(self) -> Vec<u8> {
-        let mut bytes = self.first;
+        let mut bytes = self.beginning;
         bytes.reserve_exact(self.n_bytes - bytes.len());
         for piece in self.rest {
-            bytes.extend_from_slice(&piece);
+            bytes.extend_from_slice(piece.bytes());
         }
         bytes
     }
@@ -152,18 +156,19 @@ impl Write for Bounded {
 }
 
 impl<'a> Collected<'a> {
-    /// Begins with nothing.
-    pub(crate) fn new(encoding: Encoding, limits: &'a BodyLimits) -> Result<Self, Problem> {
+    /// Begins with nothing, and takes its memory from a stock.
+    pub(crate) fn new(encoding: Encoding, limits: &'a BodyLimits, stock: &Stock) -> Result<Self, Problem> {
+        let output = Bounded::of(stock);
         let decoder = match encoding {
-            Encoding::Identity => Decoder::Identity(Bounded::default()),
-            Encoding::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(Bounded::default()))),
+            Encoding::Identity => Decoder::Identity(output),
+            Encoding::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(output))),
             Encoding::Zstd => {
                 let broken = |_| Problem::new(problem::INTERNAL_ERROR);
                 let mut decoder = ZstdDecoder::new().map_err(broken)?;
                 decoder.set_parameter(DParameter::WindowLogMax(MAX_WINDOW_LOG)).map_err(broken)?;
                 Decoder::Zstd(Box::new(Frames {
                     decoder,
-                    output: Bounded::default(),
+                    output,
                     step: vec![0; ZSTD_STEP_BYTES],
                     n_unwritten: 0,
                     may_have_more: false,
@@ -335,7 +340,7 @@ mod tests {
     fn decode(encoding: Encoding, wire: &[u8], step: usize) -> Result<Vec<u8>, &'static str> {
         let limits = limits();
         let code = |problem: Problem| problem.kind().code;
-        let mut collected = Collected::new(encoding, &limits).map_err(code)?;
+        let mut collected = Collected::new(encoding, &limits, &Stock::default()).map_err(code)?;
         for piece in wire.chunks(step) {
             take(&mut collected, piece).map_err(code)?;
         }
@@ -395,7 +400,7 @@ mod tests {
         let limits = BodyLimits::default();
         let bomb = gzip(&vec![b'a'; 64 << 20]);
         for piece_bytes in [1000, usize::MAX] {
-            let mut collected = Collected::new(Encoding::Gzip, &limits).unwrap();
+            let mut collected = Collected::new(Encoding::Gzip, &limits, &Stock::default()).unwrap();
 
             let refused = bomb.chunks(piece_bytes.min(bomb.len())).find_map(|piece| take(&mut collected, piece).err());
 
@@ -412,7 +417,7 @@ mod tests {
             (Encoding::Gzip, gzip(&ordinary_text(300_000))),
             (Encoding::Zstd, zstd(&ordinary_text(300_000))),
         ] {
-            let mut collected = Collected::new(encoding, &limits).unwrap();
+            let mut collected = Collected::new(encoding, &limits, &Stock::default()).unwrap();
             collected.grant(100_000);
             let mut rest = &wire[..];
             let wanted = loop {

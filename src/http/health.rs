@@ -17,7 +17,7 @@ pub(crate) async fn live(_: NoQuery) -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
 }
 
-/// Answers well while the server is not draining, the database answers and its schema fits.
+/// Answers well while the server is not draining, the database answers, its schema fits and an ingest writer lives.
 #[utoipa::path(get, path = "/readyz", tag = "Operators", responses(
     (status = 200, description = "It is ready", body = doc::Health),
 ))]

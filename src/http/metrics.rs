@@ -24,7 +24,7 @@ use super::routes::ADDRESSES;
 use super::services::Services;
 use super::{problem, query};
 use crate::config::MetricsReaders;
-use crate::service::ingest::{Distribution, IngestMeter, VerdictCount};
+use crate::service::ingest::{Distribution, IngestQueue, VerdictCount};
 use crate::service::vitals::{self, Vitals};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -85,7 +85,7 @@ pub(crate) async fn show(request: HttpRequest, services: web::Data<Services>) ->
     query::check(&request)?;
     let vitals = services.run(|app| async move { Ok(vitals::read(&app).await) }).await?;
     let mut registry = Registry::with_prefix("afterword");
-    registry.register_collector(Box::new(Scrape::new(services.app().ingest.meter(), vitals)));
+    registry.register_collector(Box::new(Scrape::new(&services.app().ingest, vitals)));
     let mut text = String::with_capacity(16 << 10);
     let written = encode_registry(&mut text, &services.meter().registry)
         .and_then(|()| encode_registry(&mut text, &registry))
@@ -110,6 +110,8 @@ struct Scrape {
     waiting_bytes: u64,
     turned_away: u64,
     failed_batches: u64,
+    writers: u64,
+    writer_panics: u64,
     batch_items: Distribution,
     commit_us: Distribution,
     verdicts: Vec<VerdictCount>,
@@ -117,13 +119,16 @@ struct Scrape {
 }
 
 impl Scrape {
-    fn new(meter: &IngestMeter, vitals: Vitals) -> Self {
+    fn new(ingest: &IngestQueue, vitals: Vitals) -> Self {
+        let meter = ingest.meter();
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Self {
             waiting_items: read(&meter.n_waiting_items),
             waiting_bytes: read(&meter.n_waiting_bytes),
             turned_away: read(&meter.n_turned_away),
             failed_batches: read(&meter.n_failed_batches),
+            writers: ingest.n_writers(),
+            writer_panics: ingest.n_writer_panics(),
             batch_items: meter.batch_items.read(),
             commit_us: meter.commit_us.read(),
             verdicts: meter.verdicts(),
@@ -139,6 +144,8 @@ impl Scrape {
         ConstGauge::new(self.waiting_bytes).encode(metric)?;
         counter(encoder, "ingest_turned_away", "Requests turned away because too much waited", self.turned_away)?;
         counter(encoder, "ingest_failed_batches", "Batches that could not be written", self.failed_batches)?;
+        gauge(encoder, "ingest_writers", "Writers that live", self.writers)?;
+        counter(encoder, "ingest_writer_panics", "Writers that panicked and were replaced", self.writer_panics)?;
         let metric =
             encoder.encode_descriptor("ingest_batch_items", "Items of one batch", None, MetricType::Histogram)?;
         histogram(metric, &self.batch_items, 1.0)?;

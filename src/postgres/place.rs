@@ -42,7 +42,11 @@ impl Place {
         let place = if found.cluster().exists() || account == Account::Caller || account.can_enter(data_dir) {
             found
         } else {
-            Self::elsewhere(data_dir)?
+            make_dir(Path::new(SHARED_ROOT), 0o755)?;
+            // Two first starts at the same moment must not choose two places.
+            let _lock = wait_for_lock(Path::new(SHARED_ROOT), "choice.lock")?;
+            let chosen = Self::find(data_dir)?;
+            if chosen == found { Self::elsewhere(data_dir)? } else { chosen }
         };
         make_dir(&place.root, if is_root { 0o711 } else { 0o700 })?;
         Ok((place, account))
@@ -68,7 +72,6 @@ impl Place {
 
     /// Chooses a place that everybody can pass through, and leaves a pointer to it in the data directory.
     fn elsewhere(data_dir: &Path) -> Result<Self, PostgresError> {
-        make_dir(Path::new(SHARED_ROOT), 0o755)?;
         let root = Path::new(SHARED_ROOT).join(new_password()?.replace(['-', '_'], "x").get(..16).unwrap_or("cluster"));
         tracing::info!(place = %root.display(), "the user that runs Postgres cannot enter the data directory");
         make_dir(&root, 0o711)?;
@@ -130,26 +133,18 @@ impl Place {
 
     /// Waits until no other process starts or stops this cluster; dropping the answer lets the next one in.
     pub(super) fn enter(&self) -> Result<File, PostgresError> {
-        let gate = self.open_lock("gate.lock")?;
-        let deadline = Instant::now() + GATE_PATIENCE;
-        while flock(&gate, FlockOperation::NonBlockingLockExclusive).is_err() {
-            if Instant::now() > deadline {
-                return Err(PostgresError::Busy { path: self.root.clone() });
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(gate)
+        wait_for_lock(&self.root, "gate.lock")
     }
 
     /// Enters only if nobody is inside.
     pub(super) fn try_enter(&self) -> Option<File> {
-        let gate = self.open_lock("gate.lock").ok()?;
+        let gate = open_lock(&self.root, "gate.lock").ok()?;
         flock(&gate, FlockOperation::NonBlockingLockExclusive).ok().map(|()| gate)
     }
 
     /// Notes that this process uses the cluster, until the answer is dropped or the process ends in any way.
     pub(super) fn note_use(&self) -> Result<File, PostgresError> {
-        let users = self.open_lock("users.lock")?;
+        let users = open_lock(&self.root, "users.lock")?;
         flock(&users, FlockOperation::LockShared)
             .map_err(|error| PostgresError::file(self.root.join("users.lock"), "locked")(error.into()))?;
         Ok(users)
@@ -157,15 +152,8 @@ impl Place {
 
     /// Tells whether any process uses the cluster; only meaningful inside the gate.
     pub(super) fn is_used(&self) -> Result<bool, PostgresError> {
-        let users = self.open_lock("users.lock")?;
+        let users = open_lock(&self.root, "users.lock")?;
         Ok(flock(&users, FlockOperation::NonBlockingLockExclusive).is_err())
-    }
-
-    fn open_lock(&self, name: &str) -> Result<File, PostgresError> {
-        let path = self.root.join(name);
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(0o600);
-        options.open(&path).map_err(PostgresError::file(path, "opened"))
     }
 
     /// Removes the cluster with everything in it, and the pointer to it.
@@ -180,6 +168,26 @@ impl Place {
         }
         Ok(())
     }
+}
+
+fn open_lock(dir: &Path, name: &str) -> Result<File, PostgresError> {
+    let path = dir.join(name);
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options.open(&path).map_err(PostgresError::file(path, "opened"))
+}
+
+/// Waits for a lock that processes share; the system takes it back however its holder ends.
+fn wait_for_lock(dir: &Path, name: &str) -> Result<File, PostgresError> {
+    let lock = open_lock(dir, name)?;
+    let deadline = Instant::now() + GATE_PATIENCE;
+    while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() > deadline {
+            return Err(PostgresError::Busy { path: dir.to_owned() });
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(lock)
 }
 
 fn pointer(data_dir: &Path) -> PathBuf {

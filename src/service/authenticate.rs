@@ -20,9 +20,10 @@ use crate::domain::origin::Origin;
 use crate::domain::principal::{CredentialId, CredentialKind, Principal, Role, SecretKey, Trust};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
+use crate::store::key_life::{self, KeyTable};
 use crate::store::keys::{self, StoredKey};
 use crate::store::publishable_keys::{self, StoredPublishableKey};
-use crate::store::{Access, Store, StoreError, signing_keys};
+use crate::store::{Access, Store, StoreError};
 
 pub use crate::domain::credential::Presented;
 
@@ -89,9 +90,9 @@ async fn write_use(store: &Store, credential: &CredentialId, now: Timestamp) -> 
     let key_id = credential.as_str();
     let mut tx = store.begin(Pool::Ingest, "key.touch", Access::Key(key_id)).await?;
     match credential.kind() {
-        CredentialKind::SecretKey => keys::touch(&mut tx, key_id, now).await?,
-        CredentialKind::PublishableKey => publishable_keys::touch(&mut tx, key_id, now).await?,
-        CredentialKind::SigningKey => signing_keys::touch(&mut tx, key_id, now).await?,
+        CredentialKind::SecretKey => key_life::touch(&mut tx, KeyTable::Secret, key_id, now).await?,
+        CredentialKind::PublishableKey => key_life::touch(&mut tx, KeyTable::Publishable, key_id, now).await?,
+        CredentialKind::SigningKey => key_life::touch(&mut tx, KeyTable::Signing, key_id, now).await?,
         CredentialKind::Operator => {}
     }
     tx.commit().await
@@ -170,7 +171,7 @@ async fn secret(app: &App, presented: &SecretKey) -> Result<Arc<Principal>, Serv
     let stored_hash = found.as_ref().map_or(&[0_u8; 32][..], |holder| &holder.key.secret_hash[..]);
     let matches: bool = presented_hash[..].ct_eq(stored_hash).into();
     match found {
-        Some(holder) if matches && is_live(holder.key.revoked_at, holder.key.expires_at, now) => {
+        Some(holder) if matches && holder.key.life.is_live(now) => {
             holder.last_use.note(app, &holder.principal.credential, now);
             Ok(Arc::clone(&holder.principal))
         }
@@ -185,7 +186,7 @@ async fn find_secret(store: &Store, key_id: &str) -> Result<Option<SecretHolder>
     Ok(found.map(|key| {
         let credential = CredentialId::new(CredentialKind::SecretKey, &key.key_id);
         let principal = Arc::new(Principal::of_backend(key.project_id, credential, key.role));
-        SecretHolder { last_use: LastUse::new(key.last_used_at), key, principal }
+        SecretHolder { last_use: LastUse::new(key.life.last_used_at), key, principal }
     }))
 }
 
@@ -196,7 +197,7 @@ async fn publishable(app: &App, presented: &PublishableKey) -> Result<Arc<Princi
     });
     let (found, now) = (found.await?, app.clock.now());
     match found {
-        Some(holder) if is_live(holder.key.revoked_at, holder.key.expires_at, now) => {
+        Some(holder) if holder.key.life.is_live(now) => {
             holder.last_use.note(app, &holder.principal.credential, now);
             Ok(Arc::clone(&holder.principal))
         }
@@ -217,12 +218,8 @@ async fn find_publishable(store: &Store, key_id: &KeyId) -> Result<Option<Publis
             grant: None,
             origins: key.origins.iter().cloned().collect(),
         });
-        PublishableHolder { last_use: LastUse::new(key.last_used_at), key, principal }
+        PublishableHolder { last_use: LastUse::new(key.life.last_used_at), key, principal }
     }))
-}
-
-pub(super) fn is_live(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
-    revoked_at.is_none_or(|at| now < at) && expires_at.is_none_or(|at| now < at)
 }
 
 /// Writes into the audit that a secret key came out of a browser, if it is a real one: whoever guesses reports nothing.

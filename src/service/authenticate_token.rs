@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::App;
-use super::authenticate::{LastUse, is_live};
+use super::authenticate::LastUse;
 use super::detached::detached_on;
 use super::error::ServiceError;
 use super::signature::is_genuine;
@@ -90,7 +90,7 @@ pub(super) async fn token(app: &App, text: &TokenText) -> Result<Arc<Principal>,
     };
     let now = app.clock.now();
     let is_taken_back = signer.revoked.contains(&hash_of(&checked.grant.token_id));
-    if !is_live(signer.stored.revoked_at, signer.stored.expires_at, now) || is_taken_back || !checked.is_current(now) {
+    if !signer.stored.life.is_live(now) || is_taken_back || !checked.is_current(now) {
         return Err(ServiceError::Unauthenticated);
     }
     signer.last_use.note(app, &signer.credential, now);
@@ -143,7 +143,7 @@ async fn look_up_signer(store: &Store, clock: &dyn Clock, key_id: &KeyId) -> Res
         credential: CredentialId::new(CredentialKind::SigningKey, stored.key_id.as_str()),
         origins: origins.into(),
         revoked: revoked.iter().map(|id| hash_of(id)).collect(),
-        last_use: LastUse::new(stored.last_used_at),
+        last_use: LastUse::new(stored.life.last_used_at),
         stored,
     }))
 }

@@ -1,10 +1,11 @@
 //! The first project and key of an instance, made at start from the configuration.
 
 use super::App;
+use super::chance::new_secret_key;
 use super::detached::detached;
 use super::error::ServiceError;
 use super::ids::new_id;
-use super::keys::{self, NewKey, store_key};
+use super::keys::store_key;
 use crate::domain::ids::ProjectId;
 use crate::domain::principal::{Role, SecretKey};
 use crate::store::connection::Pool;
@@ -19,14 +20,26 @@ pub struct FirstKey {
     pub key: SecretKey,
 }
 
-/// Creates a project of this name with an `admin` key, if the instance has no project at all.
+/// Creates a project of this name with an `admin` key, if the instance has no project at all. Of several that start at the
+/// same moment, one does.
 pub async fn first_start(app: &App, project: &str) -> Result<Option<FirstKey>, ServiceError> {
     if !list_projects(app).await?.is_empty() {
         return Ok(None);
     }
-    let new = NewKey { project: project.to_owned(), name: "initial".to_owned(), role: Role::Admin, expires_at: None };
-    let key = keys::create(app, new).await?;
-    Ok(Some(FirstKey { project: project.to_owned(), key }))
+    let first = FirstKey { project: project.to_owned(), key: new_secret_key()? };
+    let (app, made) = (app.clone(), first.clone());
+    let is_made = detached(async move {
+        let project_id = ProjectId(new_id());
+        let mut tx = app.store.begin(Pool::Reading, "bootstrap.first", Access::Projects(&[project_id])).await?;
+        let is_new = projects::insert_new(&mut tx, project_id, &made.project, app.clock.now()).await?;
+        if is_new {
+            store_key(&mut tx, &app, &made.key, project_id, "initial", Role::Admin, None).await?;
+        }
+        tx.commit().await?;
+        Ok(is_new)
+    })
+    .await?;
+    Ok(is_made.then_some(first))
 }
 
 /// Lists every project of the instance, by name.

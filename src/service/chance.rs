@@ -1,4 +1,4 @@
-//! Randomness: for secrets, and for waiting.
+//! Randomness: for secrets, for waiting, and for the ids of requests.
 
 use std::time::Duration;
 
@@ -25,6 +25,11 @@ pub fn jitter(pause: Duration) -> Duration {
     let share =
         OsRng.try_fill_bytes(&mut bytes).map_or(1.0, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX));
     pause.mul_f64(0.5 + share / 2.0)
+}
+
+/// Returns bytes of the thread's own generator, which the kernel seeds: for what is made for every request.
+pub(super) fn quick_bytes() -> [u8; 10] {
+    rand::random()
 }
 
 /// Makes the secret of an HS256 signing key, of 256 random bits.

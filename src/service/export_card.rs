@@ -3,46 +3,49 @@
 
 use std::fmt::Write as _;
 
-use super::export_manifest::{ManifestFunnel, Part, commands, folder, top_exclusions};
-use crate::columnar::columns::{Config, Kind};
-use crate::dataset::example::{Exclusions, Split};
+use super::export_card_biases::write_biases;
+use super::export_manifest::{FormatCounts, Manifest, Part, folder, parts_pattern, top_exclusions};
+use crate::columnar::columns::Kind;
+use crate::columnar::shape::Shape;
+use crate::dataset::example::Split;
 use crate::dataset::exclusion;
-use crate::domain::recipe::{Format, Recipe};
-use crate::domain::trust::TrustRule;
+use crate::domain::recipe::{Format, Layout};
 
 /// What a card tells.
 #[derive(Debug)]
 pub struct CardFacts<'a> {
-    /// The recipe with every option.
-    pub recipe: &'a Recipe,
-    /// Whose feedback was counted, and why.
-    pub trust: TrustRule,
-    /// How many of what went in.
-    pub funnel: ManifestFunnel,
-    /// Candidates that became no row.
-    pub exclusions: &'a Exclusions,
-    /// Feedback that was not counted.
-    pub feedback_left_out: &'a Exclusions,
+    /// What the manifest says of the rows; a time or an id of it is not told.
+    pub manifest: &'a Manifest,
     /// The parts.
     pub parts: &'a [Part],
-    /// What whoever trains on it should know.
-    pub warnings: &'a [String],
 }
 
 impl CardFacts<'_> {
-    fn format(&self) -> Format {
-        self.recipe.format
+    /// Returns the shapes that have rows, the default first.
+    fn shapes(&self) -> Vec<Shape> {
+        let has_rows = |shape: &Shape| self.parts.iter().any(|part| part.shape == *shape);
+        Shape::of(&self.manifest.recipe).into_iter().filter(has_rows).collect()
     }
 
-    /// Sums a number over the parts of a config's split; `None` where it has no parts, and is not to be declared.
-    fn sum(&self, config: Config, split: Split, number: impl Fn(&Part) -> u64) -> Option<u64> {
-        let mut found = self.parts.iter().filter(|part| part.config == config && part.split == split).peekable();
+    /// Returns the folder of a shape's parts.
+    fn folder(&self, shape: Shape) -> &'static str {
+        folder(shape, Shape::of(&self.manifest.recipe).len())
+    }
+
+    /// Returns the pattern of the paths of a split's parts.
+    fn pattern(&self, shape: Shape, split: Split) -> String {
+        parts_pattern(shape, Shape::of(&self.manifest.recipe).len(), split)
+    }
+
+    /// Sums a number over the parts of a shape's split; `None` where it has no parts, and is not to be declared.
+    fn sum(&self, shape: Shape, split: Split, number: impl Fn(&Part) -> u64) -> Option<u64> {
+        let mut found = self.parts.iter().filter(|part| part.shape == shape && part.split == split).peekable();
         found.peek()?;
         Some(found.map(number).sum())
     }
 
-    fn splits(&self, config: Config) -> impl Iterator<Item = Split> + '_ {
-        Split::ALL.into_iter().filter(move |split| self.sum(config, *split, |_| 0).is_some())
+    fn splits(&self, shape: Shape) -> impl Iterator<Item = Split> + '_ {
+        Split::ALL.into_iter().filter(move |split| self.sum(shape, *split, |_| 0).is_some())
     }
 }
 
@@ -61,54 +64,97 @@ pub fn to_card(facts: &CardFacts<'_>) -> String {
 }
 
 fn write_head(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
-    let (title, tags) = match facts.format() {
-        Format::Preference => ("Preference pairs from user feedback", "- preference\n- dpo\n"),
-        Format::Sft => ("Endorsed answers from user feedback", "- sft\n"),
-    };
+    let formats = &facts.manifest.formats;
+    let title = formats.only().map_or("Training data from user feedback", title);
     writeln!(card, "---\npretty_name: {title}\nlicense: other")?;
-    write!(card, "task_categories:\n- text-generation\ntags:\n- afterword\n{tags}")?;
-    writeln!(card, "size_categories:\n- {}", size_category(facts.funnel.n_examples))?;
-    writeln!(card, "dataset_info:")?;
-    for config in Config::of(facts.format()) {
-        write_config_info(card, facts, *config)?;
+    write!(card, "task_categories:\n- text-generation\ntags:\n- afterword\n")?;
+    for tag in formats.iter().flat_map(tags) {
+        writeln!(card, "- {tag}")?;
+    }
+    writeln!(card, "size_categories:\n- {}", size_category(facts.manifest.n_examples))?;
+    // Lines of JSON have no schema that could be declared.
+    if !facts.manifest.layout.is_lines() {
+        writeln!(card, "dataset_info:")?;
+        for shape in facts.shapes() {
+            write_config_info(card, facts, shape)?;
+        }
     }
     writeln!(card, "configs:")?;
-    for (place, config) in Config::of(facts.format()).iter().enumerate() {
-        writeln!(card, "- config_name: {}", config.as_str())?;
+    for (place, shape) in facts.shapes().into_iter().enumerate() {
+        writeln!(card, "- config_name: {}", shape.name())?;
         if place == 0 {
             writeln!(card, "  default: true")?;
         }
         writeln!(card, "  data_files:")?;
-        for split in facts.splits(*config) {
-            let (split, folder) = (split.as_str(), folder(*config, facts.format()));
-            writeln!(card, "  - split: {split}\n    path: {folder}/{split}-*.parquet")?;
+        for split in facts.splits(shape) {
+            writeln!(card, "  - split: {}\n    path: {}", split.as_str(), facts.pattern(shape, split))?;
         }
     }
     writeln!(card, "---\n\n# {title}\n")
 }
 
+fn title(format: Format) -> &'static str {
+    match format {
+        Format::Preference => "Preference pairs from user feedback",
+        Format::Unpaired => "Labelled answers from user feedback",
+        Format::Sft => "Endorsed answers from user feedback",
+        Format::Reward => "Preference pairs from user feedback, for reward models",
+        Format::Prompts => "Prompts with user feedback",
+    }
+}
+
+fn tags(format: Format) -> &'static [&'static str] {
+    match format {
+        Format::Preference => &["preference", "dpo"],
+        Format::Unpaired => &["kto"],
+        Format::Sft => &["sft"],
+        Format::Reward => &["reward"],
+        Format::Prompts => &["prompts", "grpo"],
+    }
+}
+
 /// Writes the exact counts of every split, so that `load_dataset` refuses a folder in which a part is missing.
-fn write_config_info(card: &mut String, facts: &CardFacts<'_>, config: Config) -> std::fmt::Result {
-    writeln!(card, "- config_name: {}\n  features:", config.as_str())?;
-    for column in config.columns() {
+fn write_config_info(card: &mut String, facts: &CardFacts<'_>, shape: Shape) -> std::fmt::Result {
+    writeln!(card, "- config_name: {}\n  features:", shape.name())?;
+    for column in shape.columns() {
         writeln!(card, "  - name: {}", column.name)?;
-        if column.kind == Kind::Messages {
-            writeln!(card, "    list:")?;
-            writeln!(card, "    - name: role\n      dtype: string\n    - name: content\n      dtype: string")?;
-        } else {
-            writeln!(card, "    dtype: {}", column.kind.as_str())?;
-        }
+        write_type(card, column.kind)?;
     }
     writeln!(card, "  splits:")?;
     let (mut download_bytes, mut dataset_bytes) = (0, 0);
-    for split in facts.splits(config) {
-        let n_bytes = facts.sum(config, split, |part| part.uncompressed_bytes).unwrap_or_default();
-        let n_examples = facts.sum(config, split, |part| part.file.rows).unwrap_or_default();
-        download_bytes += facts.sum(config, split, |part| part.file.bytes).unwrap_or_default();
+    for split in facts.splits(shape) {
+        let n_bytes = facts.sum(shape, split, |part| part.uncompressed_bytes).unwrap_or_default();
+        let n_examples = facts.sum(shape, split, |part| part.file.rows).unwrap_or_default();
+        download_bytes += facts.sum(shape, split, |part| part.file.bytes).unwrap_or_default();
         dataset_bytes += n_bytes;
         writeln!(card, "  - name: {}\n    num_bytes: {n_bytes}\n    num_examples: {n_examples}", split.as_str())?;
     }
     writeln!(card, "  download_size: {download_bytes}\n  dataset_size: {dataset_bytes}")
+}
+
+/// Writes a column's type the way that `datasets` reads it.
+fn write_type(card: &mut String, kind: Kind) -> std::fmt::Result {
+    let message = |of: &str, indent: &str| {
+        format!(
+            "{indent}{of}:\n{indent}- name: role\n{indent}  dtype: string\n{indent}- name: content\n\
+             {indent}  dtype: string"
+        )
+    };
+    let of_two = |(first, second): (&str, &str), dtype: &str| {
+        format!("    struct:\n    - name: {first}\n      dtype: string\n    - name: {second}\n      dtype: {dtype}")
+    };
+    match kind {
+        Kind::Messages => writeln!(card, "{}", message("list", "    ")),
+        Kind::Message => writeln!(card, "{}", message("struct", "    ")),
+        Kind::Ranked => {
+            writeln!(card, "    list:\n    - name: rank\n      dtype: int64\n    - name: completion")?;
+            writeln!(card, "{}", message("list", "      "))
+        }
+        Kind::RewardModel => writeln!(card, "{}", of_two(("style", "ground_truth"), "string")),
+        Kind::Extra => writeln!(card, "{}", of_two(("split", "index"), "int64")),
+        Kind::JsonMessages => writeln!(card, "    list: json"),
+        kind => writeln!(card, "    dtype: {}", kind.as_str()),
+    }
 }
 
 fn size_category(n_examples: u64) -> &'static str {
@@ -123,52 +169,81 @@ fn size_category(n_examples: u64) -> &'static str {
 }
 
 fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
+    let manifest = facts.manifest;
     writeln!(
         card,
         "Written by Afterword from what users did after a language model had answered. `manifest.json` lists"
     )?;
     writeln!(card, "every file with its SHA-256, `stats.json` has the numbers behind the rows.\n")?;
-    write_what(card, facts.format())?;
-    writeln!(card, "{}\n", facts.trust.sentence())?;
+    if manifest.layout != Layout::Trl {
+        let layout = manifest.layout.as_str();
+        writeln!(card, "The layout is `{layout}`: the same rows as in `trl`, under the same ids, in another shape.\n")?;
+    }
+    if manifest.layout.is_lines() {
+        writeln!(
+            card,
+            "The lines hold nothing but what the trainer takes. What proves them is in `provenance/`, line for line.\n"
+        )?;
+    }
+    for format in manifest.formats.iter() {
+        if manifest.formats.only().is_none() {
+            writeln!(card, "**{}** (`{}`)\n", title(format), format.as_str())?;
+        }
+        writeln!(card, "{}\n", what(format))?;
+    }
+    if manifest.ties.as_ref().is_some_and(|ties| ties.n_examples > 0) {
+        writeln!(
+            card,
+            "Beside the rows, `ties` holds comparisons without a winner (`first`, `second`, `verdict`), for losses that\n\
+             know ties. Never train on them as pairs.\n"
+        )?;
+    }
+    if facts.shapes().iter().any(|shape| shape.has_tools) {
+        writeln!(
+            card,
+            "Configs that end in `_tools` hold conversations with tools: each message as JSON, with the calls' arguments\n\
+             as objects, and the definitions in `tools`. They need datasets 4.7 and TRL 1.0 or newer.\n"
+        )?;
+    }
+    writeln!(card, "`metadata` names the rule, the completions and the feedback behind a row.\n")?;
+    writeln!(card, "{}\n", manifest.trust.sentence())?;
     write_splits(card, facts)?;
     write_loading(card, facts)?;
     write_funnel(card, facts)?;
-    if !facts.warnings.is_empty() {
+    write_biases(card, &manifest.biases)?;
+    if !manifest.warnings.is_empty() {
         writeln!(card, "## Before you train on it\n")?;
-        for warning in facts.warnings {
+        for warning in &manifest.warnings {
             writeln!(card, "- {warning}")?;
         }
         writeln!(card)?;
     }
     writeln!(card, "## Recipe\n\nEvery option as it was used; `afterword export --recipe FILE.toml` takes it back.\n")?;
-    let recipe = toml::to_string(facts.recipe).unwrap_or_default();
+    let recipe = toml::to_string(&manifest.recipe).unwrap_or_default();
     writeln!(card, "```toml\n{}\n```", recipe.trim_end())
 }
 
-fn write_what(card: &mut String, format: Format) -> std::fmt::Result {
+fn what(format: Format) -> &'static str {
     match format {
         Format::Preference => {
-            writeln!(
-                card,
-                "Each row is a prompt with a better answer (`chosen`) and a worse one (`rejected`), as lists"
-            )?;
-            writeln!(
-                card,
-                "of messages. The columns beside them say which signal, votes and models are behind it, and"
-            )?;
-            writeln!(card, "`metadata` names the rule, the completions and the feedback.\n")
+            "Each row is a prompt with a better answer (`chosen`) and a worse one (`rejected`), as lists\n\
+             of messages. The columns beside them say which signal, votes and models are behind it."
+        }
+        Format::Unpaired => {
+            "Each row is a prompt with one answer (`completion`) and whether users called it good (`label`):\n\
+             by thumbs and ratings, or bad because both answers of a comparison were."
         }
         Format::Sft => {
-            writeln!(card, "Each row is a prompt with an answer that somebody endorsed, in two shapes with the same")?;
-            writeln!(
-                card,
-                "examples: `sft_completion` (`prompt`, `completion`), on which TRL learns the answer only, and"
-            )?;
-            writeln!(
-                card,
-                "`sft` (`messages`) for the other trainers. `metadata` names the rule, the completion and the"
-            )?;
-            writeln!(card, "feedback.\n")
+            "Each row is a prompt with an answer that somebody endorsed, in two shapes with the same\n\
+             examples: `sft_completion` (`prompt`, `completion`), on which TRL learns the answer only, and\n\
+             `sft` (`messages`) for the other trainers."
+        }
+        Format::Reward => {
+            "Each row is a prompt with a better answer (`chosen`) and a worse one (`rejected`) to train a\n\
+             reward model on. A column `margin`, which trainers subtract in the loss, is there only on request."
+        }
+        Format::Prompts => {
+            "Each row is a prompt to whose answers somebody reacted, for training with a reward function."
         }
     }
 }
@@ -176,53 +251,80 @@ fn write_what(card: &mut String, format: Format) -> std::fmt::Result {
 fn write_splits(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     writeln!(card, "## Splits\n\nNo prompt, conversation or user is on both sides of a split.\n")?;
     writeln!(card, "| config | split | rows | files | bytes |\n| --- | --- | ---: | ---: | ---: |")?;
-    for config in Config::of(facts.format()) {
-        for split in facts.splits(*config) {
-            let sum = |number: fn(&Part) -> u64| facts.sum(*config, split, number).unwrap_or_default();
+    for shape in facts.shapes() {
+        for split in facts.splits(shape) {
+            let sum = |number: fn(&Part) -> u64| facts.sum(shape, split, number).unwrap_or_default();
             let (rows, files, bytes) = (sum(|part| part.file.rows), sum(|_| 1), sum(|part| part.file.bytes));
-            writeln!(card, "| `{}` | {} | {rows} | {files} | {bytes} |", config.as_str(), split.as_str())?;
+            writeln!(card, "| `{}` | {} | {rows} | {files} | {bytes} |", shape.name(), split.as_str())?;
         }
     }
     writeln!(card)
 }
 
 fn write_loading(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
-    let config = Config::of(facts.format())[0];
-    let split = facts.splits(config).next().unwrap_or(Split::Train).as_str();
-    let (name, folder) = (config.as_str(), folder(config, facts.format()));
+    // An export without rows has no card.
+    let Some(shape) = facts.shapes().first().copied() else { return Ok(()) };
+    let pattern = facts.pattern(shape, facts.splits(shape).next().unwrap_or(Split::Train));
+    let folder = facts.folder(shape);
     writeln!(card, "## Loading\n\nInside this folder:\n\n```python")?;
-    writeln!(card, "import datasets, pandas, polars, duckdb")?;
-    writeln!(card, "datasets.load_dataset(\".\", \"{name}\")")?;
-    writeln!(card, "pandas.read_parquet(\"{folder}\")  # every split")?;
-    writeln!(card, "polars.read_parquet(\"{folder}/{split}-*.parquet\")")?;
-    writeln!(card, "duckdb.sql(\"select signal, count(*) from '{folder}/{split}-*.parquet' group by all\")")?;
-    writeln!(card, "```\n\n```sh")?;
-    for command in commands(facts.format(), ".") {
-        writeln!(card, "{command}")?;
+    let others = if facts.manifest.layout.is_lines() { "" } else { ", pandas, polars, duckdb" };
+    writeln!(card, "import datasets{others}")?;
+    for shape in facts.shapes() {
+        writeln!(card, "datasets.load_dataset(\".\", \"{}\")", shape.name())?;
+    }
+    if !facts.manifest.layout.is_lines() {
+        writeln!(card, "pandas.read_parquet(\"{folder}\")  # every split")?;
+        writeln!(card, "polars.read_parquet(\"{pattern}\")")?;
+        writeln!(card, "duckdb.sql(\"select signal, count(*) from '{pattern}' group by all\")")?;
+    }
+    writeln!(card, "```\n")?;
+    if facts.manifest.commands.is_empty() {
+        return Ok(());
+    }
+    writeln!(card, "```sh")?;
+    for command in &facts.manifest.commands {
+        writeln!(card, "{}", command.line("."))?;
     }
     writeln!(card, "```\n")
 }
 
 fn write_funnel(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
-    let funnel = facts.funnel;
+    let manifest = facts.manifest;
     writeln!(card, "## From completions to rows\n\n| step | number |\n| --- | ---: |")?;
     for (step, n) in [
-        ("prompts with an answer that has feedback", funnel.n_prompts),
-        ("their answers", funnel.n_completions),
-        ("feedback on these", funnel.n_feedback),
-        ("candidates", funnel.n_candidates),
-        ("left out", facts.exclusions.total()),
-        ("**rows**", funnel.n_examples),
+        ("prompts with an answer that has feedback", manifest.funnel.n_prompts),
+        ("their answers", manifest.funnel.n_completions),
+        ("feedback on these", manifest.funnel.n_feedback),
     ] {
         writeln!(card, "| {step} | {n} |")?;
     }
+    let of = |format: &str| {
+        if manifest.formats.only().is_some() { String::new() } else { format!(" of `{format}`") }
+    };
+    for (format, counts) in &manifest.by_format {
+        let FormatCounts { n_candidates, n_examples, n_exclusions, .. } = counts;
+        let (of, n_left_out) = (of(format), n_exclusions.values().sum::<u64>());
+        writeln!(
+            card,
+            "| candidates{of} | {n_candidates} |\n| left out | {n_left_out} |\n| **rows** | {n_examples} |"
+        )?;
+    }
     writeln!(card)?;
-    write_reasons(card, "Left out, by reason", "candidates", facts.exclusions)?;
-    write_reasons(card, "Feedback that was not counted, by reason", "items", facts.feedback_left_out)
+    for (format, counts) in &manifest.by_format {
+        let title = format!("Left out{}, by reason", of(format));
+        write_reasons(card, &title, "candidates", &counts.n_exclusions)?;
+    }
+    let left_out = &manifest.n_feedback_left_out;
+    write_reasons(card, "Feedback that was not counted, by reason", "items", left_out)
 }
 
-fn write_reasons(card: &mut String, title: &str, what: &str, exclusions: &Exclusions) -> std::fmt::Result {
-    if exclusions.total() == 0 {
+fn write_reasons(
+    card: &mut String,
+    title: &str,
+    what: &str,
+    exclusions: &std::collections::BTreeMap<&'static str, u64>,
+) -> std::fmt::Result {
+    if exclusions.is_empty() {
         return Ok(());
     }
     writeln!(card, "{title}:\n\n| reason | {what} | why |\n| --- | ---: | --- |")?;

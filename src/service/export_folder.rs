@@ -222,7 +222,7 @@ async fn record(app: &App, project_id: ProjectId, manifest: &Manifest) -> Result
     let recipe = serde_json::to_string(&manifest.recipe);
     let recipe = recipe.map_err(|_| ServiceError::Internal("a recipe does not serialise"))?;
     let (text, holders, n_prompts) = (manifest.to_json(), manifest.holders.clone(), manifest.funnel.n_prompts);
-    let details = format!("{{\"format\":\"{}\",\"n_examples\":{}}}", manifest.format.as_str(), manifest.n_examples);
+    let details = format!("{{\"formats\":\"{}\",\"n_examples\":{}}}", manifest.formats.words(), manifest.n_examples);
     detached(async move {
         let entry = AuditEntry {
             project_id,

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::export_bias_counts::Biases;
 use super::export_lineage::Lineage;
-use crate::columnar::columns::Config;
-use crate::dataset::example::{Exclusions, Split};
+use super::export_stats::{Labels, Stats};
+use crate::columnar::shape::{Config, Shape};
+use crate::dataset::example::Split;
 use crate::domain::clock::Timestamp;
 use crate::domain::consent::ConsentDefault;
 use crate::domain::erasure::IdHash;
 use crate::domain::ids::ExportId;
-use crate::domain::recipe::{Format, Recipe};
+use crate::domain::recipe::{Format, Formats, Layout, Recipe};
 use crate::domain::trust::TrustRule;
 
 /// Version of the manifest's form.
@@ -33,8 +35,13 @@ pub struct Manifest {
     pub created_at: Timestamp,
     /// The snapshot that was read, in Postgres's own form.
     pub snapshot: String,
-    /// Kind of data set.
-    pub format: Format,
+    /// Kinds of data sets.
+    pub formats: Formats,
+    /// The kind of data set, where there is only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Names and shapes of the columns.
+    pub layout: Layout,
     /// The config that `load_dataset` returns where none is named.
     pub default_config: &'static str,
     /// The recipe with every option.
@@ -45,14 +52,21 @@ pub struct Manifest {
     pub consent_default: ConsentDefault,
     /// How many of what went in, from completions to rows.
     pub funnel: ManifestFunnel,
-    /// Rows.
+    /// Rows, over all formats.
     pub n_examples: u64,
-    /// Candidates that became no row, by reason; with the rows they are all candidates (DS-5).
+    /// Candidates that became no row, by reason, over all formats; with the rows they are all candidates (DS-5).
     pub n_exclusions: BTreeMap<&'static str, u64>,
     /// Items of feedback that were not counted, by reason.
     pub n_feedback_left_out: BTreeMap<&'static str, u64>,
-    /// Rows by split.
+    /// Rows by split, over all formats.
     pub splits: BTreeMap<&'static str, u64>,
+    /// The same numbers for each format.
+    pub by_format: BTreeMap<&'static str, FormatCounts>,
+    /// What may bias the rows of each format.
+    pub biases: BTreeMap<&'static str, Biases>,
+    /// What became of comparisons without a winner, where the recipe asks for them; no format counts them as rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ties: Option<FormatCounts>,
     /// Groups that no split tears apart (DS-1).
     pub n_groups: u64,
     /// Rows of the largest of them.
@@ -66,7 +80,7 @@ pub struct Manifest {
     /// What whoever trains on it should know.
     pub warnings: Vec<String>,
     /// Commands to copy, run inside the folder.
-    pub commands: Vec<String>,
+    pub commands: Vec<Command>,
     /// What became of the rows of an earlier export, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Lineage>,
@@ -84,10 +98,62 @@ pub struct ManifestFunnel {
     pub n_completions: u64,
     /// The feedback on these.
     pub n_feedback: u64,
+    /// What could have become a row, over all formats: rows and exclusions.
+    pub n_candidates: u64,
+    /// Rows, over all formats.
+    pub n_examples: u64,
+}
+
+/// What became of the candidates of one format.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FormatCounts {
     /// What could have become a row: rows and exclusions.
     pub n_candidates: u64,
     /// Rows.
     pub n_examples: u64,
+    /// Candidates that became no row, by reason.
+    pub n_exclusions: BTreeMap<&'static str, u64>,
+    /// Rows by split.
+    pub splits: BTreeMap<&'static str, u64>,
+}
+
+impl FormatCounts {
+    /// Adds up the numbers of several formats.
+    pub(super) fn total<'a>(formats: impl Iterator<Item = &'a Self>) -> Self {
+        let mut total = Self::default();
+        for counts in formats {
+            total.n_candidates += counts.n_candidates;
+            total.n_examples += counts.n_examples;
+            for (reason, n) in &counts.n_exclusions {
+                *total.n_exclusions.entry(reason).or_default() += n;
+            }
+            for (split, n) in &counts.splits {
+                *total.splits.entry(split).or_default() += n;
+            }
+        }
+        total
+    }
+}
+
+/// A command that trains on one config of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    before: String,
+    after: String,
+}
+
+impl Command {
+    /// Returns the command for an export that lies in `folder`, which is quoted already where a shell needs it.
+    pub fn line(&self, folder: &str) -> String {
+        let Self { before, after } = self;
+        format!("{before}{folder}{after}")
+    }
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.line("."))
+    }
 }
 
 /// A file as the manifest names it.
@@ -106,8 +172,8 @@ pub struct ListedFile {
 /// A part as it is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its config.
-    pub config: Config,
+    /// Its config and the shape of its rows.
+    pub shape: Shape,
     /// Its split.
     pub split: Split,
     /// Its size before encoding and compression.
@@ -125,40 +191,100 @@ impl Manifest {
 }
 
 /// Returns the folder of a config's parts: its name, or `data` in an export that has no other.
-pub fn folder(config: Config, format: Format) -> &'static str {
-    if Config::of(format).len() == 1 { "data" } else { config.as_str() }
+pub fn folder(shape: Shape, n_configs: usize) -> &'static str {
+    if n_configs == 1 { "data" } else { shape.name() }
 }
 
-/// Returns a part's path inside the export, as `datasets` expects it.
-pub fn part_path(config: Config, format: Format, split: Split, number: usize, n_parts: usize) -> String {
-    format!("{}/{}-{number:05}-of-{n_parts:05}.parquet", folder(config, format), split.as_str())
+/// Returns the pattern of the paths of a split's parts.
+pub fn parts_pattern(shape: Shape, n_configs: usize, split: Split) -> String {
+    let folder = folder(shape, n_configs);
+    match shape.layout {
+        Layout::MlxJsonl => format!("{folder}/{}.jsonl", mlx_word(split)),
+        Layout::OpenaiJsonl => format!("{folder}/{}-*.jsonl", split.as_str()),
+        _ => format!("{folder}/{}-*.parquet", split.as_str()),
+    }
+}
+
+/// Returns a part's path inside the export, as `datasets` and the layout's trainers expect it.
+pub fn part_path(shape: Shape, n_configs: usize, split: Split, number: usize, n_parts: usize) -> String {
+    let numbered = format!("{number:05}-of-{n_parts:05}");
+    parts_pattern(shape, n_configs, split).replace('*', &numbered)
+}
+
+/// Returns the path of the file that proves the rows of a split whose lines have no room for that.
+pub fn provenance_path(shape: Shape, split: Split) -> String {
+    format!("provenance/{}-{}.jsonl", shape.name(), split.as_str())
+}
+
+/// MLX calls one split otherwise.
+fn mlx_word(split: Split) -> &'static str {
+    match split {
+        Split::Validation => "valid",
+        Split::Train | Split::Test => split.as_str(),
+    }
 }
 
 /// Lists the parts by config and split.
 pub fn by_config(parts: &[Part]) -> BTreeMap<&'static str, BTreeMap<&'static str, Vec<ListedFile>>> {
     let mut configs: BTreeMap<&str, BTreeMap<&str, Vec<ListedFile>>> = BTreeMap::new();
     for part in parts {
-        let splits = configs.entry(part.config.as_str()).or_default();
+        let splits = configs.entry(part.shape.name()).or_default();
         splits.entry(part.split.as_str()).or_default().push(part.file.clone());
     }
     configs
 }
 
 /// Lists exclusions from the most frequent reason down; equal counts by name.
-pub fn top_exclusions(exclusions: &Exclusions) -> Vec<(&'static str, u64)> {
-    let mut listed: Vec<(&str, u64)> = exclusions.0.iter().map(|(reason, n)| (*reason, *n)).collect();
+pub fn top_exclusions(exclusions: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
+    let mut listed: Vec<(&str, u64)> = exclusions.iter().map(|(reason, n)| (*reason, *n)).collect();
     listed.sort_by_key(|(reason, n)| (std::cmp::Reverse(*n), *reason));
     listed
 }
 
-/// Returns the commands that train on an export that lies in `folder`.
-pub fn commands(format: Format, folder: &str) -> Vec<String> {
-    let (trainer, config) = match format {
-        Format::Preference => ("dpo", Config::Dpo),
-        Format::Sft => ("sft", Config::SftCompletion),
+/// Returns the command that trains on a format's rows, where the layout's trainer has one that needs no configuration file.
+pub fn command(format: Format, recipe: &Recipe, stats: &Stats) -> Option<Command> {
+    let shape = |config| Shape::plain(config, recipe);
+    let n_configs = Shape::of(recipe).len();
+    let (before, after) = match recipe.layout {
+        Layout::Trl => {
+            let (trainer, config) = match format {
+                Format::Preference => ("dpo", Config::Dpo),
+                Format::Unpaired => ("kto", Config::Kto),
+                Format::Sft => ("sft", Config::SftCompletion),
+                Format::Reward => ("reward", Config::Reward),
+                Format::Prompts => ("grpo", Config::Prompts),
+            };
+            let flags = match format {
+                Format::Unpaired => stats.labels.map_or_else(String::new, Labels::flags),
+                Format::Prompts => " --reward_funcs YOUR_REWARD".to_owned(),
+                Format::Preference => stats.noise_flags(),
+                Format::Sft | Format::Reward => String::new(),
+            };
+            let flags = if format == Format::Prompts { flags } else { flags + &stats.length_flags() };
+            let config = shape(config).name();
+            let after =
+                format!(" --dataset_config {config}{flags} --model_name_or_path YOUR_MODEL --output_dir OUTPUT");
+            (format!("trl {trainer} --dataset_name "), after)
+        }
+        Layout::Llamafactory => {
+            let (stage, config) = match format {
+                Format::Preference => ("dpo", Config::Dpo),
+                Format::Unpaired => ("kto", Config::Kto),
+                Format::Reward => ("rm", Config::Reward),
+                Format::Sft | Format::Prompts => ("sft", Config::Sft),
+            };
+            let set = shape(config).name();
+            let after = format!(
+                " --dataset {set} --stage {stage} --do_train --model_name_or_path YOUR_MODEL --template YOUR_TEMPLATE \
+                 --output_dir OUTPUT"
+            );
+            ("llamafactory-cli train --dataset_dir ".to_owned(), after)
+        }
+        Layout::MlxJsonl => {
+            let folder = folder(shape(Config::Sft), n_configs);
+            ("mlx_lm.lora --train --data ".to_owned(), format!("/{folder} --model YOUR_MODEL"))
+        }
+        Layout::Implicit | Layout::NemoRl | Layout::Verl | Layout::OpenaiJsonl => return None,
     };
-    vec![format!(
-        "trl {trainer} --dataset_name {folder} --dataset_config {} --model_name_or_path YOUR_MODEL --output_dir OUTPUT",
-        config.as_str()
-    )]
+    Some(Command { before, after })
 }

@@ -1,4 +1,4 @@
-//! The first pass of an export: one snapshot, prompt by prompt, into examples on a local disk and a plan over keys.
+//! The first pass of an export: one snapshot, prompt by prompt, handed to the collector.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,64 +7,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::erase_hashes::hasher;
+use super::export_collect::{Collector, Gathered};
 use super::export_holders::Holders;
-use super::export_manifest::ManifestFunnel;
 use super::export_progress::{Phase, Progress};
 use super::export_run::{Production, RunError, blocking};
-use super::export_spill::{Spill, SpillWriter};
-use crate::dataset::example::Exclusions;
-use crate::dataset::{Funnel, Plan, PlanKey, Planner, harvest};
-use crate::domain::consent::ConsentDefault;
-use crate::domain::erasure::IdHash;
-use crate::domain::recipe::Recipe;
+use crate::dataset::exclusion::AMBIGUOUS_ALIAS;
+use crate::dataset::propensity::bounds_bytes;
+use crate::domain::hash::ContentHash;
+use crate::domain::ids::ProjectId;
+use crate::domain::recipe::ToolCalls;
+use crate::domain::selection::Selection;
 use crate::domain::trust::TrustRule;
+use crate::store::Tx;
 use crate::store::groups::{self, Group};
-use crate::store::projects;
+use crate::store::{projects, rates};
 
 /// Prompts that are read together.
 const N_PROMPTS_OF_PAGE: usize = 256;
 
-/// What the first pass gives the second.
-pub(super) struct Gathered {
-    /// The examples.
-    pub(super) spill: Spill,
-    /// Their order, splits and groups.
-    pub(super) plan: Plan,
-    /// Whose rows they are, as keyed hashes.
-    pub(super) holders: Vec<IdHash>,
-    /// What the manifest tells of the pass.
-    pub(super) read: WhatWasRead,
-}
-
-/// What the manifest tells of the first pass.
-pub(super) struct WhatWasRead {
-    /// How many of what went in.
-    pub(super) funnel: ManifestFunnel,
-    /// Candidates that became no row, from harvest and plan.
-    pub(super) exclusions: Exclusions,
-    /// Feedback that was not counted.
-    pub(super) feedback_left_out: Exclusions,
-    /// Whose feedback counted.
-    pub(super) trust: TrustRule,
-    /// What held for completions that say nothing of consent.
-    pub(super) consent_default: ConsentDefault,
-    /// The snapshot, in Postgres's own form.
-    pub(super) snapshot: String,
-}
-
-/// Collects what prompts give.
-struct Collector {
-    recipe: Recipe,
-    trust: TrustRule,
-    consent_default: ConsentDefault,
-    spill: SpillWriter,
-    planner: Planner,
-    holders: Holders,
-    exclusions: Exclusions,
-    funnel: Funnel,
-}
-
-/// Reads everything that the recipe selects, in one snapshot. While a page is worked on, the next one is fetched.
+/// Reads everything that the recipe selects, in one snapshot; twice, where votes are weighed by who cast them.
 pub(super) async fn gather(
     app: &App,
     production: &Production,
@@ -76,70 +37,60 @@ pub(super) async fn gather(
     let holders = Holders::new(hasher(app, project_id).await?);
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
-    let mut recipe = production.recipe.clone();
-    recipe.selection.trust = Some(trust.filter);
-    let mut collector = Collector {
-        recipe,
-        trust,
-        consent_default: projects::consent_default(&mut tx, project_id).await?,
-        spill: SpillWriter::create(spill)?,
-        planner: Planner::new(&production.recipe.options),
-        holders,
-        exclusions: Exclusions::default(),
-        funnel: Funnel::default(),
-    };
+    let consent_default = projects::consent_default(&mut tx, project_id).await?;
+    let mut collector = Collector::create(production.recipe.clone(), (trust, consent_default), holders, spill)?;
+    let with_tools = production.recipe.options.tool_calls != ToolCalls::Exclude;
     let snapshot = groups::snapshot(&mut tx).await?;
+    let counts = rates::count(&mut tx, project_id, selection, &bounds_bytes()).await?;
+    collector.count_answers(&counts);
     let prompts = groups::list_prompts(&mut tx, project_id, selection).await?;
-    progress.enter(Phase::Reading, prompts.len() as u64);
-    let mut pages = prompts.chunks(N_PROMPTS_OF_PAGE);
-    let mut page = groups::list(&mut tx, project_id, selection, pages.next().unwrap_or_default()).await?;
-    while !page.is_empty() {
-        if stop.is_cancelled() {
-            return Err(RunError::Stopped);
-        }
-        let n_prompts = page.len() as u64;
-        let next = pages.next().unwrap_or_default();
-        let work = blocking(move || collector.take(page));
-        let (worked, next) = tokio::join!(work, groups::list(&mut tx, project_id, selection, next));
-        collector = worked?;
-        page = next?;
-        progress.advance(n_prompts);
+    let n_ambiguous = groups::count_ambiguous(&mut tx, project_id, selection).await?;
+    collector.leave_out(AMBIGUOUS_ALIAS, n_ambiguous);
+    let mut reading = Reading { tx, project_id, selection, prompts, with_tools, progress, stop };
+    if collector.needs_survey() {
+        progress.enter(Phase::Reading, 2 * reading.prompts.len() as u64);
+        collector = reading.each_page(collector, |collector, page| Ok(collector.ask(&page))).await?.empanel();
+    } else {
+        progress.enter(Phase::Reading, reading.prompts.len() as u64);
     }
-    tx.commit().await?;
+    collector = reading.each_page(collector, Collector::take).await?;
+    reading.tx.commit().await?;
     blocking(move || collector.finish(snapshot)).await
 }
 
-impl Collector {
-    fn take(mut self, page: Vec<Group>) -> Result<Self, RunError> {
-        for group in page {
-            let harvest = harvest(&group.completions, &group.feedback, &self.recipe);
-            for example in &harvest.examples {
-                self.planner.add(PlanKey::of(example));
-                self.holders.add(example, &group.completions);
-                self.spill.push(example)?;
-            }
-            for key in harvest.former {
-                self.planner.add_former(key);
-            }
-            self.exclusions.extend(&harvest.exclusions);
-            self.funnel.extend(&harvest.funnel);
-        }
-        Ok(self)
-    }
+/// All prompts of a snapshot.
+struct Reading<'r> {
+    tx: Tx,
+    project_id: ProjectId,
+    selection: &'r Selection,
+    prompts: Vec<ContentHash>,
+    with_tools: bool,
+    progress: &'r Progress,
+    stop: &'r CancellationToken,
+}
 
-    fn finish(mut self, snapshot: String) -> Result<Gathered, RunError> {
-        let plan = self.planner.plan();
-        self.exclusions.extend(&plan.exclusions);
-        let funnel = ManifestFunnel {
-            n_prompts: self.funnel.n_prompts,
-            n_completions: self.funnel.n_completions,
-            n_feedback: self.funnel.n_feedback,
-            n_candidates: self.funnel.n_candidates,
-            n_examples: plan.placements.len() as u64,
-        };
-        let (exclusions, feedback_left_out) = (self.exclusions, self.funnel.feedback_left_out);
-        let (trust, consent_default) = (self.trust, self.consent_default);
-        let read = WhatWasRead { funnel, exclusions, feedback_left_out, trust, consent_default, snapshot };
-        Ok(Gathered { spill: self.spill.finish()?, holders: self.holders.of(&plan), plan, read })
+impl Reading<'_> {
+    /// Hands page after page to the collector. While a page is worked on, the next one is fetched.
+    async fn each_page(
+        &mut self,
+        mut collector: Collector,
+        work: fn(Collector, Vec<Group>) -> Result<Collector, RunError>,
+    ) -> Result<Collector, RunError> {
+        let Self { tx, project_id, selection, prompts, with_tools, progress, stop } = self;
+        let mut pages = prompts.chunks(N_PROMPTS_OF_PAGE);
+        let mut page = groups::list(tx, *project_id, selection, pages.next().unwrap_or_default(), *with_tools).await?;
+        while !page.is_empty() {
+            if stop.is_cancelled() {
+                return Err(RunError::Stopped);
+            }
+            let n_prompts = page.len() as u64;
+            let next = pages.next().unwrap_or_default();
+            let working = blocking(move || work(collector, page));
+            let (worked, next) = tokio::join!(working, groups::list(tx, *project_id, selection, next, *with_tools));
+            collector = worked?;
+            page = next?;
+            progress.advance(n_prompts);
+        }
+        Ok(collector)
     }
 }

@@ -5,7 +5,7 @@
 //! Memory is bounded: rows wait on a local disk, and only their keys, their offsets and one row group are held.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,31 +14,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::ServiceError;
-use super::export_card::{CardFacts, sentence, to_card};
+use super::export_card::{CardFacts, to_card};
+use super::export_collect::{Gathered, WhatWasRead};
+use super::export_failure::{empty_formats, refuse};
 use super::export_files::MANIFEST;
+use super::export_llamafactory::{DATASET_INFO, dataset_info};
 use super::export_manifest::{
-    ListedFile, MANIFEST_VERSION, Manifest, Part, by_config, commands, part_path, top_exclusions,
+    FormatCounts, ListedFile, MANIFEST_VERSION, Manifest, ManifestFunnel, Part, by_config, command,
 };
 use super::export_progress::{Phase, Progress};
-use super::export_read::{Gathered, WhatWasRead, gather};
-use super::export_scratch::{Hashed, HashedFile};
-use super::export_spill::Spill;
-use super::export_stats::Stats;
+use super::export_read::gather;
+use super::export_stats::ExportStats;
+use super::export_write::{Writing, Written};
 use crate::blob::{Blob, BlobError, ObjectKey};
 use crate::columnar::ColumnarError;
-use crate::columnar::columns::{Config, Row};
-use crate::columnar::parts::{PartSizes, PartsWriter};
-use crate::dataset::Plan;
-use crate::dataset::example::Split;
-use crate::dataset::exclusion::UNTRUSTED;
+use crate::columnar::shape::Shape;
+use crate::dataset::example::RowKind;
 use crate::domain::clock::Timestamp;
 use crate::domain::export::ExportProblem;
 use crate::domain::ids::{ExportId, ProjectId};
-use crate::domain::recipe::{Format, Recipe};
+use crate::domain::recipe::{Format, Layout, Recipe};
 use crate::store::StoreError;
-
-/// Rows between two looks at whether the run is to stop.
-const N_ROWS_BETWEEN_LOOKS: usize = 1_000;
 
 /// What is produced, for whom, and where it goes.
 #[derive(Debug, Clone)]
@@ -72,7 +68,7 @@ pub enum Destination {
 /// A run that ended without a manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Nothing was left to export; the problem says why.
+    /// Nothing was left to export, or nothing that could be trained on; the problem says why.
     #[error("{}", .0.detail)]
     NoExamples(ExportProblem),
     /// The run was told to stop.
@@ -126,20 +122,21 @@ pub async fn run(
     let created_at = app.clock.now();
     let gathered = gather(app, production, &scratch.join("spill"), progress, stop).await?;
     let Gathered { spill, plan, holders, read } = gathered;
-    if plan.placements.is_empty() {
-        return Err(RunError::NoExamples(no_examples(&read)));
+    if let Some(problem) = refuse(&read, &plan) {
+        return Err(RunError::NoExamples(problem));
     }
     let groups = (plan.n_groups, plan.n_rows_largest_group);
     let writing = Writing {
-        format: production.recipe.format,
+        shapes: Shape::of(&production.recipe),
         folder: scratch.to_owned(),
         progress: Arc::clone(progress),
         stop: stop.clone(),
-        stats: Stats::default(),
     };
-    let (parts, stats) = blocking(move || writing.write(spill, &plan)).await?;
+    let users = plan.users.clone();
+    let mut written = blocking(move || writing.write(spill, &plan)).await?;
+    written.stats.close(&read.found, &users);
     progress.enter(Phase::Publishing, 0);
-    let manifest = publish(production, created_at, read, groups, parts, stats, stop).await?;
+    let manifest = publish(production, created_at, read, groups, written, stop).await?;
     Ok(Manifest { holders, ..manifest })
 }
 
@@ -149,64 +146,102 @@ async fn publish(
     created_at: Timestamp,
     read: WhatWasRead,
     (n_groups, n_rows_largest_group): (u64, u64),
-    local_parts: Vec<LocalPart>,
-    stats: Stats,
+    written: Written,
     stop: &CancellationToken,
 ) -> Result<Manifest, RunError> {
-    let (format, funnel) = (production.recipe.format, read.funnel);
-    let mut recipe = production.recipe.clone();
-    recipe.selection.trust = Some(read.trust.filter);
-    let (mut files, mut parts) = (Vec::new(), Vec::new());
-    for (part, local) in local_parts {
+    let Written { parts: local_parts, provenance, stats } = written;
+    let locals = local_parts.iter().map(|(part, local)| (&part.file, local));
+    let mut files = Vec::new();
+    for (file, local) in locals.chain(provenance.iter().map(|(file, local)| (file, local))) {
         if stop.is_cancelled() {
             return Err(RunError::Stopped);
         }
-        production.destination.blob().put_file(&production.key(&part.file.path), &local).await?;
-        files.push(part.file.clone());
-        parts.push(part);
+        production.destination.blob().put_file(&production.key(&file.path), local).await?;
+        files.push(file.clone());
     }
-    let mut warnings = stats.warnings();
-    warnings.extend(group_warning(n_rows_largest_group, funnel.n_examples));
-    let facts = CardFacts {
-        recipe: &recipe,
-        trust: read.trust,
-        funnel,
-        exclusions: &read.exclusions,
-        feedback_left_out: &read.feedback_left_out,
-        parts: &parts,
-        warnings: &warnings,
+    let parts: Vec<Part> = local_parts.into_iter().map(|(part, _)| part).collect();
+    let formats = production.recipe.formats.clone();
+    let mut manifest = describe(production, created_at, read, &stats, &parts);
+    (manifest.n_groups, manifest.n_rows_largest_group) = (n_groups, n_rows_largest_group);
+    manifest.warnings.extend(group_warning(n_rows_largest_group, manifest.n_examples));
+    files.push(put_text(production, "README.md", to_card(&CardFacts { manifest: &manifest, parts: &parts })).await?);
+    if production.recipe.layout == Layout::Llamafactory {
+        files.push(put_text(production, DATASET_INFO, dataset_info(&parts)).await?);
+    }
+    files.push(put_text(production, "stats.json", stats.to_json(&formats)).await?);
+    manifest.files = files;
+    put_text(production, MANIFEST, manifest.to_json()).await?;
+    Ok(manifest)
+}
+
+/// Puts together what the manifest says of the rows; the groups and the files are the caller's to add.
+fn describe(
+    production: &Production,
+    created_at: Timestamp,
+    read: WhatWasRead,
+    stats: &ExportStats,
+    parts: &[Part],
+) -> Manifest {
+    let mut recipe = production.recipe.clone();
+    recipe.selection.trust = Some(read.trust.filter);
+    let formats = recipe.formats.clone();
+    let counts = |kind: RowKind| {
+        let counts = read.kinds.get(&kind)?;
+        Some(FormatCounts {
+            n_candidates: counts.n_candidates,
+            n_examples: counts.n_examples,
+            n_exclusions: counts.exclusions.0.clone(),
+            splits: stats.of_kind(kind).map(|stats| stats.splits.clone()).unwrap_or_default(),
+        })
     };
-    files.push(put_text(production, "README.md", to_card(&facts)).await?);
-    files.push(put_text(production, "stats.json", stats.to_json()).await?);
-    let manifest = Manifest {
+    let by_format: BTreeMap<&'static str, FormatCounts> =
+        formats.iter().filter_map(|format| Some((format.as_str(), counts(RowKind::of(format))?))).collect();
+    let biases = |format: Format| Some((format.as_str(), stats.of(format)?.biases.clone()));
+    let biases = formats.iter().filter_map(biases).collect();
+    let ties = counts(RowKind::Tie);
+    let total = FormatCounts::total(by_format.values());
+    let mut warnings = empty_formats(&read, &formats);
+    warnings.extend(stats.warnings(&recipe));
+    let shapes: Vec<Shape> =
+        Shape::of(&recipe).into_iter().filter(|shape| parts.iter().any(|part| part.shape == *shape)).collect();
+    Manifest {
         manifest_version: MANIFEST_VERSION,
         afterword_version: env!("CARGO_PKG_VERSION"),
         export_id: production.export_id,
         attempt: production.attempt,
         created_at,
         snapshot: read.snapshot,
-        format,
-        default_config: Config::of(format)[0].as_str(),
-        recipe,
+        format: formats.only(),
+        layout: recipe.layout,
+        default_config: shapes.first().map_or("", |shape| shape.name()),
         trust: read.trust,
         consent_default: read.consent_default,
-        funnel,
-        n_examples: funnel.n_examples,
-        n_exclusions: read.exclusions.0,
-        n_feedback_left_out: read.feedback_left_out.0,
-        splits: stats.splits,
-        n_groups,
-        n_rows_largest_group,
-        schema: Config::of(format).iter().map(|config| (config.as_str(), config.fingerprint().to_hex())).collect(),
-        files,
-        configs: by_config(&parts),
+        funnel: ManifestFunnel {
+            n_prompts: read.funnel.n_prompts,
+            n_completions: read.funnel.n_completions,
+            n_feedback: read.funnel.n_feedback,
+            n_candidates: total.n_candidates,
+            n_examples: total.n_examples,
+        },
+        n_examples: total.n_examples,
+        n_exclusions: total.n_exclusions,
+        n_feedback_left_out: read.funnel.feedback_left_out.0,
+        splits: total.splits,
+        by_format,
+        biases,
+        ties,
+        n_groups: 0,
+        n_rows_largest_group: 0,
+        schema: shapes.iter().map(|shape| (shape.name(), shape.fingerprint().to_hex())).collect(),
+        files: Vec::new(),
+        configs: by_config(parts),
         warnings,
-        commands: commands(format, "."),
+        commands: formats.iter().filter_map(|format| command(format, &recipe, stats.of(format)?)).collect(),
+        formats,
+        recipe,
         parent: None,
         holders: Vec::new(),
-    };
-    put_text(production, MANIFEST, manifest.to_json()).await?;
-    Ok(manifest)
+    }
 }
 
 impl Production {
@@ -251,94 +286,6 @@ async fn put_text(production: &Production, path: &str, text: String) -> Result<L
     };
     production.destination.blob().put(&production.key(path), content).await?;
     Ok(file)
-}
-
-/// The second pass: rows in their final order, into the parts of every config and split.
-struct Writing {
-    format: Format,
-    folder: PathBuf,
-    progress: Arc<Progress>,
-    stop: CancellationToken,
-    stats: Stats,
-}
-
-/// A part with the local file that holds it.
-type LocalPart = (Part, PathBuf);
-
-impl Writing {
-    fn write(mut self, mut spill: Spill, plan: &Plan) -> Result<(Vec<LocalPart>, Stats), RunError> {
-        self.progress.enter(Phase::Writing, plan.placements.len() as u64);
-        let mut parts = Vec::new();
-        for split in Split::ALL {
-            parts.extend(self.write_split(&mut spill, plan, split)?);
-        }
-        // Configs in their order, and within a config the splits: the order of the manifest.
-        parts.sort_by_key(|(part, _)| (part.config, part.split));
-        Ok((parts, self.stats))
-    }
-
-    fn write_split(&mut self, spill: &mut Spill, plan: &Plan, split: Split) -> Result<Vec<LocalPart>, RunError> {
-        let mut writers = Vec::new();
-        for &config in Config::of(self.format) {
-            let folder = self.folder.clone();
-            let open = move |number: usize| {
-                HashedFile::create(folder.join(format!("{}-{}-{number}", config.as_str(), split.as_str())))
-            };
-            writers.push((config, PartsWriter::new(config, PartSizes::default(), open)?));
-        }
-        for (place, placement) in plan.placements.iter().filter(|placement| placement.split == split).enumerate() {
-            if place % N_ROWS_BETWEEN_LOOKS == 0 && self.stop.is_cancelled() {
-                return Err(RunError::Stopped);
-            }
-            let example = spill.read(placement.index)?;
-            self.stats.add(&example, split);
-            for (_, writer) in &mut writers {
-                writer.push(&Row { example: &example, group: placement.group })?;
-            }
-            self.progress.advance(1);
-        }
-        let mut parts = Vec::new();
-        for (config, writer) in writers {
-            let written = writer.finish()?;
-            let n_parts = written.len();
-            for (number, part) in written.into_iter().enumerate() {
-                let Hashed { path, n_bytes, sha256 } = part.sink.finish()?;
-                let name = part_path(config, self.format, split, number, n_parts);
-                let file = ListedFile { path: name, rows: part.n_rows, bytes: n_bytes, sha256 };
-                parts.push((Part { config, split, uncompressed_bytes: part.uncompressed_bytes, file }, path));
-            }
-        }
-        Ok(parts)
-    }
-}
-
-/// Explains an export without rows by what was left out.
-fn no_examples(read: &WhatWasRead) -> ExportProblem {
-    let (exclusions, funnel) = (&read.exclusions, read.funnel);
-    let n_untrusted = read.feedback_left_out.0.get(UNTRUSTED).copied().unwrap_or_default();
-    let detail = if funnel.n_feedback == 0 {
-        "no completion that the selection lets through has feedback, so there is nothing to export".to_owned()
-    } else if funnel.n_candidates == 0 {
-        format!(
-            "the {} items of feedback on {} prompts hold nothing that this format can use, so there is nothing to export",
-            funnel.n_feedback, funnel.n_prompts
-        )
-    } else {
-        let reasons: Vec<String> = top_exclusions(exclusions)
-            .iter()
-            .take(3)
-            .map(|(reason, n)| format!("{reason} {n} ({})", sentence(reason).trim_end_matches('.')))
-            .collect();
-        format!("all {} candidates were left out: {}", funnel.n_candidates, reasons.join("; "))
-    };
-    let detail = if n_untrusted > 0 {
-        format!("{detail}; nothing vouches for {n_untrusted} of the items, and only verified feedback counts (`trust`)")
-    } else {
-        detail
-    };
-    let n_exclusions: BTreeMap<String, u64> =
-        exclusions.0.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect();
-    ExportProblem { code: ExportProblem::NO_EXAMPLES.to_owned(), detail, n_exclusions }
 }
 
 fn group_warning(n_rows_largest_group: u64, n_examples: u64) -> Option<String> {

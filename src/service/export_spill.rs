@@ -11,7 +11,7 @@ use std::path::Path;
 use chrono::DateTime;
 use uuid::Uuid;
 
-use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, Turn};
+use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, RowKind, Turn};
 use crate::domain::feedback::Signal;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, FeedbackId};
@@ -85,6 +85,7 @@ impl Encoder<'_> {
         self.hash(example.row_id);
         self.hash(example.prompt_hash);
         self.body(&example.body);
+        self.option(example.tools.as_deref());
         self.place(&Signal::WORDS.iter().map(|(_, signal)| *signal).collect::<Vec<_>>(), example.signal);
         self.word(example.rule);
         self.text(example.chosen_id.as_str());
@@ -99,20 +100,23 @@ impl Encoder<'_> {
         }
         self.place(&FIRST_SHOWN, example.shown_first);
         self.text(&example.language);
+        self.option(example.experiment.as_deref());
         self.bytes.extend(example.created_at.timestamp_micros().to_le_bytes());
     }
 
     fn body(&mut self, body: &Body) {
-        let (prompt, better, worse) = match body {
-            Body::Pair { prompt, chosen, rejected } => (prompt, chosen, Some(rejected.as_str())),
-            Body::Endorsed { prompt, response } => (prompt, response, None),
-        };
-        self.list(prompt, |encoder, turn| {
+        self.place(&RowKind::ALL, body.kind());
+        self.list(body.prompt(), |encoder, turn| {
             encoder.word(turn.role);
             encoder.text(&turn.content);
         });
-        self.text(better);
-        self.option(worse);
+        for answer in [body.answer(), body.worse_answer()].into_iter().flatten() {
+            self.text(answer);
+        }
+        match body {
+            Body::Labelled { label: flag, .. } | Body::Tie { both_bad: flag, .. } => self.bytes.push(u8::from(*flag)),
+            Body::Pair { .. } | Body::Endorsed { .. } | Body::Prompt { .. } => (),
+        }
     }
 
     fn hash(&mut self, hash: ContentHash) {
@@ -162,6 +166,7 @@ struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     fn example(&mut self) -> Option<Example> {
         let (row_id, prompt_hash, body) = (self.hash()?, self.hash()?, self.body()?);
+        let tools = self.list(|decoder| decoder.text().map(str::to_owned))?.pop();
         let signal = Signal::WORDS.get(usize::from(self.byte()?))?.1;
         let rule = self.word()?;
         let chosen_id = CompletionId::parse(self.text()?).ok()?;
@@ -175,11 +180,13 @@ impl<'a> Decoder<'a> {
         let (agreement, preference_strength, sample_weight) = (self.float()?, self.float()?, self.float()?);
         let shown_first = *FIRST_SHOWN.get(usize::from(self.byte()?))?;
         let language = self.text()?.to_owned();
+        let experiment = self.list(|decoder| decoder.text().map(str::to_owned))?.pop();
         let created_at = DateTime::from_timestamp_micros(i64::from_le_bytes(self.take(8)?.try_into().ok()?))?;
         self.rest.is_empty().then_some(Example {
             row_id,
             prompt_hash,
             body,
+            tools,
             signal,
             rule,
             chosen_id,
@@ -194,19 +201,31 @@ impl<'a> Decoder<'a> {
             sample_weight,
             shown_first,
             language,
+            experiment,
             created_at,
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         })
     }
 
     fn body(&mut self) -> Option<Body> {
+        let kind = *RowKind::ALL.get(usize::from(self.byte()?))?;
         let prompt = self.list(|decoder| Some(Turn { role: decoder.word()?, content: decoder.text()?.to_owned() }))?;
-        let better = self.text()?.to_owned();
-        Some(match self.list(|decoder| decoder.text().map(str::to_owned))?.pop() {
-            Some(rejected) => Body::Pair { prompt, chosen: better, rejected },
-            None => Body::Endorsed { prompt, response: better },
+        Some(match kind {
+            RowKind::Pair => Body::Pair { prompt, chosen: self.text()?.to_owned(), rejected: self.text()?.to_owned() },
+            RowKind::Labelled => {
+                Body::Labelled { prompt, completion: self.text()?.to_owned(), label: self.byte()? == 1 }
+            }
+            RowKind::Endorsed => Body::Endorsed { prompt, response: self.text()?.to_owned() },
+            RowKind::Prompt => Body::Prompt { prompt },
+            RowKind::Tie => Body::Tie {
+                prompt,
+                first: self.text()?.to_owned(),
+                second: self.text()?.to_owned(),
+                both_bad: self.byte()? == 1,
+            },
         })
     }
 
@@ -257,6 +276,7 @@ mod tests {
             row_id: ContentHash([number; 16]),
             prompt_hash: ContentHash([7; 16]),
             body,
+            tools: (number == 0).then(|| "[]".to_owned()),
             signal: Signal::Preference,
             rule: if number == 0 { "preference" } else { "edit_accepted" },
             chosen_id: CompletionId::parse("better").unwrap(),
@@ -271,9 +291,11 @@ mod tests {
             sample_weight: 1.0,
             shown_first: FirstShown::Unknown,
             language: String::new(),
+            experiment: (number == 0).then(|| "test".to_owned()),
             created_at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         }
     }
@@ -288,14 +310,25 @@ mod tests {
         ];
         let pair = Body::Pair { prompt: prompt.clone(), chosen: "a\n".to_owned(), rejected: "b".to_owned() };
         let first = example(0, pair);
-        let second = example(1, Body::Endorsed { prompt, response: "c".to_owned() });
+        let labelled = Body::Labelled { prompt: prompt.clone(), completion: "c".to_owned(), label: true };
+        let tie = Body::Tie { prompt: prompt.clone(), first: "d".to_owned(), second: "e".to_owned(), both_bad: true };
+        let bodies = [
+            labelled,
+            Body::Endorsed { prompt: prompt.clone(), response: "c".to_owned() },
+            Body::Prompt { prompt: prompt.clone() },
+            tie,
+        ];
+        let examples: Vec<Example> =
+            [first].into_iter().chain(bodies.into_iter().map(|body| example(1, body))).collect();
 
-        writer.push(&first).unwrap();
-        writer.push(&second).unwrap();
+        for example in &examples {
+            writer.push(example).unwrap();
+        }
         let mut spill = writer.finish().unwrap();
 
-        assert_eq!(spill.read(1).unwrap(), second);
-        assert_eq!(spill.read(0).unwrap(), first);
-        assert!(spill.read(2).is_err());
+        for (index, example) in examples.iter().enumerate().rev() {
+            assert_eq!(spill.read(index).unwrap(), *example);
+        }
+        assert!(spill.read(examples.len()).is_err());
     }
 }

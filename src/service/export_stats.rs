@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::dataset::example::{Body, Example, FirstShown, Split};
-use crate::stats::proportion::wilson_ci;
+use super::export_bias_counts::{Biases, Found};
+use crate::dataset::example::{Example, FirstShown, RowKind, Split};
+use crate::dataset::label_balance::{LabelWeights, label_weights};
+use crate::dataset::plan::UserRows;
+use crate::domain::recipe::{Format, Formats, Options, Recipe};
 
 /// Token limits that trainers apply by default or that users set, and the characters that a token takes on average.
 const TOKEN_LIMITS: [u64; 4] = [1024, 2048, 4096, 8192];
@@ -15,7 +18,71 @@ const CHARS_PER_TOKEN: u64 = 4;
 /// Fewer rows say nothing about a share.
 const N_ROWS_TO_JUDGE: u64 = 30;
 
-/// Numbers of an export; the serialised form is `stats.json`.
+/// Numbers of an export, for each kind of row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportStats(BTreeMap<RowKind, Stats>);
+
+impl ExportStats {
+    /// Counts a row.
+    pub fn add(&mut self, example: &Example, split: Split) {
+        self.0.entry(example.body.kind()).or_default().add(example, split);
+    }
+
+    /// Sums up what may bias the rows, once all are counted.
+    pub fn close(&mut self, found: &Found, users: &BTreeMap<RowKind, UserRows>) {
+        for (kind, stats) in &mut self.0 {
+            stats.biases.close(*kind, found, users.get(kind).copied());
+        }
+    }
+
+    /// Returns the numbers of a format's rows, where it has some.
+    pub fn of(&self, format: Format) -> Option<&Stats> {
+        self.of_kind(RowKind::of(format))
+    }
+
+    /// Returns the numbers of a kind of rows, where there are some.
+    pub fn of_kind(&self, kind: RowKind) -> Option<&Stats> {
+        self.0.get(&kind)
+    }
+
+    /// Writes `stats.json`: the numbers of the only format, or those of each under its word.
+    pub fn to_json(&self, formats: &Formats) -> String {
+        #[derive(Serialize)]
+        struct Several<'a> {
+            formats: BTreeMap<&'static str, &'a Stats>,
+        }
+        let text = if let Some(format) = formats.only() {
+            serde_json::to_string_pretty(&self.of(format))
+        } else {
+            let rows = formats.iter().filter_map(|format| Some((format.as_str(), self.of(format)?)));
+            serde_json::to_string_pretty(&Several { formats: rows.collect() })
+        };
+        // Structs of finite numbers and maps with string keys always serialise.
+        text.unwrap_or_default() + "\n"
+    }
+
+    /// Says what whoever trains on the rows should know; what is true of two formats with the same rows is said once.
+    pub fn warnings(&self, recipe: &Recipe) -> Vec<String> {
+        let formats = &recipe.formats;
+        let mut told = Vec::new();
+        for (kind, stats) in &self.0 {
+            // Ties are of no format: they lie beside one.
+            if *kind == RowKind::Tie {
+                continue;
+            }
+            let words: Vec<String> = formats
+                .iter()
+                .filter(|format| RowKind::of(*format) == *kind)
+                .map(|format| format!("`{}`", format.as_str()))
+                .collect();
+            let of = if formats.only().is_some() { String::new() } else { format!("{}: ", words.join(" and ")) };
+            told.extend(stats.warnings(&recipe.options).into_iter().map(|warning| format!("{of}{warning}")));
+        }
+        told
+    }
+}
+
+/// Numbers of the rows of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Stats {
     /// Rows in all.
@@ -39,6 +106,66 @@ pub struct Stats {
     /// For pairs only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
+    /// What may bias the rows.
+    pub biases: Biases,
+    /// For labelled answers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
+}
+
+/// What is known of labelled answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Labels {
+    /// Rows whose answer is good.
+    pub n_desirable: u64,
+    /// Rows whose answer is bad.
+    pub n_undesirable: u64,
+    /// Of the rows to train on, those whose answer is good.
+    pub n_train_desirable: u64,
+    /// Of the rows to train on, those whose answer is bad.
+    pub n_train_undesirable: u64,
+    /// What a good answer of the train split must weigh for KTO.
+    pub desirable_weight: f64,
+    /// What a bad one must weigh.
+    pub undesirable_weight: f64,
+}
+
+impl Labels {
+    fn add(&mut self, label: bool, split: Split) {
+        let is_train = u64::from(split == Split::Train);
+        if label {
+            self.n_desirable += 1;
+            self.n_train_desirable += is_train;
+        } else {
+            self.n_undesirable += 1;
+            self.n_train_undesirable += is_train;
+        }
+        let weights = label_weights(self.n_train_desirable, self.n_train_undesirable);
+        (self.desirable_weight, self.undesirable_weight) =
+            weights.map_or((1.0, 1.0), |weights| (weights.desirable, weights.undesirable));
+    }
+
+    fn warning(self) -> Option<String> {
+        let Self { n_train_desirable: n_good, n_train_undesirable: n_bad, .. } = self;
+        if n_good == 0 && n_bad == 0 {
+            return None;
+        }
+        if n_good == 0 || n_bad == 0 {
+            return Some(format!(
+                "The train split holds {n_good} good answers and {n_bad} bad ones: KTO needs both, and trains on one \
+                 class without a word."
+            ));
+        }
+        let is_balanced = label_weights(n_good, n_bad)? == LabelWeights { desirable: 1.0, undesirable: 1.0 };
+        (!is_balanced).then(|| {
+            format!("The train split holds {n_good} good answers and {n_bad} bad ones: give KTO{}.", self.flags())
+        })
+    }
+
+    /// Returns the flags that give TRL's KTO trainer the weights.
+    pub fn flags(self) -> String {
+        format!(" --desirable_weight {} --undesirable_weight {}", self.desirable_weight, self.undesirable_weight)
+    }
 }
 
 /// How often a model is on either side.
@@ -71,6 +198,7 @@ pub struct Lengths {
     /// Of prompts.
     pub prompt: Histogram,
     /// Of better (or only) answers.
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub chosen: Histogram,
     /// Of worse answers.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
@@ -152,19 +280,24 @@ impl Stats {
         if let Some(model) = &example.rejected_model {
             count(&mut self.models, model, |counts| counts.n_rejected += 1);
         }
+        if let Some(label) = example.body.label() {
+            self.labels.get_or_insert_default().add(label, split);
+        }
         self.votes.add(example);
+        self.biases.add(example);
         self.add_texts(example);
     }
 
     fn add_texts(&mut self, example: &Example) {
         let n_chars = |text: &str| text.chars().count() as u64;
-        let (Body::Pair { prompt, chosen, .. } | Body::Endorsed { prompt, response: chosen }) = &example.body;
-        let n_prompt: u64 = prompt.iter().map(|turn| n_chars(&turn.content)).sum();
-        let n_chosen = n_chars(chosen);
+        let n_prompt: u64 = example.body.prompt().iter().map(|turn| n_chars(&turn.content)).sum();
         self.lengths.prompt.add(n_prompt);
-        self.lengths.chosen.add(n_chosen);
+        let n_chosen = example.body.answer().map_or(0, n_chars);
+        if example.body.answer().is_some() {
+            self.lengths.chosen.add(n_chosen);
+        }
         let mut n_longest = n_chosen;
-        if let Body::Pair { rejected, .. } = &example.body {
+        if let Some(rejected) = example.body.worse_answer() {
             let n_rejected = n_chars(rejected);
             self.lengths.rejected.add(n_rejected);
             n_longest = n_longest.max(n_rejected);
@@ -183,14 +316,23 @@ impl Stats {
         }
     }
 
-    /// Writes the numbers as they are published.
-    pub fn to_json(&self) -> String {
-        // A struct of finite numbers and maps with string keys always serialises.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    /// Returns the flags for texts that trainers would drop or cut: the smallest limit that nearly all rows keep.
+    pub fn length_flags(&self) -> String {
+        let over = &self.lengths.over_tokens;
+        let fits = |limit: &&OverTokens| limit.n_rows * 100 <= self.n_examples;
+        match over.iter().find(fits).or(over.last()) {
+            Some(limit) if limit.n_tokens > TOKEN_LIMITS[0] => format!(" --max_length {}", limit.n_tokens),
+            _ => String::new(),
+        }
     }
 
-    /// Says what whoever trains on the rows should know.
-    pub fn warnings(&self) -> Vec<String> {
+    /// Returns the flags for votes that are wrong at times: the unbiased loss of Chowdhury et al. 2024 (rDPO).
+    pub fn noise_flags(&self) -> String {
+        let smoothing = self.biases.label_noise.and_then(|noise| noise.label_smoothing());
+        smoothing.map_or_else(String::new, |e| format!(" --loss_type robust --label_smoothing {e}"))
+    }
+
+    fn warnings(&self, options: &Options) -> Vec<String> {
         let mut warnings = Vec::new();
         let n = self.n_examples;
         if !self.splits.contains_key(Split::Train.as_str()) {
@@ -207,20 +349,8 @@ impl Stats {
                 over.n_rows, over.n_tokens
             ));
         }
-        if let Some(pairs) = self.pairs {
-            warnings.extend(share_warning(
-                pairs.n_chosen_longer,
-                pairs.n_chosen_longer + pairs.n_rejected_longer,
-                "The better answer is the longer one",
-                "DPO would learn the length: consider a length-aware loss (TRL: ld_alpha or sigmoid_norm).",
-            ));
-            warnings.extend(share_warning(
-                pairs.n_first_chosen,
-                pairs.n_position_known,
-                "The answer that was seen first is the better one",
-                "Voters favour a position: randomise which answer is shown first.",
-            ));
-        }
+        warnings.extend(self.labels.and_then(Labels::warning));
+        warnings.extend(self.biases.warnings(options));
         warnings
     }
 }
@@ -237,20 +367,6 @@ impl Votes {
     }
 }
 
-/// Warns where a share that should be one half is off by a tenth or more and its 95% Wilson interval excludes one half.
-fn share_warning(n_yes: u64, n: u64, what: &str, advice: &str) -> Option<String> {
-    if n < N_ROWS_TO_JUDGE {
-        return None;
-    }
-    let share = n_yes as f64 / n as f64;
-    let interval = wilson_ci(n_yes as f64, n as f64, 0.05)?;
-    let is_lopsided = (share - 0.5).abs() >= 0.1 && (interval.low > 0.5 || interval.high < 0.5);
-    is_lopsided.then(|| {
-        let (low, high) = (100.0 * interval.low, 100.0 * interval.high);
-        format!("{what} in {:.0}% of {n} pairs (95% interval {low:.0}% to {high:.0}%). {advice}", 100.0 * share)
-    })
-}
-
 /// Changes the entry of a key, copying the key only where it is new.
 fn count<V: Default>(counts: &mut BTreeMap<String, V>, key: &str, change: impl FnOnce(&mut V)) {
     if let Some(value) = counts.get_mut(key) {
@@ -265,7 +381,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::dataset::example::{ChosenSource, Turn};
+    use crate::dataset::example::{Body, ChosenSource, Turn};
     use crate::domain::clock::Timestamp;
     use crate::domain::feedback::Signal;
     use crate::domain::hash::ContentHash;
@@ -277,6 +393,7 @@ mod tests {
             row_id: ContentHash([1; 16]),
             prompt_hash: ContentHash([2; 16]),
             body: Body::Pair { prompt, chosen: chosen.to_owned(), rejected: rejected.to_owned() },
+            tools: None,
             signal: Signal::Preference,
             rule: "preference",
             chosen_id: CompletionId::parse("a").unwrap(),
@@ -291,9 +408,11 @@ mod tests {
             sample_weight: 1.0,
             shown_first,
             language: "de".to_owned(),
+            experiment: None,
             created_at: Timestamp::UNIX_EPOCH,
             conversations: Vec::new(),
             users: Vec::new(),
+            voters: Vec::new(),
             ties: Vec::new(),
         }
     }
@@ -303,6 +422,7 @@ mod tests {
         for example in examples {
             stats.add(&example, Split::Train);
         }
+        stats.biases.close(RowKind::Pair, &Found::default(), None);
         stats
     }
 
@@ -327,13 +447,13 @@ mod tests {
     #[test]
     fn a_lopsided_set_is_warned_about_and_a_balanced_one_is_not() {
         let long = "x".repeat(5_000);
-        let lopsided = stats((0..40).map(|_| pair(&long, "short", FirstShown::Chosen))).warnings();
+        let lopsided = stats((0..40).map(|_| pair(&long, "short", FirstShown::Chosen))).warnings(&Options::default());
         let balanced = stats((0..40).map(|n| {
             let (chosen, rejected) = if n % 2 == 0 { ("longer", "short") } else { ("short", "longer") };
             pair(chosen, rejected, if n % 2 == 0 { FirstShown::Chosen } else { FirstShown::Rejected })
         }));
 
-        assert_eq!(balanced.warnings(), Vec::<String>::new());
+        assert_eq!(balanced.warnings(&Options::default()), Vec::<String>::new());
         let starts = [
             "About 40 of 40 rows exceed 1024 tokens",
             "The better answer is the longer one",

@@ -94,7 +94,7 @@ async fn insert(
         actor: principal.credential.as_str(),
         action: "export.requested",
         subject: &id.to_string(),
-        details: format!("{{\"format\":\"{}\"}}", request.recipe.format.as_str()),
+        details: format!("{{\"formats\":\"{}\"}}", request.recipe.formats.words()),
     };
     audit::insert(&mut tx, &entry).await?;
     let export = exports::find(&mut tx, project_id, id).await?;

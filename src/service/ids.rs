@@ -2,6 +2,7 @@
 
 use uuid::{Builder, Uuid};
 
+use super::chance;
 use crate::domain::clock::{Clock as _, SystemClock};
 
 /// Makes an id that sorts after those made before.
@@ -14,7 +15,7 @@ pub fn new_id() -> Uuid {
 /// much as a parsed item; the thread's own generator, which the kernel seeds, is as good.
 pub fn new_request_id() -> Uuid {
     let millis = SystemClock.now().timestamp_millis();
-    Builder::from_unix_timestamp_millis(millis.unsigned_abs(), &rand::random()).into_uuid()
+    Builder::from_unix_timestamp_millis(millis.unsigned_abs(), &chance::quick_bytes()).into_uuid()
 }
 
 /// Makes an id that nobody can guess.

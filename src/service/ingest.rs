@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
-use tokio_util::task::TaskTracker;
 
 use super::App;
 use super::authenticate_token::note_token_use;
+use super::crew::Crew;
 use super::error::ServiceError;
 use super::ingest_queue::Queue;
 use super::ingest_writer::{Items, Work, Writer};
@@ -18,6 +18,7 @@ use crate::domain::completion::NewCompletion;
 use crate::domain::feedback::NewFeedback;
 use crate::domain::fields::FieldError;
 use crate::domain::principal::Principal;
+use crate::store::error::Cause;
 use crate::store::{Store, StoreError};
 
 pub use super::ingest_meter::{Distribution, Histogram, IngestMeter, VerdictCount};
@@ -119,7 +120,7 @@ pub struct IngestQueue {
 #[derive(Debug)]
 struct Entrance {
     queue: Arc<Queue<Work>>,
-    writers: TaskTracker,
+    writers: Crew,
     is_written: bool,
 }
 
@@ -141,11 +142,10 @@ impl IngestQueue {
         let queue = Arc::new(Queue::new(n_enough, Arc::clone(&meter)));
         // Each writer keeps a connection, so that there are never more of them than of these.
         let n_writers = n_writers.min(store.n_ingest_connections());
-        let writers = TaskTracker::new();
-        for _ in 0..n_writers {
-            super::detached::spawn(writers.track_future(Writer::new(store, &queue, &meter, max_requests).run()));
-        }
-        writers.close();
+        let (store, source, counts) = (store.clone(), Arc::clone(&queue), Arc::clone(&meter));
+        let writers = Crew::start("an ingest writer", n_writers, move || {
+            Writer::new(&store, &source, &counts, max_requests).run()
+        });
         let is_written = writing != Writing::Nowhere;
         Self { entrance: Arc::new(Entrance { queue, writers, is_written }), meter }
     }
@@ -155,6 +155,22 @@ impl IngestQueue {
     pub async fn close(&self) {
         self.entrance.queue.close();
         self.entrance.writers.wait().await;
+    }
+
+    /// Tells whether anybody writes what is taken in. Between the panic of the only writer and the start of the next one
+    /// nobody does.
+    pub fn is_served(&self) -> bool {
+        !self.entrance.is_written || self.n_writers() > 0
+    }
+
+    /// Returns how many writers live.
+    pub fn n_writers(&self) -> u64 {
+        self.entrance.writers.n_living()
+    }
+
+    /// Returns how many writers ended by a panic and were replaced.
+    pub fn n_writer_panics(&self) -> u64 {
+        self.entrance.writers.n_panics()
     }
 
     /// Returns what the ingest path counts of itself.
@@ -188,7 +204,10 @@ impl IngestQueue {
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
             // The items come back with their verdicts: memory is cheapest to give back on the thread that took it.
             Ok(Ok((verdicts, _items))) => verdicts.map_err(ServiceError::Store),
-            Ok(Err(_)) => Err(ServiceError::Internal("an ingest writer ended")),
+            // The writer panicked, before its commit or after it: the caller comes back with the same ids.
+            Ok(Err(_)) => {
+                Err(ServiceError::Store(StoreError::Unavailable(Cause::Connection("an ingest writer ended"))))
+            }
             Err(_) => Err(ServiceError::TimedOut),
         }
     }

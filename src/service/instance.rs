@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::App;
+use super::chance::jitter;
 use super::error::ServiceError;
 use crate::blob::Blob;
 use crate::domain::clock::Clock;
@@ -26,6 +27,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// How often, and how many times, a server that is starting is looked at: half a minute.
 const LOOK_AT_START_EVERY: Duration = Duration::from_millis(100);
 const N_LOOKS_AT_START: usize = 300;
+const N_MIGRATION_ATTEMPTS: u32 = 5;
 
 /// What a migration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +41,32 @@ pub struct Migrated {
 /// Applies every migration that is missing, as the owner, and lets a login role work as the service's.
 pub async fn migrate(owner_url: &str, login: Option<&str>) -> Result<Migrated, ServiceError> {
     let before = migrations::version(owner_url).await?;
-    let after = migrations::migrate(owner_url).await?;
-    if let Some(login) = login {
-        migrations::grant_service_role(owner_url, login).await?;
-    }
+    let mut attempt = 1;
+    let after = loop {
+        match migrations::migrate(owner_url, login).await {
+            // Roles belong to all databases of a server, and a lock to one of them: two that are migrated at the same
+            // moment can meet there. What was begun is rolled back, and what is done is not done twice.
+            Err(error) if attempt < N_MIGRATION_ATTEMPTS && has_met_another(&error) => {
+                tokio::time::sleep(jitter(LOOK_AT_START_EVERY * attempt)).await;
+                attempt += 1;
+            }
+            done => break done?,
+        }
+    };
     Ok(Migrated { from: before.found, to: after.found })
+}
+
+/// Tells whether a migration failed because another session changed or made the same role or grant at that moment.
+fn has_met_another(error: &StoreError) -> bool {
+    match error {
+        StoreError::Contended(_) => true,
+        StoreError::Migration(Cause::Server { code, .. })
+        | StoreError::Unavailable(Cause::Server { code, .. })
+        | StoreError::Refused(Cause::Server { code, .. }) => {
+            ["23505", "40001", "40P01", "42710", "XX000"].contains(&code.as_str())
+        }
+        _ => false,
+    }
 }
 
 /// Waits for a server that runs and takes no connections yet, such as one that replays its log after a crash. A service
@@ -59,9 +82,11 @@ pub async fn wait_until_started(url: &str) {
 }
 
 /// Brings an older schema up to date where the role may, and refuses one that it may not touch, or a newer one.
+///
+/// A database with a login of ours gets its grants again: whoever migrated it may have been killed before them.
 pub async fn migrate_if_allowed(url: &str, login: Option<&str>) -> Result<Migrated, ServiceError> {
-    let SchemaVersion { found, supported } = migrations::version(url).await?;
-    if found >= supported {
+    let SchemaVersion { found, supported } = migrations::settled_version(url).await?;
+    if found > supported || (found == supported && login.is_none()) {
         SchemaVersion { found, supported }.check()?;
         return Ok(Migrated { from: found, to: found });
     }

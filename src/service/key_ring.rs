@@ -12,11 +12,13 @@ use super::signature::private_key_of;
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::{KeyId, PublishableKey};
 use crate::domain::ids::ProjectId;
+use crate::domain::key_life::KeyLife;
 use crate::domain::origin::Origin;
 use crate::domain::principal::{Principal, Role, SecretKey};
 use crate::domain::signing::{PublicKey, SigningSecret, VerifyingKey};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::{Pool, Tx};
+use crate::store::key_life::{self, KeyTable};
 use crate::store::keys::{self, StoredKey};
 use crate::store::publishable_keys::{self, StoredPublishableKey};
 use crate::store::signing_keys::{self, StoredSigningKey};
@@ -103,18 +105,10 @@ impl MadeKey {
 pub struct ListedKey {
     /// Public id.
     pub id: String,
-    /// What the operator calls it.
-    pub name: String,
     /// What it is for.
     pub kind: ListedKind,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// From when on it is refused.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last accepted.
-    pub last_used_at: Option<Timestamp>,
-    /// From when on it is refused because somebody said so.
-    pub revoked_at: Option<Timestamp>,
+    /// Its name and its times.
+    pub life: KeyLife,
 }
 
 /// What a listed key is for.
@@ -145,13 +139,12 @@ pub async fn make(app: &App, principal: &Principal, request: KeyRequest) -> Resu
 }
 
 async fn check_room(tx: &mut Tx, project: ProjectId, purpose: &Purpose, now: Timestamp) -> Result<(), ServiceError> {
-    let is_live = |key: &&ListedKey| super::authenticate::is_live(key.revoked_at, key.expires_at, now);
     let of_kind = |key: &&ListedKey| match purpose {
         Purpose::Secret(_) => matches!(key.kind, ListedKind::Secret(_)),
         Purpose::Publishable(_) => matches!(key.kind, ListedKind::Publishable(_)),
         Purpose::Hs256 | Purpose::EdDsa | Purpose::EdDsaOf(_) => matches!(key.kind, ListedKind::Signing(_)),
     };
-    let n_live = list_in(tx, project).await?.iter().filter(of_kind).filter(is_live).count();
+    let n_live = list_in(tx, project).await?.iter().filter(of_kind).filter(|key| key.life.is_live(now)).count();
     if n_live < MAX_LIVE_KEYS { Ok(()) } else { Err(ServiceError::Conflict(Conflict::TooManyKeys)) }
 }
 
@@ -162,30 +155,12 @@ async fn insert(
     now: Timestamp,
 ) -> Result<(MadeKey, serde_json::Value), ServiceError> {
     let KeyRequest { name, expires_at, purpose } = request;
-    let signing = |key_id: KeyId, name, key| StoredSigningKey {
-        key_id,
-        project_id,
-        name,
-        key,
-        created_at: now,
-        expires_at,
-        last_used_at: None,
-        revoked_at: None,
-    };
+    let life = KeyLife::begin(name, now, expires_at);
     match purpose {
         Purpose::Secret(role) => {
             let key = new_secret_key()?;
-            let stored = StoredKey {
-                key_id: key.id().to_owned(),
-                project_id,
-                name,
-                role,
-                secret_hash: hash_secret(&key),
-                created_at: now,
-                expires_at,
-                last_used_at: None,
-                revoked_at: None,
-            };
+            let stored =
+                StoredKey { key_id: key.id().to_owned(), project_id, role, secret_hash: hash_secret(&key), life };
             keys::insert(tx, &stored).await?;
             Ok((MadeKey::Secret(key), json!({"kind": "secret", "role": role.as_str()})))
         }
@@ -193,22 +168,14 @@ async fn insert(
             let key_id = new_key_id()?;
             let listed: Vec<&str> = origins.iter().map(Origin::as_str).collect();
             let details = json!({"kind": "publishable", "origins": listed});
-            let stored = StoredPublishableKey {
-                key_id: key_id.clone(),
-                project_id,
-                name,
-                origins,
-                created_at: now,
-                expires_at,
-                last_used_at: None,
-                revoked_at: None,
-            };
+            let stored = StoredPublishableKey { key_id: key_id.clone(), project_id, origins, life };
             publishable_keys::insert(tx, &stored).await?;
             Ok((MadeKey::Publishable(PublishableKey::new(key_id)), details))
         }
         Purpose::Hs256 => {
             let secret = new_signing_secret()?;
-            let stored = signing(secret.id().clone(), name, VerifyingKey::Hs256(secret.clone()));
+            let (key_id, key) = (secret.id().clone(), VerifyingKey::Hs256(secret.clone()));
+            let stored = StoredSigningKey { key_id, project_id, key, life };
             signing_keys::insert(tx, &stored).await?;
             Ok((MadeKey::Hs256(secret), json!({"kind": "signing", "algorithm": "HS256"})))
         }
@@ -220,7 +187,8 @@ async fn insert(
                 (made.public_key, Some(PrivatePem(made.private_pem)))
             };
             let id = new_key_id()?;
-            signing_keys::insert(tx, &signing(id.clone(), name, VerifyingKey::EdDsa(public_key))).await?;
+            let (key_id, key) = (id.clone(), VerifyingKey::EdDsa(public_key));
+            signing_keys::insert(tx, &StoredSigningKey { key_id, project_id, key, life }).await?;
             Ok((MadeKey::EdDsa { id, private_pem }, json!({"kind": "signing", "algorithm": "EdDSA"})))
         }
     }
@@ -241,33 +209,21 @@ pub async fn list(app: &App, project_id: ProjectId) -> Result<Vec<ListedKey>, Se
 async fn list_in(tx: &mut Tx, project_id: ProjectId) -> Result<Vec<ListedKey>, ServiceError> {
     let secret = keys::list(tx, project_id).await?.into_iter().map(|key| ListedKey {
         id: key.key_id,
-        name: key.name,
         kind: ListedKind::Secret(key.role),
-        created_at: key.created_at,
-        expires_at: key.expires_at,
-        last_used_at: key.last_used_at,
-        revoked_at: key.revoked_at,
+        life: key.life,
     });
     let publishable = publishable_keys::list(tx, project_id).await?.into_iter().map(|key| ListedKey {
         id: key.key_id.to_string(),
-        name: key.name,
         kind: ListedKind::Publishable(key.origins),
-        created_at: key.created_at,
-        expires_at: key.expires_at,
-        last_used_at: key.last_used_at,
-        revoked_at: key.revoked_at,
+        life: key.life,
     });
     let signing = signing_keys::list(tx, project_id).await?.into_iter().map(|key| ListedKey {
         id: key.key_id.to_string(),
-        name: key.name,
         kind: ListedKind::Signing(key.key.algorithm().as_str()),
-        created_at: key.created_at,
-        expires_at: key.expires_at,
-        last_used_at: key.last_used_at,
-        revoked_at: key.revoked_at,
+        life: key.life,
     });
     let mut listed: Vec<ListedKey> = secret.chain(publishable).chain(signing).collect();
-    listed.sort_by(|left, right| (left.created_at, &left.id).cmp(&(right.created_at, &right.id)));
+    listed.sort_by(|left, right| (left.life.created_at, &left.id).cmp(&(right.life.created_at, &right.id)));
     Ok(listed)
 }
 
@@ -278,9 +234,10 @@ pub async fn revoke(app: &App, principal: &Principal, key_id: &KeyId) -> Result<
         let project_id = principal.project_id;
         let mut tx = app.store.begin(Pool::Reading, "key.revoke", Access::Projects(&[project_id])).await?;
         let now = app.clock.now();
-        let is_revoked = keys::revoke(&mut tx, project_id, key_id.as_str(), now).await?
-            || publishable_keys::revoke(&mut tx, project_id, &key_id, now).await?
-            || signing_keys::revoke(&mut tx, project_id, &key_id, now).await?;
+        let mut is_revoked = false;
+        for table in KeyTable::ALL {
+            is_revoked = is_revoked || key_life::revoke(&mut tx, table, project_id, key_id.as_str(), now).await?;
+        }
         if !is_revoked {
             return Err(ServiceError::NotFound);
         }

@@ -9,6 +9,7 @@ use super::{App, key_ring};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::KeyId;
 use crate::domain::ids::ProjectId;
+use crate::domain::key_life::KeyLife;
 use crate::domain::principal::{CredentialId, Principal, Role, SecretKey};
 use crate::store::connection::{Pool, Tx};
 use crate::store::keys::{self, StoredKey};
@@ -68,13 +69,9 @@ pub(super) async fn store_key(
     let stored = StoredKey {
         key_id: key.id().to_owned(),
         project_id,
-        name: name.to_owned(),
         role,
         secret_hash: hash_secret(key),
-        created_at: now,
-        expires_at,
-        last_used_at: None,
-        revoked_at: None,
+        life: KeyLife::begin(name.to_owned(), now, expires_at),
     };
     let inserted = keys::insert(tx, &stored).await?;
     if inserted {

@@ -110,9 +110,7 @@ async fn with_feedback(
     records: Vec<CompletionRecord>,
     trust: TrustFilter,
 ) -> Result<Vec<CompletionView>, ServiceError> {
-    // Two completions may share an alias, and one may repeat it; what is filed under it is read once and shown with each.
-    let names: BTreeSet<&str> = records.iter().flat_map(|record| &record.names).map(String::as_str).collect();
-    let names: Vec<&str> = names.into_iter().collect();
+    let names: Vec<&str> = records.iter().flat_map(|record| &record.names).map(String::as_str).collect();
     let counts = pages::count_feedback_of(tx, project, &names).await?;
     let n_of_name: HashMap<&str, i64> = names.iter().copied().zip(counts).collect();
     let mut by_name: HashMap<String, Vec<FeedbackRecord>> = HashMap::new();

@@ -27,10 +27,34 @@ const SHIPPED: &[ShippedRecipe] = &[
         text: include_str!("../../exports/dpo.toml"),
     },
     ShippedRecipe {
+        name: "kto",
+        aliases: &["unpaired"],
+        summary: "single answers labelled good or bad (prompt, completion, label) for KTO",
+        text: include_str!("../../exports/kto.toml"),
+    },
+    ShippedRecipe {
         name: "sft",
         aliases: &[],
         summary: "endorsed answers for supervised fine-tuning, as conversations and as prompt and completion",
         text: include_str!("../../exports/sft.toml"),
+    },
+    ShippedRecipe {
+        name: "reward",
+        aliases: &[],
+        summary: "preference pairs for reward models, with a margin on request",
+        text: include_str!("../../exports/reward.toml"),
+    },
+    ShippedRecipe {
+        name: "prompts",
+        aliases: &["grpo"],
+        summary: "prompts alone for GRPO, RLOO and other training with a reward function",
+        text: include_str!("../../exports/prompts.toml"),
+    },
+    ShippedRecipe {
+        name: "all",
+        aliases: &[],
+        summary: "every format in one export",
+        text: include_str!("../../exports/all.toml"),
     },
 ];
 
@@ -96,27 +120,30 @@ fn to_json(value: toml::Value) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::recipe::{Format, Options};
+    use crate::domain::recipe::{Format, Formats, Layout, Options};
     use crate::domain::selection::Selection;
 
     #[test]
-    fn shipped_recipes_say_every_option_and_say_the_defaults() {
+    fn shipped_recipes_say_the_defaults_and_one_says_every_option() {
+        for (name, formats) in [
+            ("dpo", Formats::of(Format::Preference)),
+            ("kto", Formats::of(Format::Unpaired)),
+            ("sft", Formats::of(Format::Sft)),
+            ("reward", Formats::of(Format::Reward)),
+            ("prompts", Formats::of(Format::Prompts)),
+            ("all", Formats::of_several(Format::WORDS.iter().map(|(_, format)| *format).collect()).unwrap()),
+        ] {
+            let recipe = parse_toml(find_shipped(name).unwrap().text).unwrap();
+
+            let expected =
+                Recipe { formats, layout: Layout::Trl, selection: Selection::default(), options: Options::default() };
+            assert_eq!(recipe, expected, "{name}");
+        }
+        let table: toml::Table = find_shipped("all").unwrap().text.parse().unwrap();
+        let written = table["options"].as_table().unwrap();
         let options = serde_json::to_value(Options::default()).unwrap();
-        for (name, format) in [("dpo", Format::Preference), ("sft", Format::Sft)] {
-            let shipped = find_shipped(name).unwrap();
-
-            let recipe = parse_toml(shipped.text).unwrap();
-
-            assert_eq!(
-                recipe,
-                Recipe { format, selection: Selection::default(), options: Options::default() },
-                "{name}"
-            );
-            let table: toml::Table = shipped.text.parse().unwrap();
-            let written = table["options"].as_table().unwrap();
-            for option in options.as_object().unwrap().keys() {
-                assert!(written.contains_key(option), "{name}.toml does not say {option}");
-            }
+        for option in options.as_object().unwrap().keys() {
+            assert!(written.contains_key(option), "all.toml does not say {option}");
         }
     }
 

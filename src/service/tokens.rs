@@ -13,6 +13,7 @@ use super::signature::sign;
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::KeyId;
 use crate::domain::ids::ProjectId;
+use crate::domain::key_life::KeyLife;
 use crate::domain::principal::Principal;
 use crate::domain::signing::{Algorithm, SigningSecret, VerifyingKey};
 use crate::domain::token::{Claims, LEEWAY, MAX_LIFE_S, NewToken};
@@ -68,8 +69,8 @@ async fn signing_secret(
     now: Timestamp,
 ) -> Result<SigningSecret, ServiceError> {
     let keys = signing_keys::list(tx, principal.project_id).await?;
-    let outlives = |key: &StoredSigningKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| until <= at);
-    let newest = keys.iter().rev().filter(|key| outlives(key)).find_map(|key| match &key.key {
+    let outlives = |life: &KeyLife| life.revoked_at.is_none() && life.expires_at.is_none_or(|at| until <= at);
+    let newest = keys.iter().rev().filter(|key| outlives(&key.life)).find_map(|key| match &key.key {
         VerifyingKey::Hs256(secret) => Some(secret.clone()),
         VerifyingKey::EdDsa(_) => None,
     });
@@ -86,12 +87,8 @@ async fn first_secret(tx: &mut Tx, principal: &Principal, now: Timestamp) -> Res
     let stored = StoredSigningKey {
         key_id: secret.id().clone(),
         project_id: principal.project_id,
-        name: "first".to_owned(),
         key: VerifyingKey::Hs256(secret.clone()),
-        created_at: now,
-        expires_at: None,
-        last_used_at: None,
-        revoked_at: None,
+        life: KeyLife::begin("first".to_owned(), now, None),
     };
     signing_keys::insert(tx, &stored).await?;
     let details = json!({"kind": "signing", "algorithm": "HS256"}).to_string();

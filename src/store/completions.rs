@@ -42,6 +42,7 @@ pub async fn insert(
             return Ok(Inserted::Fewer);
         }
         insert_exposures(tx, rows).await?;
+        insert_aliases(tx, rows).await?;
         return Ok(Inserted::All);
     }
     let statement = concat!(include_str!("sql/insert_completions.sql"), "returning project_id, completion_id");
@@ -52,6 +53,7 @@ pub async fn insert(
     let is_new = |row: &&CompletionRow<'_>| keys.contains(&(row.project_id, row.completion.id.clone()));
     let stored: Vec<CompletionRow<'_>> = rows.iter().filter(is_new).copied().collect();
     insert_exposures(tx, &stored).await?;
+    insert_aliases(tx, &stored).await?;
     Ok(Inserted::Only(keys))
 }
 
@@ -142,6 +144,27 @@ async fn insert_exposures(tx: &mut Tx, rows: &[CompletionRow<'_>]) -> Result<(),
         .bind(seen.iter().map(|row| row.2).collect::<Vec<_>>())
         .bind(seen.iter().map(|row| row.3).collect::<Vec<_>>())
         .bind(seen.iter().map(|row| row.4).collect::<Vec<_>>())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Records which completions carry an alias, of completions that were stored a moment ago.
+async fn insert_aliases(tx: &mut Tx, rows: &[CompletionRow<'_>]) -> Result<(), StoreError> {
+    let mut carried: Vec<(ProjectId, &str, &str)> = Vec::new();
+    for row in rows {
+        let aliases = row.completion.aliases.iter();
+        carried.extend(aliases.map(|alias| (row.project_id, alias.as_str(), row.completion.id.as_str())));
+    }
+    if carried.is_empty() {
+        return Ok(());
+    }
+    carried.sort_unstable();
+    carried.dedup();
+    sqlx::query(include_str!("sql/insert_aliases.sql"))
+        .bind(carried.iter().map(|row| row.0.0).collect::<Vec<_>>())
+        .bind(carried.iter().map(|row| row.1).collect::<Vec<_>>())
+        .bind(carried.iter().map(|row| row.2).collect::<Vec<_>>())
         .execute(tx.connection())
         .await?;
     Ok(())

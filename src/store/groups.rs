@@ -17,7 +17,7 @@ use crate::domain::ids::{CompletionId, ConversationId, ProjectId, UserId};
 use crate::domain::json::Json;
 use crate::domain::selection::Selection;
 
-/// All answers to one prompt, with all feedback on them; aliases are resolved to completion ids.
+/// All answers to one prompt, with all feedback on them; aliases are resolved to completion ids (LATE-3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Hash of the prompt.
@@ -58,12 +58,24 @@ pub async fn list_prompts(
     Ok(prompts)
 }
 
-/// Lists the groups of some prompts, in the order of their hashes.
+/// Counts the items of feedback that are filed under an alias which several completions carry, where one of these answers
+/// a prompt of which an answer is selected. No group holds them: they are about nothing in particular (LATE-3).
+pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<u64, StoreError> {
+    let words = Words::of(selection);
+    let row = words
+        .bind(sqlx::query(include_str!("sql/count_ambiguous.sql")).bind(project.0))
+        .fetch_one(tx.connection())
+        .await?;
+    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+}
+
+/// Lists the groups of some prompts, in the order of their hashes; the definitions of tools only on request.
 pub async fn list(
     tx: &mut Tx,
     project: ProjectId,
     selection: &Selection,
     prompts: &[ContentHash],
+    with_tools: bool,
 ) -> Result<Vec<Group>, StoreError> {
     if prompts.is_empty() {
         return Ok(Vec::new());
@@ -75,6 +87,7 @@ pub async fn list(
     let rows = words
         .bind(sqlx::query(include_str!("sql/list_completions_of_prompts.sql")).bind(project.0))
         .bind(&hashes)
+        .bind(with_tools)
         .fetch_all(tx.connection())
         .await?;
     for row in &rows {
@@ -86,17 +99,17 @@ pub async fn list(
         let completion = completion_from_row(row, prompt_hash)?;
         let aliases: Option<Vec<String>> = row.try_get("aliases")?;
         for name in aliases.unwrap_or_default() {
-            names.entry(name).or_insert((index, completion.id.clone()));
+            names.insert(name, (index, completion.id.clone()));
         }
-        // An id of its own outranks another completion's alias of the same text.
         names.insert(completion.id.as_str().to_owned(), (index, completion.id.clone()));
         groups[index].completions.push(completion);
     }
     for completion in groups.iter_mut().flat_map(|group| &mut group.completions) {
-        if let Some(parent) = &mut completion.parent_completion_id
+        if let Some(parent) = &completion.parent_completion_id
             && let Some((_, id)) = names.get(parent.as_str())
         {
-            parent.clone_from(id);
+            // Its own alias makes no completion its own parent.
+            completion.parent_completion_id = (*id != completion.id).then(|| id.clone());
         }
     }
     add_feedback(tx, project, &mut groups, &names).await?;
@@ -193,6 +206,7 @@ impl Words {
 fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completion, StoreError> {
     let wrong = |column| StoreError::Inconsistent { table: "completions", column };
     let id: &str = row.try_get("completion_id")?;
+    let response: &str = row.try_get("response")?;
     let conversation_id: Option<&str> = row.try_get("conversation_id")?;
     let parent: Option<&str> = row.try_get("parent_completion_id")?;
     let user: Option<&str> = row.try_get("user_id")?;
@@ -201,11 +215,13 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completi
         prompt_hash,
         model: row.try_get("model")?,
         prompt: messages(row.try_get("prompt")?).ok_or_else(|| wrong("prompt"))?,
-        response: Json::parse(row.try_get::<&str, _>("response")?.as_bytes())
+        n_response_bytes: u32::try_from(response.len()).unwrap_or(u32::MAX),
+        response: Json::parse(response.as_bytes())
             .ok()
             .and_then(Message::from_stored)
             .ok_or_else(|| wrong("response"))?,
         has_tools: row.try_get("has_tools")?,
+        tools: row.try_get("tools")?,
         finish_reason: row.try_get("finish_reason")?,
         conversation_id: conversation_id
             .map(ConversationId::parse)
@@ -214,6 +230,7 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completi
         parent_completion_id: parent.map(CompletionId::parse).transpose().map_err(|_| wrong("parent_completion_id"))?,
         user: user.map(UserId::parse).transpose().map_err(|_| wrong("user_id"))?,
         language: row.try_get("language")?,
+        experiment: row.try_get("experiment")?,
         consent_training: row.try_get("consent_training")?,
         selected: row.try_get("selected")?,
         received_at: row.try_get("received_at")?,

@@ -29,8 +29,17 @@ impl SchemaVersion {
     }
 }
 
-/// Applies every migration that is missing, as the role of the URL, and returns where the schema stands.
-pub async fn migrate(url: &str) -> Result<SchemaVersion, StoreError> {
+/// The advisory lock of whoever migrates. The migrator has one of its own, but lets go of it before the grants, and
+/// grants at the same moment fail (`XX000`, "tuple concurrently updated"). It belongs to a transaction, so that a pooler
+/// cannot keep it.
+const MIGRATING: i64 = i64::from_be_bytes(*b"aw-migr8");
+
+/// Applies every migration that is missing, as the role of the URL, lets a login role work as the service's, and returns
+/// where the schema stands. Whoever else migrates the same database waits.
+pub async fn migrate(url: &str, login: Option<&str>) -> Result<SchemaVersion, StoreError> {
+    let mut gate = connect(url).await?;
+    let mut inside = gate.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATING).execute(&mut *inside).await?;
     let mut connection = connect(url).await?;
     let before = read_version(&mut connection).await?;
     if before.found > before.supported {
@@ -48,18 +57,22 @@ pub async fn migrate(url: &str) -> Result<SchemaVersion, StoreError> {
     ] {
         sqlx::query(statement).execute(&mut connection).await?;
     }
+    if let Some(login) = login {
+        grant_service_role(&mut connection, login).await?;
+    }
     let after = read_version(&mut connection).await?;
     connection.close().await?;
+    inside.commit().await?;
+    gate.close().await?;
     Ok(after)
 }
 
 /// Lets a login role of the operator's work as the service's role.
-pub async fn grant_service_role(url: &str, login: &str) -> Result<(), StoreError> {
-    let mut connection = connect(url).await?;
+async fn grant_service_role(connection: &mut PgConnection, login: &str) -> Result<(), StoreError> {
     let statement = sqlx::query("select format('grant afterword_app to %I', $1::text)").bind(login);
-    let grant: String = statement.fetch_one(&mut connection).await?.try_get(0)?;
-    sqlx::query(sqlx::AssertSqlSafe(grant)).execute(&mut connection).await?;
-    Ok(connection.close().await?)
+    let grant: String = statement.fetch_one(&mut *connection).await?.try_get(0)?;
+    sqlx::query(sqlx::AssertSqlSafe(grant)).execute(connection).await?;
+    Ok(())
 }
 
 /// Returns a short name for exactly this set of migrations, so that a test's template can be told from an older one.
@@ -70,6 +83,17 @@ pub fn fingerprint() -> String {
         hasher.update(&migration.checksum);
     }
     hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// Reads where a database stands once nobody migrates it any more: the last migration is not the last thing that is done.
+pub async fn settled_version(url: &str) -> Result<SchemaVersion, StoreError> {
+    let mut connection = connect(url).await?;
+    let mut inside = connection.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock_shared($1)").bind(MIGRATING).execute(&mut *inside).await?;
+    let version = read_version(&mut inside).await?;
+    inside.commit().await?;
+    connection.close().await?;
+    Ok(version)
 }
 
 /// Reads where a database stands.

@@ -25,7 +25,7 @@ pub struct CompletionRecord {
     pub id: CompletionId,
     /// The conversation that it belongs to.
     pub conversation_id: Option<String>,
-    /// Its id and those of its aliases that are nobody's id.
+    /// Its id and those of its aliases that name it and nothing else (LATE-3).
     pub names: Vec<String>,
     /// Everything about it but texts, as the JSON object that goes over the wire.
     pub facts: String,

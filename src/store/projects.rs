@@ -22,6 +22,20 @@ pub async fn insert(tx: &mut Tx, id: ProjectId, name: &str, now: Timestamp) -> R
     find(tx, name).await?.ok_or(StoreError::Inconsistent { table: "projects", column: "name" })
 }
 
+/// Creates a project unless there is one of that name, which the transaction need not see; tells whether it did.
+pub async fn insert_new(tx: &mut Tx, id: ProjectId, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "-- store::projects::insert_new
+         insert into projects (project_id, name, created_at) values ($1, $2, $3) on conflict (name) do nothing",
+    )
+    .bind(id.0)
+    .bind(name)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Finds a project by its name.
 pub async fn find(tx: &mut Tx, name: &str) -> Result<Option<ProjectId>, StoreError> {
     let row = sqlx::query("-- store::projects::find\nselect project_id from projects where name = $1")

@@ -5,9 +5,11 @@ use sqlx::postgres::PgRow;
 
 use super::connection::Tx;
 use super::error::StoreError;
+use super::key_life::{self, life_columns};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::KeyId;
 use crate::domain::ids::ProjectId;
+use crate::domain::key_life::KeyLife;
 use crate::domain::origin::Origin;
 
 /// A publishable key as it is stored.
@@ -17,18 +19,10 @@ pub struct StoredPublishableKey {
     pub key_id: KeyId,
     /// Project that it acts on.
     pub project_id: ProjectId,
-    /// What the operator calls it.
-    pub name: String,
     /// Origins that it may come from.
     pub origins: Vec<Origin>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// From when on it is refused.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last accepted.
-    pub last_used_at: Option<Timestamp>,
-    /// From when on it is refused because somebody said so.
-    pub revoked_at: Option<Timestamp>,
+    /// Its name and its times.
+    pub life: KeyLife,
 }
 
 /// Stores a new key.
@@ -40,10 +34,10 @@ pub async fn insert(tx: &mut Tx, key: &StoredPublishableKey) -> Result<(), Store
     )
     .bind(key.key_id.as_str())
     .bind(key.project_id.0)
-    .bind(&key.name)
+    .bind(&key.life.name)
     .bind(key.origins.iter().map(Origin::as_str).collect::<Vec<_>>())
-    .bind(key.created_at)
-    .bind(key.expires_at)
+    .bind(key.life.created_at)
+    .bind(key.life.expires_at)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -51,12 +45,13 @@ pub async fn insert(tx: &mut Tx, key: &StoredPublishableKey) -> Result<(), Store
 
 /// Finds a key by its id.
 pub async fn find(tx: &mut Tx, key_id: &KeyId) -> Result<Option<StoredPublishableKey>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::publishable_keys::find
-         select key_id, project_id, name, origins, created_at, expires_at, last_used_at, revoked_at
-           from publishable_keys
+         select key_id, project_id, origins, ",
+        life_columns!(),
+        " from publishable_keys
           where key_id = $1",
-    )
+    ))
     .bind(key_id.as_str())
     .fetch_optional(tx.connection())
     .await?
@@ -67,13 +62,14 @@ pub async fn find(tx: &mut Tx, key_id: &KeyId) -> Result<Option<StoredPublishabl
 
 /// Lists a project's keys, oldest first.
 pub async fn list(tx: &mut Tx, project: ProjectId) -> Result<Vec<StoredPublishableKey>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::publishable_keys::list
-         select key_id, project_id, name, origins, created_at, expires_at, last_used_at, revoked_at
-           from publishable_keys
+         select key_id, project_id, origins, ",
+        life_columns!(),
+        " from publishable_keys
           where project_id = $1
           order by created_at, key_id",
-    )
+    ))
     .bind(project.0)
     .fetch_all(tx.connection())
     .await?
@@ -118,30 +114,6 @@ pub async fn is_origin_known(tx: &mut Tx, origin: &Origin, now: Timestamp) -> Re
     Ok(row.try_get(0)?)
 }
 
-/// Revokes a key of a project; tells whether it was live.
-pub async fn revoke(tx: &mut Tx, project: ProjectId, key_id: &KeyId, now: Timestamp) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "-- store::publishable_keys::revoke
-         update publishable_keys set revoked_at = $3 where project_id = $1 and key_id = $2 and revoked_at is null",
-    )
-    .bind(project.0)
-    .bind(key_id.as_str())
-    .bind(now)
-    .execute(tx.connection())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Records that a key was used.
-pub async fn touch(tx: &mut Tx, key_id: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("-- store::publishable_keys::touch\nupdate publishable_keys set last_used_at = $2 where key_id = $1")
-        .bind(key_id)
-        .bind(now)
-        .execute(tx.connection())
-        .await?;
-    Ok(())
-}
-
 fn origin(text: &str) -> Result<Origin, StoreError> {
     Origin::parse(text).map_err(|_| StoreError::Inconsistent { table: "publishable_keys", column: "origins" })
 }
@@ -153,11 +125,7 @@ fn from_row(row: &PgRow) -> Result<StoredPublishableKey, StoreError> {
         key_id: KeyId::parse(&key_id)
             .ok_or(StoreError::Inconsistent { table: "publishable_keys", column: "key_id" })?,
         project_id: ProjectId(row.try_get("project_id")?),
-        name: row.try_get("name")?,
         origins: origins.iter().map(|text| origin(text)).collect::<Result<_, _>>()?,
-        created_at: row.try_get("created_at")?,
-        expires_at: row.try_get("expires_at")?,
-        last_used_at: row.try_get("last_used_at")?,
-        revoked_at: row.try_get("revoked_at")?,
+        life: key_life::read(row)?,
     })
 }

@@ -5,9 +5,11 @@ use sqlx::postgres::PgRow;
 
 use super::connection::Tx;
 use super::error::StoreError;
+use super::key_life::{self, life_columns};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::KeyId;
 use crate::domain::ids::ProjectId;
+use crate::domain::key_life::KeyLife;
 use crate::domain::signing::{Algorithm, PublicKey, SigningSecret, VerifyingKey};
 
 /// A signing key as it is stored.
@@ -17,18 +19,10 @@ pub struct StoredSigningKey {
     pub key_id: KeyId,
     /// Project that its tokens act on.
     pub project_id: ProjectId,
-    /// What the operator calls it.
-    pub name: String,
     /// What checks its tokens.
     pub key: VerifyingKey,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// From when on its tokens are refused.
-    pub expires_at: Option<Timestamp>,
-    /// When a token of it was last accepted.
-    pub last_used_at: Option<Timestamp>,
-    /// From when on its tokens are refused because somebody said so.
-    pub revoked_at: Option<Timestamp>,
+    /// Its name and its times; once it is refused, its tokens are.
+    pub life: KeyLife,
 }
 
 /// Stores a new key.
@@ -44,12 +38,12 @@ pub async fn insert(tx: &mut Tx, stored: &StoredSigningKey) -> Result<(), StoreE
     )
     .bind(stored.key_id.as_str())
     .bind(stored.project_id.0)
-    .bind(&stored.name)
+    .bind(&stored.life.name)
     .bind(stored.key.algorithm().as_str())
     .bind(secret)
     .bind(public_key)
-    .bind(stored.created_at)
-    .bind(stored.expires_at)
+    .bind(stored.life.created_at)
+    .bind(stored.life.expires_at)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -57,13 +51,13 @@ pub async fn insert(tx: &mut Tx, stored: &StoredSigningKey) -> Result<(), StoreE
 
 /// Finds a key by its id.
 pub async fn find(tx: &mut Tx, key_id: &KeyId) -> Result<Option<StoredSigningKey>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::signing_keys::find
-         select key_id, project_id, name, algorithm, secret, public_key, created_at, expires_at, last_used_at,
-                revoked_at
-           from signing_keys
+         select key_id, project_id, algorithm, secret, public_key, ",
+        life_columns!(),
+        " from signing_keys
           where key_id = $1",
-    )
+    ))
     .bind(key_id.as_str())
     .fetch_optional(tx.connection())
     .await?
@@ -74,44 +68,20 @@ pub async fn find(tx: &mut Tx, key_id: &KeyId) -> Result<Option<StoredSigningKey
 
 /// Lists a project's keys, oldest first.
 pub async fn list(tx: &mut Tx, project: ProjectId) -> Result<Vec<StoredSigningKey>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::signing_keys::list
-         select key_id, project_id, name, algorithm, secret, public_key, created_at, expires_at, last_used_at,
-                revoked_at
-           from signing_keys
+         select key_id, project_id, algorithm, secret, public_key, ",
+        life_columns!(),
+        " from signing_keys
           where project_id = $1
           order by created_at, key_id",
-    )
+    ))
     .bind(project.0)
     .fetch_all(tx.connection())
     .await?
     .iter()
     .map(from_row)
     .collect()
-}
-
-/// Revokes a key of a project; tells whether it was live.
-pub async fn revoke(tx: &mut Tx, project: ProjectId, key_id: &KeyId, now: Timestamp) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "-- store::signing_keys::revoke
-         update signing_keys set revoked_at = $3 where project_id = $1 and key_id = $2 and revoked_at is null",
-    )
-    .bind(project.0)
-    .bind(key_id.as_str())
-    .bind(now)
-    .execute(tx.connection())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Records that a token of a key was accepted.
-pub async fn touch(tx: &mut Tx, key_id: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("-- store::signing_keys::touch\nupdate signing_keys set last_used_at = $2 where key_id = $1")
-        .bind(key_id)
-        .bind(now)
-        .execute(tx.connection())
-        .await?;
-    Ok(())
 }
 
 /// Takes a token back until `forget_at`; tells whether it was not taken back before.
@@ -183,11 +153,7 @@ fn from_row(row: &PgRow) -> Result<StoredSigningKey, StoreError> {
     Ok(StoredSigningKey {
         key_id: KeyId::parse(&key_id).ok_or(wrong("key_id"))?,
         project_id: ProjectId(row.try_get("project_id")?),
-        name: row.try_get("name")?,
         key,
-        created_at: row.try_get("created_at")?,
-        expires_at: row.try_get("expires_at")?,
-        last_used_at: row.try_get("last_used_at")?,
-        revoked_at: row.try_get("revoked_at")?,
+        life: key_life::read(row)?,
     })
 }

@@ -85,6 +85,8 @@ pub struct Coverage {
     pub n_days_both: i64,
     /// Reactions that nobody vouches for, whether they count or not.
     pub n_unverified: i64,
+    /// Reactions under an alias of theirs that other completions carry, too; they count for none.
+    pub n_ambiguous: i64,
 }
 
 /// Direct choices, told from the candidate's side.
@@ -168,6 +170,7 @@ pub async fn coverage(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Coverage, S
         n_days: row.try_get("n_days")?,
         n_days_both: row.try_get("n_days_both")?,
         n_unverified: row.try_get("n_unverified")?,
+        n_ambiguous: row.try_get("n_ambiguous")?,
     })
 }
 

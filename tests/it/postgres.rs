@@ -183,6 +183,25 @@ async fn where_postgres_cannot_enter_the_directory_the_cluster_lies_elsewhere() 
 }
 
 #[tokio::test]
+async fn starts_at_the_same_moment_agree_on_a_place_elsewhere() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root's Postgres runs as another user than the caller");
+        return;
+    }
+    let dir = open_dir();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let start = || Cluster::start(dir.path());
+
+    let (one, other) = tokio::join!(start(), start());
+
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.owner_url(), other.owner_url());
+    one.stop().await.unwrap();
+    other.stop().await.unwrap();
+    Cluster::remove(dir.path()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_failed_start_leaves_nothing_that_keeps_the_next_one_from_working() {
     let dir = open_dir();
     let nowhere = Settings::usual(Some("/nowhere".into()), &environment);

@@ -12,10 +12,10 @@ mod shape;
 mod source;
 mod sql;
 
-use afterword::columnar::columns::Config;
+use afterword::columnar::shape::{Config, Shape};
 use afterword::dataset::exclusion::{FEEDBACK_REASONS, REASONS};
 use afterword::domain::fields::FieldCode;
-use afterword::domain::recipe::{Format, Options};
+use afterword::domain::recipe::{Format, Layout, Options};
 
 use source::{Source, Violation, files_below, read};
 
@@ -139,7 +139,7 @@ fn the_data_set_document_has_every_option_with_its_default() {
         .unwrap()
         .iter()
         .map(|(name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = value.as_str().filter(|word| !word.is_empty()).map_or_else(|| value.to_string(), str::to_owned);
             vec![format!("`{name}`"), format!("`{value}`")]
         })
         .collect();
@@ -158,10 +158,14 @@ fn the_data_set_document_has_every_reason_to_leave_something_out() {
 
 #[test]
 fn the_data_set_document_has_every_config_and_column() {
-    let configs = Format::WORDS.iter().flat_map(|(_, format)| Config::of(*format));
-    let words: Vec<&str> = configs
-        .flat_map(|config| config.columns().into_iter().map(|column| column.name).chain([config.as_str()]))
-        .collect();
+    let configs = Format::WORDS.iter().flat_map(|(_, format)| Config::of(*format)).chain([&Config::Ties]);
+    let shapes = configs.flat_map(|config| {
+        let shape = |layout| Shape { config: *config, layout, has_tools: false, has_margin: *config == Config::Reward };
+        let plain = Layout::WORDS.iter().map(move |(_, layout)| shape(*layout));
+        plain.chain([shape(Layout::Trl).with_tools(true)])
+    });
+    let words: Vec<&str> =
+        shapes.flat_map(|shape| shape.columns().into_iter().map(|column| column.name).chain([shape.name()])).collect();
     assert_none(&documents::words("columns", "docs/data-sets.md", &read("docs/data-sets.md"), words));
 }
 

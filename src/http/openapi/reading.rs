@@ -5,11 +5,16 @@ use serde_json::{Map, Value, json};
 use super::super::problem::KINDS;
 use super::words::{
     Member, all, boolean, closed, described, estimate, integer, list, moment, named, nullable, number, object, one_of,
-    optional, required, short_text, timestamp, total, uuid, words_of,
+    optional, required, short_text, text, timestamp, total, uuid, words_of,
 };
 use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
-use crate::domain::recipe::{Consent, Dedup, Format, MinSignal, PairScope, Policy, RegenerateRule, SystemPrompt};
+use crate::domain::ids::MAX_ID_BYTES;
+use crate::domain::recipe::{
+    Aggregate, Consent, Dedup, FinishReason, Format, ImplicitPositive, KtoBalance, LabelNoise, Layout, LengthRule,
+    MAX_SYSTEM_PROMPT_BYTES, Margin, MinSignal, PairScope, Pairing, Policy, PositionRule, RegenerateRule,
+    SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
+};
 use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
 
@@ -98,9 +103,14 @@ fn selection() -> Value {
 
 fn options() -> Value {
     let share = || number(0.0, 0.5);
+    let of_pairs = |values, what| described(values, &format!("{what} the format `preference` or `reward`."));
     closed(vec![
         optional("min_votes", integer(1, 1000)),
         optional("min_agreement", number(0.5, 1.0)),
+        optional("aggregate", described(one_of(Aggregate::WORDS), "`bt` needs a format of comparisons.")),
+        optional("label_noise", one_of(LabelNoise::WORDS)),
+        optional("max_rows_per_user", described(integer(0, 1_000_000_000), "0 for any number.")),
+        optional("max_user_share", described(number(0.0, 1.0), "1 for any share.")),
         optional("pair_scope", one_of(PairScope::WORDS)),
         optional("rating_min_points", number(0.0, 1e6)),
         optional("rating_min_difference", number(0.0, 1.0)),
@@ -109,12 +119,29 @@ fn options() -> Value {
         optional("edit_max_distance", described(number(0.0, 1.0), "Greater than `edit_min_distance`.")),
         optional("regenerate", one_of(RegenerateRule::WORDS)),
         optional("sft_min_signal", one_of(MinSignal::WORDS)),
+        optional("implicit_positive", described(one_of(ImplicitPositive::WORDS), "`on` needs the format `unpaired`.")),
+        optional("ties", described(one_of(Ties::WORDS), "`side_file` needs the format `preference` or `reward`.")),
+        optional("pairing", one_of(Pairing::WORDS)),
+        optional("max_pairs_per_prompt", integer(1, 1000)),
+        optional("margin", described(one_of(Margin::WORDS), "`strength` needs the format `reward`.")),
         optional("policy", one_of(Policy::WORDS)),
+        optional("target_model", text(MAX_ID_BYTES)),
+        optional("kto_balance", described(one_of(KtoBalance::WORDS), "`downsample` needs the format `unpaired`.")),
         optional("dedup", one_of(Dedup::WORDS)),
         optional("consent", one_of(Consent::WORDS)),
-        optional("require_stop", boolean()),
-        optional("system_prompt", one_of(SystemPrompt::WORDS)),
+        optional("finish_reason", one_of(FinishReason::WORDS)),
+        optional("require_stop", described(boolean(), "What `finish_reason` was before: `stop` or `any`.")),
+        optional("tool_calls", one_of(ToolCalls::WORDS)),
+        optional("system_prompt", described(one_of(SystemPrompt::WORDS), "`replace` needs `system_prompt_text`.")),
+        optional("system_prompt_text", text(MAX_SYSTEM_PROMPT_BYTES)),
         optional("max_chars", integer(0, 100_000_000)),
+        optional("length", of_pairs(one_of(LengthRule::WORDS), "All but `report` need")),
+        optional("max_length_ratio", number(1.0, 1e6)),
+        optional("position", of_pairs(one_of(PositionRule::WORDS), "`reweight` needs")),
+        optional("drop_unrandomised", of_pairs(boolean(), "`true` needs")),
+        optional("selection_bias", one_of(SelectionBias::WORDS)),
+        optional("recency_half_life_days", described(number(0.0, 36_500.0), "0 for never.")),
+        optional("weights", one_of(Weights::WORDS)),
         optional("validation_share", share()),
         optional("test_share", share()),
         optional("split_salt", short_text()),
@@ -126,26 +153,40 @@ pub(super) fn export_body() -> Value {
     let path = json!({ "type": "string", "maxLength": 256, "pattern": "^[a-z0-9_-]{1,64}(/[a-z0-9_-]{1,64})*$" });
     let common = || {
         vec![
+            optional("layout", described(one_of(Layout::WORDS), "It must have a form of every format.")),
             optional("selection", selection()),
             optional("options", options()),
             optional("destination", closed(vec![optional("path", path.clone())])),
         ]
     };
-    let names =
-        shipped_recipes().iter().flat_map(|recipe| [recipe.name].into_iter().chain(recipe.aliases.iter().copied()));
-    let format = || words_of(["preference", "dpo", "sft"]);
-    let mut by_name = vec![required("recipe", words_of(names)), optional("format", format())];
-    by_name.extend(common());
-    let mut inline =
-        vec![required("format", format()), ("recipe", json!({ "type": "null" }), super::words::Presence::Optional)];
-    inline.extend(common());
-    json!({ "anyOf": [closed(by_name), closed(inline)], "example": { "recipe": "dpo" } })
+    let names: Vec<&str> = shipped_recipes()
+        .iter()
+        .flat_map(|recipe| [recipe.name].into_iter().chain(recipe.aliases.iter().copied()))
+        .collect();
+    let format = || one_of(Format::INPUT_WORDS);
+    let formats = || {
+        let mut formats = list(Format::WORDS.len(), &format());
+        formats["minItems"] = json!(1);
+        described(formats, "Several in one export, none of them twice; in place of `format`.")
+    };
+    // Beside each other the two would contradict; where one is given, the other is absent or null.
+    let nothing = |name| (name, json!({ "type": "null" }), super::words::Presence::Optional);
+    let shapes = [
+        vec![required("recipe", words_of(names.clone())), optional("format", format()), nothing("formats")],
+        vec![required("recipe", words_of(names)), required("formats", formats()), nothing("format")],
+        vec![nothing("recipe"), required("format", format()), nothing("formats")],
+        vec![nothing("recipe"), required("formats", formats()), nothing("format")],
+    ];
+    let shapes = shapes.map(|own| closed(own.into_iter().chain(common()).collect()));
+    json!({ "anyOf": shapes, "example": { "recipe": "dpo" } })
 }
 
 /// An export, wherever it stands.
 pub(super) fn export() -> Value {
     let recipe = object(vec![
-        required("format", one_of(Format::WORDS)),
+        optional("format", described(one_of(Format::WORDS), "Where there is only one.")),
+        optional("formats", described(list(Format::WORDS.len(), &one_of(Format::WORDS)), "Where there are several.")),
+        optional("layout", one_of(Layout::WORDS)),
         required("selection", json!({ "type": "object" })),
         required("options", json!({ "type": "object" })),
     ]);

@@ -12,6 +12,7 @@ use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{problem, query};
 use super::feedback_item::feedback_item;
+use super::selection_params::SelectionParams;
 use crate::domain::ids::CompletionId;
 use crate::domain::listing::{Cursor as _, Listing};
 use crate::domain::trust::TrustRule;
@@ -34,14 +35,7 @@ struct Page {
     security(("credential" = ["viewer", "analyst", "admin"])),
     params(
         ("cursor" = Option<doc::CompletionCursor>, Query, description = "The `next_cursor` of the page before"),
-        ("limit" = Option<doc::ListLimit>, Query, description = "50 where it is absent"),
-        ("model" = Option<Vec<doc::ShortText>>, Query, description = "Models that answered"),
-        ("experiment" = Option<doc::ShortText>, Query, description = "The key of an experiment"),
-        ("variant" = Option<Vec<doc::ShortText>>, Query, description = "Variants of it"),
-        ("task" = Option<Vec<doc::ShortText>>, Query, description = "Kinds of work"),
-        ("language" = Option<Vec<doc::ShortText>>, Query, description = "Language tags"),
-        ("from" = Option<doc::Moment>, Query, description = "Completions received from then on"),
-        ("to" = Option<doc::Moment>, Query, description = "Completions received before then"),
+        SelectionParams,
         ("trust" = Option<doc::TrustFilter>, Query, description = "Whose feedback counts; the project decides else"),
     ),
     responses((status = 200, description = "A page", body = doc::CompletionsPage)),

@@ -202,14 +202,14 @@ impl From<ListedKey> for KeyItem {
         Self {
             id: key.id,
             kind,
-            name: key.name,
+            name: key.life.name,
             role,
             origins,
             algorithm,
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            last_used_at: key.last_used_at,
-            revoked_at: key.revoked_at,
+            created_at: key.life.created_at,
+            expires_at: key.life.expires_at,
+            last_used_at: key.life.last_used_at,
+            revoked_at: key.life.revoked_at,
         }
     }
 }

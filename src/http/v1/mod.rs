@@ -14,4 +14,5 @@ pub(crate) mod feedback_tokens;
 pub(crate) mod keys;
 pub(crate) mod projects;
 mod receipt;
+mod selection_params;
 pub(crate) mod users;

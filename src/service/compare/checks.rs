@@ -270,6 +270,16 @@ pub(super) fn unverified(coverage: &Coverage, trust: TrustRule) -> Check {
     line("unverified", "Reactions vouched for", pass_unless(n > 0, CheckStatus::Warn), detail)
 }
 
+/// Counts what is filed under an alias of several completions, where there is any.
+pub(super) fn ambiguous(coverage: &Coverage) -> Option<Check> {
+    let n = coverage.n_ambiguous;
+    let detail = format!(
+        "{} left out: the alias that names the completion is carried by several.",
+        plural(n, "reaction", "reactions")
+    );
+    (n > 0).then(|| line("ambiguous", "Reactions to one completion", CheckStatus::Warn, detail))
+}
+
 /// Looks for one unit that moves a must-pass metric by more than half a standard error.
 pub(super) fn influence(question: &Question, sample: &Sample<'_>, measured: &[Measured]) -> Check {
     let most = measured

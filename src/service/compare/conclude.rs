@@ -126,6 +126,7 @@ fn verify(question: &Question, evidence: &Evidence, sample: &Sample<'_>, measure
         checks::typical_user(question, sample, good),
         Some(checks::influence(question, sample, measured)),
         Some(checks::unverified(&evidence.coverage, evidence.trust)),
+        checks::ambiguous(&evidence.coverage),
     ];
     Verified { checks: checks.into_iter().flatten().collect(), srm_p, ratings, shortfall }
 }

@@ -76,6 +76,7 @@ fn evidence(control: Vec<UnitTally>, candidate: Vec<UnitTally>, n_days: i64) -> 
             n_days,
             n_days_both: n_days,
             n_unverified: 0,
+            n_ambiguous: 0,
         },
         choices: Choices { n_wins: 0, n_losses: 0, n_ties: 0 },
         tallies,

@@ -7,18 +7,7 @@ with selected as (
            c.conversation_id,
            case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side,
            least(coalesce(c.created_at, c.received_at), c.received_at) as made_at,
-           array_append(case when c.aliases is null then '{}' else array(
-               -- An id of its own outranks another completion's alias of the same text (LATE-3).
-               select alias
-                 from unnest(c.aliases) as alias
-                where not exists (
-                          select
-                            from completions o
-                           where o.project_id = c.project_id
-                             and o.completion_id = alias
-                          offset 0
-                      )
-           ) end, c.completion_id) as names
+           c.aliases
       from completions c
      where c.project_id = $1
        and (case when $2::text is null then c.model in ($3, $4)
@@ -27,6 +16,19 @@ with selected as (
        and ($6::text[] is null or c.language = any ($6))
        and ($7::timestamptz is null or c.received_at >= $7)
        and ($8::timestamptz is null or c.received_at < $8)
+),
+aliases as materialized (
+    select distinct r.alias as name, r.is_shared, s.completion_id, s.conversation_id
+      from selected s
+     cross join unnest(s.aliases) as told (name)
+     cross join lateral (
+               select *
+                 from resolved_aliases i
+                where i.project_id = $1
+                  and i.alias = told.name
+                  and i.completion_id = s.completion_id
+               offset 0
+           ) r
 )
 select min(s.made_at) as first_at,
        max(s.made_at) as last_at,
@@ -37,7 +39,9 @@ select min(s.made_at) as first_at,
                  group by (d.made_at at time zone 'utc')::date
                 having count(distinct d.side) = 2) both_sides) as n_days_both,
        (select count(*)
-          from (select unnest(t.names) as name, t.conversation_id from selected t) n
+          from (select t.completion_id as name, t.conversation_id from selected t
+                 union all
+                select a.name, a.conversation_id from aliases a where not a.is_shared) n
          cross join lateral (
                    select
                      from feedback f
@@ -47,5 +51,14 @@ select min(s.made_at) as first_at,
                                and (f.granted_conversation_id is null
                                     or f.granted_conversation_id is not distinct from n.conversation_id))
                    offset 0
-               ) unverified) as n_unverified
+               ) unverified) as n_unverified,
+       (select count(*)
+          from (select distinct a.name from aliases a where a.is_shared) n
+         cross join lateral (
+                   select
+                     from feedback f
+                    where f.project_id = $1
+                      and f.completion_id = n.name
+                   offset 0
+               ) ambiguous) as n_ambiguous
   from selected s

@@ -1,19 +1,22 @@
 -- store::groups::list (their answers)
--- Prompt by prompt, as list_feedback_of_completions.sql reads name by name. An alias that is another completion's id is
--- none (LATE-3), wherever that completion is: it may answer a prompt of another page, or one that is not selected.
+-- Prompt by prompt, as list_feedback_of_completions.sql reads name by name. Whether an alias names its completion (LATE-3)
+-- depends on completions that answer prompts of other pages, or prompts that are not selected.
 select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
-       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language,
+       case when $10 then c.tools end as tools,
+       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.experiment,
        -- Where the client said nothing of consent, the project's own word holds.
        coalesce(c.consent_training, (select p.consent_default from projects p where p.project_id = $1))
            as consent_training,
        array(
-           select alias
-             from unnest(c.aliases) as alias
-            where not exists (
+           select distinct told.name
+             from unnest(c.aliases) as told (name)
+            where exists (
                       select
-                        from completions o
-                       where o.project_id = $1
-                         and o.completion_id = alias
+                        from resolved_aliases r
+                       where r.project_id = $1
+                         and r.alias = told.name
+                         and r.completion_id = c.completion_id
+                         and not r.is_shared
                       offset 0
                   )
        ) as aliases,

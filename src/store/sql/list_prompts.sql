@@ -1,7 +1,8 @@
 -- store::groups::list_prompts
 -- Set by set and not row by row: a look for feedback at each completion would have to be cheap whatever the planner
 -- knows, and behind row-level security it takes one for ten. The feedback may be on an answer beside the selected one: a
--- preference is filed under either of its two answers.
+-- preference is filed under either of its two answers. An alias that names nothing (LATE-3) only brings a prompt whose
+-- feedback then is counted as left out; to look each of them up would cost more than to read those prompts.
 with selected as (
     select distinct c.prompt_hash
       from completions c

@@ -8,14 +8,15 @@ with selected as (
            c.prompt_hash,
            c.user_id,
            array_append(case when c.aliases is null then '{}' else array(
-               -- An id of its own outranks another completion's alias of the same text (LATE-3).
-               select alias
-                 from unnest(c.aliases) as alias
-                where not exists (
+               select distinct told.name
+                 from unnest(c.aliases) as told (name)
+                where exists (
                           select
-                            from completions o
-                           where o.project_id = c.project_id
-                             and o.completion_id = alias
+                            from resolved_aliases r
+                           where r.project_id = $1
+                             and r.alias = told.name
+                             and r.completion_id = c.completion_id
+                             and not r.is_shared
                           offset 0
                       )
            ) end, c.completion_id) as names,

@@ -8,20 +8,16 @@ select s.completion_id, s.conversation_id,
        case when $3 then s.tools end    as tools,
        case when $3 then s.params end   as params,
        array_append(case when s.aliases is null then '{}' else array(
-           -- An id of its own outranks another completion's alias of the same text (LATE-3).
-           select alias
-             from unnest(s.aliases) as alias
-            where not exists (
+           select distinct told.name
+             from unnest(s.aliases) as told (name)
+            where exists (
                       select
-                        from (
-                             select o.completion_id
-                               from completions o
-                              where o.project_id = $1
-                                and o.completion_id >= alias
-                              order by o.completion_id
-                              limit 1
-                             ) next_id
-                       where next_id.completion_id = alias
+                        from resolved_aliases r
+                       where r.project_id = $1
+                         and r.alias = told.name
+                         and r.completion_id = s.completion_id
+                         and not r.is_shared
+                      offset 0
                   )
        ) end, s.completion_id) as names,
        json_strip_nulls(json_build_object(

@@ -6,16 +6,17 @@
 with recursive selected as (
     select c.completion_id,
            c.conversation_id,
-           c.parent_completion_id,
+           p.parent_completion_id,
            array_append(case when c.aliases is null then '{}' else array(
-               -- An id of its own outranks another completion's alias of the same text (LATE-3).
-               select alias
-                 from unnest(c.aliases) as alias
-                where not exists (
+               select distinct told.name
+                 from unnest(c.aliases) as told (name)
+                where exists (
                           select
-                            from completions o
-                           where o.project_id = c.project_id
-                             and o.completion_id = alias
+                            from resolved_aliases r
+                           where r.project_id = $1
+                             and r.alias = told.name
+                             and r.completion_id = c.completion_id
+                             and not r.is_shared
                           offset 0
                       )
            ) end, c.completion_id) as names,
@@ -26,9 +27,19 @@ with recursive selected as (
            case
                when $5 = 'user' and c.user_id is not null then 'u:' || c.user_id
                when c.conversation_id is not null then 'c:' || c.conversation_id
-               else 't:' || coalesce(c.parent_completion_id, c.completion_id)
+               else 't:' || coalesce(p.parent_completion_id, c.completion_id)
            end as unit
       from completions c
+     -- A parent may be told by an alias, too; its own alias makes no completion its own parent.
+     cross join lateral (
+               select nullif(coalesce((
+                          select r.completion_id
+                            from resolved_aliases r
+                           where r.project_id = $1
+                             and r.alias = c.parent_completion_id
+                             and not r.is_shared
+                      ), c.parent_completion_id), c.completion_id) as parent_completion_id
+           ) p
      where c.project_id = $1
        and (case when $2::text is null then c.model in ($3, $4)
                  else c.experiment = $2 and c.variant in ($3, $4) end)

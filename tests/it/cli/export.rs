@@ -108,7 +108,8 @@ async fn what_cannot_be_exported_is_one_line_and_leaves_no_folder() {
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
 
-    run(&mut export(&database, "dop", &out, &[])).assert_refused(2, "unknown recipe `dop`: shipped are dpo, sft");
+    run(&mut export(&database, "dop", &out, &[]))
+        .assert_refused(2, "unknown recipe `dop`: shipped are dpo, kto, sft, reward, prompts, all");
     run(&mut export(&database, "none.toml", &out, &[])).assert_refused(2, "cannot read none.toml");
     run(&mut export(&database, broken.to_str().unwrap(), &out, &[])).assert_refused(2, "/options/min_votes");
     let backwards = ["--from", "2026-02-01", "--to", "2026-01-01"];
@@ -128,7 +129,7 @@ async fn what_cannot_be_exported_is_one_line_and_leaves_no_folder() {
 fn shipped_recipes_are_listed_and_an_unknown_one_is_wrong_usage() {
     let listed = run(&mut afterword(&["recipe", "list"]));
 
-    for name in ["dpo ", "sft "] {
+    for name in ["dpo ", "kto ", "sft ", "reward ", "prompts ", "all "] {
         assert!(listed.out.lines().any(|line| line.starts_with(name)), "{listed:?}");
     }
     run(&mut afterword(&["recipe", "show", "dop"])).assert_refused(2, "unknown recipe `dop`");

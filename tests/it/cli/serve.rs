@@ -62,6 +62,31 @@ async fn a_first_start_without_a_key_shows_one_that_works_and_never_again() {
 }
 
 #[tokio::test]
+async fn two_first_starts_at_the_same_moment_both_serve_one_instance() {
+    for round in 0..3 {
+        let dir = open_dir();
+        let start = || {
+            let data_dir = dir.path().to_owned();
+            tokio::task::spawn_blocking(move || Running::start_on(&data_dir))
+        };
+
+        let (one, other) = tokio::join!(start(), start());
+
+        let (one, other) = (one.unwrap(), other.unwrap());
+        let shown: Vec<&String> = one.greeting.iter().chain(&other.greeting).collect();
+        assert_eq!(shown.len(), 2, "round {round}: a sentence and one key: {shown:?}");
+        let key = shown[1].trim().to_owned();
+        assert_eq!((one.status("/readyz").await, other.status("/readyz").await), (200, 200), "round {round}");
+        assert_eq!(record(&one, &key, "c-1").await["accepted"], 1, "round {round}");
+        assert_eq!(record(&other, &key, "c-1").await["duplicate"], 1, "round {round}");
+        one.stop();
+        assert_eq!(record(&other, &key, "c-2").await["accepted"], 1, "the one that is left keeps its Postgres");
+        other.stop();
+        assert!(Cluster::join(dir.path()).await.unwrap().is_none(), "Postgres still runs");
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_was_killed_starts_again_with_all_that_it_acknowledged() {
     let dir = open_dir();
     let first = Running::start_on(dir.path());

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use afterword::dataset::example::RowKind;
 use afterword::dataset::{Standing, harvest, standings};
 use afterword::domain::clock::Timestamp;
 use afterword::domain::feedback::{Feedback, NewFeedback, Reaction, Thumb};
 use afterword::domain::json::Json;
 use afterword::domain::principal::Trust;
-use afterword::domain::recipe::{Format, Options, Recipe};
+use afterword::domain::recipe::{Format, Formats, Layout, Options, Recipe};
 use afterword::domain::selection::Selection;
 use afterword::domain::trust::TrustFilter;
 use afterword::store::connection::Pool;
@@ -23,11 +24,32 @@ use super::seed::{Seeded, completion};
 
 const N_WORLDS: usize = 400;
 
+/// How an item names an answer of its world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Id,
+    Alias,
+    /// An alias that the other answer carries, too.
+    Shared,
+}
+
+impl Name {
+    fn of(self, world: usize, is_candidate: bool) -> String {
+        let model = if is_candidate { "new" } else { "old" };
+        match self {
+            Self::Id => format!("{model}-{world}"),
+            Self::Alias => format!("alias-{model}-{world}"),
+            Self::Shared => format!("shared-{world}"),
+        }
+    }
+}
+
 /// An item on one answer of a world, with every way in which two of them can stand to each other.
 #[derive(Debug, Clone)]
 struct Said {
     on_candidate: bool,
-    by_alias: bool,
+    name: Name,
+    against: Name,
     user: Option<u8>,
     session: Option<u8>,
     seq: Option<u8>,
@@ -40,13 +62,16 @@ struct Said {
 }
 
 fn any_item() -> impl Strategy<Value = Said> {
-    let who = (prop::bool::weighted(0.3), prop::bool::weighted(0.2), prop::option::weighted(0.9, 0..2_u8));
+    let name = prop_oneof![8 => Just(Name::Id), 2 => Just(Name::Alias), 1 => Just(Name::Shared)];
+    let against = prop_oneof![4 => Just(Name::Id), 1 => Just(Name::Alias)];
+    let who = (prop::bool::weighted(0.3), (name, against), prop::option::weighted(0.9, 0..2_u8));
     let place = (prop::option::weighted(0.7, 0..2_u8), prop::option::weighted(0.8, 0..3_u8), 0..3_u8, 0..3_u8);
     let rest =
         (prop::option::weighted(0.4, any::<prop::sample::Index>()), prop::bool::weighted(0.9), 0..8_u8, any::<u16>());
     (who, place, rest).prop_map(|(who, place, rest)| Said {
         on_candidate: who.0,
-        by_alias: who.1,
+        name: who.1.0,
+        against: who.1.1,
         user: who.2,
         session: place.0,
         seq: place.1,
@@ -70,13 +95,12 @@ fn feedback_id(world: usize, nth: usize, said: &Said) -> uuid::Uuid {
 /// The item as it is sent. The first half of the worlds holds thumbs and the like, the other preferences of one user.
 fn body(world: usize, nth: usize, items: &[Said]) -> Value {
     let said = &items[nth];
-    let name = |candidate: bool| if candidate { format!("new-{world}") } else { format!("old-{world}") };
-    let completion_id =
-        if said.by_alias { format!("alias-{}", name(said.on_candidate)) } else { name(said.on_candidate) };
+    let completion_id = said.name.of(world, said.on_candidate);
     let mut body = json!({"id": feedback_id(world, nth, said), "completion_id": completion_id});
     let own = if is_of_preferences(world) {
         let outcome = ["better", "worse", "tie", "both_bad"][usize::from(said.signal % 4)];
-        json!({"signal": "preference", "against": name(!said.on_candidate), "outcome": outcome, "user": "u"})
+        json!({"signal": "preference", "against": said.against.of(world, !said.on_candidate),
+            "outcome": outcome, "user": "u"})
     } else {
         let mut own = match said.signal {
             0..=1 => json!({"signal": "thumb", "value": "up"}),
@@ -116,7 +140,7 @@ async fn store(seeded: &Seeded, worlds: &[Vec<Said>]) {
             let id = format!("{model}-{world}");
             let more = json!({
                 "prompt": format!("prompt {world}"), "response": format!("answer {id}"), "user": id,
-                "aliases": [format!("alias-{id}")], "finish_reason": "stop", "consent": {"training": true},
+                "aliases": [format!("alias-{id}"), format!("alias-{id}"), format!("shared-{world}")], "finish_reason": "stop", "consent": {"training": true},
             });
             completion(&id, model, more)
         })
@@ -184,22 +208,29 @@ async fn comparisons_and_exports_count_the_same_reactions() {
         .into_iter()
         .map(|it| (it.unit, [it.n_up, it.n_down, it.n_copied, it.n_regenerated, it.n_wrote, it.n_any_signal]))
         .collect();
-    let choices = seeded.choices().await;
+    let (choices, coverage) = (seeded.choices().await, seeded.coverage().await);
     let mut tx = seeded.app.store.begin_snapshot("test", project).await.unwrap();
     let prompts = groups::list_prompts(&mut tx, project, &Selection::default()).await.unwrap();
-    let groups = groups::list(&mut tx, project, &Selection::default(), &prompts).await.unwrap();
+    let groups = groups::list(&mut tx, project, &Selection::default(), &prompts, false).await.unwrap();
+    let n_ambiguous = groups::count_ambiguous(&mut tx, project, &Selection::default()).await.unwrap();
 
     let (mut n_answers, mut rules) = (0, BTreeMap::new());
     let mut directions = [0; 3];
-    let recipe = Recipe { format: Format::Preference, selection: Selection::default(), options: Options::default() };
+    let recipe = Recipe {
+        formats: Formats::of(Format::Preference),
+        layout: Layout::Trl,
+        selection: Selection::default(),
+        options: Options::default(),
+    };
     for group in &groups {
         let world: usize = group.completions[0].id.as_str().rsplit('-').next().unwrap().parse().unwrap();
         if is_of_preferences(world) {
-            let harvest = harvest(&group.completions, &group.feedback, &recipe);
-            for example in &harvest.examples {
+            let mut harvest = harvest(&group.completions, &group.feedback, &recipe);
+            let pairs = harvest.crops.remove(&RowKind::Pair).unwrap();
+            for example in &pairs.examples {
                 directions[usize::from(example.chosen_id.as_str().starts_with("old"))] += 1;
             }
-            let n = |reason| harvest.exclusions.0.get(reason).copied().unwrap_or_default();
+            let n = |reason| pairs.exclusions.0.get(reason).copied().unwrap_or_default();
             directions[2] += n("tie") + n("both_bad");
             continue;
         }
@@ -219,6 +250,13 @@ async fn comparisons_and_exports_count_the_same_reactions() {
         }
     }
 
+    let n_of = |holds: fn(&Said) -> bool| worlds.iter().flatten().filter(|said| holds(said)).count();
+    let n_in_groups: usize = groups.iter().map(|group| group.feedback.len()).sum();
+    let n_shared = n_of(|said| said.name == Name::Shared);
+    assert!(n_shared > 50);
+    assert_eq!([n_in_groups, n_ambiguous as usize], [n_of(|said| said.name != Name::Shared), n_shared]);
+    let n_strange = n_of(|said| said.name != Name::Shared && !said.is_trusted);
+    assert_eq!([coverage.n_unverified, coverage.n_ambiguous], [n_strange as i64, n_shared as i64]);
     assert_eq!([choices.n_wins, choices.n_losses, choices.n_ties].map(|n| u64::try_from(n).unwrap()), directions);
     assert!(n_answers > 300 && directions.iter().all(|n| *n > 20), "{n_answers} {directions:?}");
     assert!(rules.len() == 4 && rules.values().all(|n| *n > 50), "{rules:?}");

@@ -1,11 +1,14 @@
 //! Tallies against numbers counted by hand.
 
 use afterword::domain::experiment::Unit;
+use afterword::domain::principal::Trust;
 use afterword::domain::selection::Selection;
+use afterword::domain::trust::TrustFilter;
+use afterword::report::comparison::CheckStatus;
 use afterword::store::tallies::{self, Choices, Coverage, TallyQuery, UnitTally};
 use serde_json::{Value, json};
 
-use super::seed::{Seeded, completion, feedback_id, reaction};
+use super::seed::{OLD_AND_NEW, Seeded, completion, feedback_id, reaction};
 
 impl Seeded {
     fn query<'a>(&self, selection: &'a Selection) -> TallyQuery<'a> {
@@ -158,6 +161,69 @@ async fn an_alias_that_is_another_completions_id_brings_it_no_feedback() {
     let tally = seeded.only().await;
 
     assert_eq!((tally.n_turns, tally.n_up), (2, 1));
+}
+
+#[tokio::test]
+async fn an_alias_that_several_completions_carry_names_none_of_them_and_the_comparison_says_so() {
+    let seeded = Seeded::new().await;
+    // The third one is on neither side: that an alias is shared does not depend on what is compared.
+    seeded
+        .completions(&[
+            completion("a", "old", json!({ "user": "u", "aliases": ["req-1", "req-2", "req-3"] })),
+            completion("b", "new", json!({ "user": "u", "aliases": ["req-1"] })),
+            completion("c", "another", json!({ "aliases": ["req-2"] })),
+        ])
+        .await;
+    seeded.feedback(&[up(1, "req-1", &json!({})), up(2, "req-2", &json!({})), up(3, "req-3", &json!({}))]).await;
+
+    let tallies = seeded.list(Unit::User).await;
+    let coverage = seeded.coverage().await;
+    let comparison = seeded.ask(&OLD_AND_NEW).await.unwrap();
+
+    let counted: Vec<_> = tallies.iter().map(|tally| (tally.is_candidate, tally.n_turns, tally.n_up)).collect();
+    assert_eq!(counted, [(false, 1, 1), (true, 1, 0)]);
+    assert_eq!((coverage.n_ambiguous, coverage.n_unverified), (2, 0));
+    let check = comparison.checks.iter().find(|check| check.name == "ambiguous").unwrap();
+    assert_eq!(check.status, CheckStatus::Warn);
+    assert!(check.detail.starts_with("2 reactions left out"), "{}", check.detail);
+}
+
+#[tokio::test]
+async fn a_reaction_under_an_alias_that_is_repeated_is_one_reaction() {
+    let mut seeded = Seeded::new().await;
+    seeded.completions(&[completion("a", "old", json!({ "user": "u", "aliases": ["req-1", "req-1", "a"] }))]).await;
+    seeded.principal.trust = Trust::Unverified;
+    seeded.feedback(&[up(1, "req-1", &json!({})), up(2, "a", &json!({}))]).await;
+    seeded.trust = TrustFilter::Any;
+
+    let (tally, coverage) = (seeded.only().await, seeded.coverage().await);
+
+    assert_eq!((tally.n_turns, tally.n_up), (1, 1));
+    assert_eq!((coverage.n_unverified, coverage.n_ambiguous), (2, 0));
+}
+
+#[tokio::test]
+async fn a_parent_that_is_named_by_an_alias_is_the_parent_whose_alias_it_is() {
+    let seeded = Seeded::new().await;
+    let of = |id: &str, parent: &str| completion(id, "old", json!({ "parent_completion_id": parent }));
+    seeded
+        .completions(&[
+            completion("a", "old", json!({ "aliases": ["req-a"] })),
+            of("a2", "req-a"),
+            // An id outranks an alias, and an alias of two names neither.
+            completion("b", "old", json!({ "aliases": ["a", "req-of-both"] })),
+            of("a3", "a"),
+            completion("c", "old", json!({ "aliases": ["req-of-both"] })),
+            of("d", "req-of-both"),
+            completion("e", "old", json!({ "aliases": ["req-e"], "parent_completion_id": "req-e" })),
+        ])
+        .await;
+
+    let tallies = seeded.list(Unit::User).await;
+
+    let turns: Vec<(&str, i64)> = tallies.iter().map(|tally| (tally.unit.as_str(), tally.n_completions)).collect();
+    assert_eq!(turns, [("t:a", 3), ("t:b", 1), ("t:c", 1), ("t:e", 1), ("t:req-of-both", 1)]);
+    assert_eq!(tallies.iter().map(|tally| tally.n_turns).sum::<i64>(), 5);
 }
 
 #[tokio::test]

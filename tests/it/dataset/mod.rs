@@ -3,10 +3,17 @@
 #![cfg(test)]
 
 mod fixtures;
+mod labelled;
 mod labels;
+mod links;
+mod pairing;
 mod pairs;
+mod prompts;
 mod properties;
 mod requirements;
 mod sft;
 mod splits;
+mod tools;
 mod traps;
+mod voters;
+mod votes;

@@ -1,7 +1,6 @@
 //! Every row of the table of evidence, as pairs.
 
 use afterword::dataset::example::{Body, ChosenSource, FirstShown};
-use afterword::dataset::harvest;
 use afterword::domain::feedback::{Feedback, Outcome, Reaction, ShownFirst, Signal};
 use afterword::domain::ids::UserId;
 use afterword::domain::recipe::{Format, Options, PairScope, Recipe, RegenerateRule};
@@ -10,7 +9,7 @@ use afterword::domain::trust::TrustFilter;
 
 use super::fixtures::{
     Case, answer, better, changed, check, conversation, copy, down, edit, id, options, pairs_of, prefer, rate, react,
-    recipe, regenerate, stars, summary, two, up, with,
+    recipe, regenerate, stars, summary, two, up, with, yield_of,
 };
 
 #[test]
@@ -407,7 +406,7 @@ fn approval_that_a_token_for_one_conversation_vouches_for_makes_no_answer_of_ano
     let pairs = |replaced_in: &str, feedback: &[Feedback], trust: TrustFilter| {
         let selection = Selection { trust: Some(trust), ..Selection::default() };
         let recipe = Recipe { selection, ..recipe(Format::Preference, Options::default()) };
-        summary(&harvest(&answers(replaced_in), feedback, &recipe))
+        summary(&yield_of(&answers(replaced_in), feedback, &recipe))
     };
     let up = granted(react(1, "u", "b", up()));
     let down = granted(react(2, "v", "b", down()));

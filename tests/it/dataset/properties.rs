@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use afterword::dataset::example::{Example, Exclusions, Split};
+use afterword::dataset::example::{Example, Exclusions, RowKind, Split};
 use afterword::dataset::exclusion::{FEEDBACK_REASONS, REASONS};
 use afterword::dataset::{Harvest, Plan, PlanKey, Planner, harvest};
 use afterword::domain::completion::Completion;
@@ -10,7 +10,10 @@ use afterword::domain::feedback::{Feedback, Outcome, Reaction, ShownFirst, Thumb
 use afterword::domain::hash::ContentHash;
 use afterword::domain::ids::UserId;
 use afterword::domain::principal::Trust;
-use afterword::domain::recipe::{Dedup, Format, MinSignal, Options, PairScope, Recipe};
+use afterword::domain::recipe::{
+    Aggregate, Dedup, Format, Formats, ImplicitPositive, KtoBalance, LengthRule, MinSignal, Options, PairScope,
+    Pairing, Recipe, Ties, Weights,
+};
 use proptest::prelude::*;
 
 use super::fixtures::{
@@ -122,18 +125,34 @@ prop_compose! {
 }
 
 fn any_recipe() -> impl Strategy<Value = Recipe> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), 1..=2_i64, any::<bool>()).prop_map(
-        |(sft, prompt_scope, implicit, min_votes, dedup)| {
+    let more = (prop::sample::select(Pairing::WORDS), 1..=3_i64, any::<bool>(), any::<bool>(), any::<bool>());
+    let aggregates = prop::sample::select(&[Aggregate::Majority, Aggregate::Bt][..]);
+    let picks = (aggregates, 0..=3_i64, prop::sample::select(Weights::WORDS), prop::sample::select(LengthRule::WORDS));
+    let formats = prop::sample::subsequence(Format::WORDS, 1..=Format::WORDS.len());
+    (formats, any::<bool>(), any::<bool>(), 1..=2_i64, any::<bool>(), more, picks).prop_map(
+        |(formats, prompt_scope, implicit, min_votes, dedup, (pairing, max_pairs, ties, used, downsample), picks)| {
+            let (aggregate, max_rows_per_user, weights, length) = picks;
             let options = Options {
+                aggregate,
+                max_rows_per_user,
+                weights: weights.1,
+                length: length.1,
+                recency_half_life_days: 0.01,
                 pair_scope: if prompt_scope { PairScope::Prompt } else { PairScope::User },
                 sft_min_signal: if implicit { MinSignal::Implicit } else { MinSignal::Explicit },
                 min_votes,
+                pairing: pairing.1,
+                max_pairs_per_prompt: max_pairs,
+                ties: if ties { Ties::SideFile } else { Ties::Drop },
+                implicit_positive: if used { ImplicitPositive::On } else { ImplicitPositive::Off },
+                kto_balance: if downsample { KtoBalance::Downsample } else { KtoBalance::Report },
                 dedup: if dedup { Dedup::Exact } else { Dedup::Off },
                 validation_share: 0.3,
                 test_share: 0.3,
                 ..Options::default()
             };
-            recipe(if sft { Format::Sft } else { Format::Preference }, options)
+            let formats = Formats::of_several(formats.into_iter().map(|(_, format)| format).collect()).unwrap();
+            Recipe { formats, ..recipe(Format::Sft, options) }
         },
     )
 }
@@ -152,11 +171,12 @@ fn export(world: &World, recipe: &Recipe) -> (Vec<Harvest>, Vec<Example>, Plan) 
             harvest(completions, &feedback, recipe)
         })
         .collect();
-    let examples: Vec<Example> = harvests.iter().flat_map(|harvest| harvest.examples.clone()).collect();
+    let crops = || harvests.iter().flat_map(|harvest| harvest.crops.values());
+    let examples: Vec<Example> = crops().flat_map(|crop| crop.examples.clone()).collect();
     let mut planner = Planner::new(&recipe.options);
-    for harvest in &harvests {
-        harvest.examples.iter().for_each(|example| planner.add(PlanKey::of(example)));
-        harvest.former.iter().for_each(|key| planner.add_former(key.clone()));
+    for crop in crops() {
+        crop.examples.iter().for_each(|example| planner.add(PlanKey::of(example)));
+        crop.former.iter().for_each(|key| planner.add_former(key.clone()));
     }
     let plan = planner.plan();
     (harvests, examples, plan)
@@ -181,16 +201,22 @@ proptest! {
         let (harvests, examples, plan) = export(&world, &recipe);
 
         for harvest in &harvests {
-            let n_made = harvest.examples.len() as u64 + harvest.exclusions.total();
-            prop_assert_eq!(harvest.funnel.n_candidates, n_made);
             prop_assert!(harvest.funnel.feedback_left_out.total() <= harvest.funnel.n_feedback);
             let known = |reasons: &[(&str, &str)], counted: &Exclusions| {
                 counted.0.keys().all(|reason| reasons.iter().any(|(word, _)| word == reason))
             };
-            prop_assert!(known(REASONS, &harvest.exclusions));
+            for (kind, crop) in &harvest.crops {
+                prop_assert_eq!(crop.n_candidates, crop.examples.len() as u64 + crop.exclusions.total());
+                prop_assert!(crop.examples.iter().all(|example| example.body.kind() == *kind));
+                prop_assert!(known(REASONS, &crop.exclusions));
+            }
+            let asked_for = RowKind::asked_for(&recipe);
+            prop_assert!(harvest.crops.keys().all(|kind| asked_for.contains(kind)));
             prop_assert!(known(FEEDBACK_REASONS, &harvest.funnel.feedback_left_out));
         }
-        prop_assert_eq!(examples.len() as u64, plan.placements.len() as u64 + plan.exclusions.total());
+        let n_excluded: u64 = plan.exclusions.values().map(Exclusions::total).sum();
+        prop_assert!(plan.placements.iter().all(|row| examples[row.index].body.kind() == row.kind));
+        prop_assert_eq!(examples.len() as u64, plan.placements.len() as u64 + n_excluded);
         let names: std::collections::BTreeSet<ContentHash> = examples.iter().map(|example| example.row_id).collect();
         prop_assert_eq!(names.len(), examples.len());
     }
@@ -264,7 +290,11 @@ proptest! {
             let old = old_examples.iter().find(|old| old.row_id == example.row_id);
             prop_assert!(old.is_none_or(|old| old.created_at < example.created_at));
         }
-        if recipe.options.dedup == Dedup::Off {
+        // What is picked among all rows depends on all of them: which of them stay may change, where they lie may not.
+        let picks = recipe.options.max_rows_per_user > 0
+            || recipe.options.weights == Weights::Resample
+            || recipe.options.length == LengthRule::Match;
+        if recipe.options.dedup == Dedup::Off && recipe.options.kto_balance == KtoBalance::Report && !picks {
             let old_splits = splits_of(&old_examples, &old_plan);
             for row in &new_plan.placements {
                 let example = &new_examples[row.index];

@@ -1,14 +1,14 @@
 //! What a recipe asks of completions, whatever the evidence says.
 
 use afterword::dataset::example::Body;
-use afterword::dataset::harvest;
 use afterword::domain::completion::Completion;
 use afterword::domain::principal::Trust;
-use afterword::domain::recipe::{Consent, Format, Options, Policy, SystemPrompt};
+use afterword::domain::recipe::{Consent, FinishReason, Format, Options, Policy, SystemPrompt};
 use afterword::domain::trust::TrustFilter;
 
 use super::fixtures::{
-    Case, answer, better, changed, check, down, message, options, pairs_of, react, recipe, says, summary, two, up, with,
+    Case, answer, better, changed, check, down, message, options, pairs_of, react, recipe, says, summary, two, up,
+    with, yield_of,
 };
 
 #[test]
@@ -16,7 +16,7 @@ fn what_a_pair_needs_of_its_answers_is_counted_under_its_own_reason() {
     let prefer_a = || vec![react(1, "u", "a", better("b"))];
     let other = |change: fn(&mut Completion)| vec![answer("a"), with(answer("b"), change)];
     let default = Options::default;
-    let lax = || options(|options| options.require_stop = false);
+    let lax = || options(|options| options.finish_reason = FinishReason::Any);
     let pair = "a>b by preference";
     let cases: Vec<Case> = vec![
         ("no consent", other(|b| b.consent_training = None), prefer_a(), default(), "1 consent_missing"),
@@ -77,6 +77,38 @@ fn what_a_pair_needs_of_its_answers_is_counted_under_its_own_reason() {
             default(),
             pair,
         ),
+    ];
+    check(cases, pairs_of);
+}
+
+#[test]
+fn answers_of_other_models_than_the_one_asked_for_are_left_out() {
+    let prefer_a = || vec![react(1, "u", "a", better("b"))];
+    let other = |change: fn(&mut Completion)| vec![answer("a"), with(answer("b"), change)];
+    let cases: Vec<Case> = vec![
+        (
+            "the model asked for",
+            two(),
+            prefer_a(),
+            options(|options| options.target_model = "model-1".into()),
+            "a>b by preference",
+        ),
+        (
+            "one answer of another model than asked for",
+            other(|b| b.model = "model-2".into()),
+            prefer_a(),
+            options(|options| options.target_model = "model-1".into()),
+            "1 other_model",
+        ),
+    ];
+    check(cases, pairs_of);
+}
+
+#[test]
+fn a_row_is_too_long_from_the_first_character_over_the_bound_on() {
+    let prefer_a = || vec![react(1, "u", "a", better("b"))];
+    let pair = "a>b by preference";
+    let cases: Vec<Case> = vec![
         ("too long", two(), prefer_a(), options(|options| options.max_chars = 50), "1 too_long"),
         ("just fits", two(), prefer_a(), options(|options| options.max_chars = 111), pair),
         ("one character too many", two(), prefer_a(), options(|options| options.max_chars = 110), "1 too_long"),
@@ -103,6 +135,8 @@ fn prompts_become_turns_that_every_trainer_takes() {
     let table = [
         (vec![says("developer", "Be brief."), says("user", "Q")], keep, "system:Be brief.|user:Q"),
         (vec![says("developer", "Be brief."), says("user", "Q")], SystemPrompt::Drop, "user:Q"),
+        (vec![says("developer", "Be brief."), says("user", "Q")], SystemPrompt::Replace, "system:Ours.|user:Q"),
+        (vec![says("user", "Q")], SystemPrompt::Replace, "system:Ours.|user:Q"),
         (vec![message(parts)], keep, "user:Which one?"),
         (vec![says("user", "1"), says("assistant", "2"), says("user", "3")], keep, "user:1|assistant:2|user:3"),
         (vec![message(image)], keep, "not_plain_text"),
@@ -113,7 +147,10 @@ fn prompts_become_turns_that_every_trainer_takes() {
     ];
     for (prompt, system_prompt, expected) in table {
         let answers = ["a", "b"].map(|name| with(answer(name), |answer| answer.prompt = prompt.clone()));
-        let options = options(|options| options.system_prompt = system_prompt);
+        let options = options(|options| {
+            options.system_prompt = system_prompt;
+            options.system_prompt_text = "Ours.".to_owned();
+        });
 
         let harvest = pairs_of(&answers, &[react(1, "u", "a", better("b"))], &options);
 
@@ -136,9 +173,9 @@ fn unverified_feedback_enters_only_on_request() {
     let strict = pairs_of(&two(), &feedback, &Options::default());
     let mut everybody = recipe(Format::Preference, Options::default());
     everybody.selection.trust = Some(TrustFilter::Any);
-    let open = harvest(&two(), &feedback, &everybody);
+    let open = yield_of(&two(), &feedback, &everybody);
 
     assert_eq!(summary(&strict), "");
-    assert_eq!(strict.funnel.feedback_left_out.0, [("untrusted", 1)].into());
+    assert_eq!(strict.feedback_left_out.0, [("untrusted", 1)].into());
     assert_eq!(summary(&open), "a>b by preference");
 }

@@ -1,14 +1,15 @@
 //! The plan: repeats, groups and splits.
 
-use afterword::dataset::example::{Example, Split};
+use afterword::dataset::example::{Example, RowKind, Split};
 use afterword::dataset::exclusion::{FEEDBACK_REASONS, REASONS};
 use afterword::dataset::{Plan, PlanKey, Planner};
 use afterword::domain::completion::Completion;
+use afterword::domain::feedback::Reaction;
 use afterword::domain::hash::ContentHash;
 use afterword::domain::ids::UserId;
-use afterword::domain::recipe::{Dedup, Options};
+use afterword::domain::recipe::{Dedup, KtoBalance, Options};
 
-use super::fixtures::{answer, conversation, pairs_of, react, says, sft_of, up, with};
+use super::fixtures::{answer, conversation, down, labelled_of, pairs_of, react, says, sft_of, up, with};
 
 /// An answer to a prompt of its own.
 fn of_prompt(prompt: &str, name: &str) -> Completion {
@@ -111,7 +112,7 @@ fn a_row_between_two_splits_is_left_out_and_moves_nothing() {
     let after = plan(&more, &halves());
 
     assert_eq!(after.placements, before.placements);
-    assert_eq!(after.exclusions.0, [("bridges_splits", 1)].into());
+    assert_eq!(after.exclusions[&RowKind::Endorsed].0, [("bridges_splits", 1)].into());
 }
 
 #[test]
@@ -132,9 +133,35 @@ fn repeated_texts_keep_the_best_supported_row() {
 
         assert_eq!(deduplicated.placements.len(), 1);
         assert_eq!(deduplicated.placements[0].index, 1);
-        assert_eq!(deduplicated.exclusions.0, [("duplicate", 1)].into());
+        assert_eq!(deduplicated.exclusions[&RowKind::Endorsed].0, [("duplicate", 1)].into());
         assert_eq!(kept.placements.len(), 2);
     }
+}
+
+#[test]
+fn the_larger_class_of_labels_is_cut_down_in_every_split_on_request() {
+    let labelled = |n: u64, reaction: Reaction| {
+        let completion = of_prompt(&format!("Question {n}"), &format!("c{n}"));
+        let feedback = [react(n, &format!("u{n}"), completion.id.as_str(), reaction)];
+        labelled_of(std::slice::from_ref(&completion), &feedback, &Options::default()).examples.remove(0)
+    };
+    let rows: Vec<Example> = (1..=400).map(|n| labelled(n, if n % 4 == 0 { down() } else { up() })).collect();
+
+    let whole = plan(&rows, &halves());
+    let balanced = plan(&rows, &Options { kto_balance: KtoBalance::Downsample, ..halves() });
+
+    assert_eq!(whole.n_labels, (300, 100));
+    let n = |split, label| {
+        let of_split = balanced.placements.iter().filter(|row| row.split == split);
+        of_split.filter(|row| rows[row.index].body.label() == Some(label)).count()
+    };
+    for split in Split::ALL {
+        assert_eq!(n(split, true), n(split, false) * 4 / 3, "{split:?}");
+    }
+    assert_eq!(balanced.n_labels.1, 100);
+    assert_eq!(balanced.exclusions[&RowKind::Labelled].0, [("downsampled", 300 - balanced.n_labels.0)].into());
+    let kept: Vec<usize> = balanced.placements.iter().map(|row| row.index).collect();
+    assert!(whole.placements.iter().filter(|row| kept.contains(&row.index)).count() == kept.len());
 }
 
 #[test]

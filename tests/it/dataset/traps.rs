@@ -1,7 +1,7 @@
 //! Seeded traps: feedback that a careless reader would turn into a wrong row.
 
 use afterword::domain::feedback::{Outcome, Reaction, Thumb};
-use afterword::domain::recipe::Options;
+use afterword::domain::recipe::{Options, Pairing};
 
 use super::fixtures::{
     answer, better, changed, copy, down, edit, id, pairs_of, prefer, react, says, sft_of, summary, thumb, two, up, with,
@@ -33,7 +33,7 @@ fn every_trap_of_one_prompt_lands_under_its_own_reason() {
         "b>c by preference, 1 both_bad, 1 edit_unchanged, 1 finish_reason_not_stop, 1 identical_texts, \
          1 other_prompt_or_unknown, 1 tie, 1 votes_disagree"
     );
-    assert_eq!(harvest.funnel.n_candidates, 8);
+    assert_eq!(harvest.n_candidates, 8);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_retracted_thumb_endorses_nothing_and_pairs_nothing() {
     assert_eq!(summary(&pairs), "1 retracted");
     assert_eq!(summary(&endorsed), "1 negative_label, 1 retracted");
     assert_eq!(pairs.former.len(), 1);
-    assert_eq!(pairs.funnel.feedback_left_out.0, [("replaced", 1)].into());
+    assert_eq!(pairs.feedback_left_out.0, [("replaced", 1)].into());
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn only_the_user_of_an_item_can_supersede_it() {
     let of_user = |user, by_user| {
         let feedback = [react(1, user, "a", up()), by(by_user)];
         let harvest = sft_of(&[answer("a")], &feedback, &Options::default());
-        (summary(&harvest), harvest.funnel.feedback_left_out.0.contains_key("superseded"))
+        (summary(&harvest), harvest.feedback_left_out.0.contains_key("superseded"))
     };
 
     assert_eq!(of_user("u", "u"), ("1 retracted".to_owned(), true));
@@ -122,7 +122,7 @@ fn one_user_with_ten_thousand_votes_is_one_voter() {
 
     assert_eq!(summary(&harvest), "a>b by preference");
     assert_eq!(harvest.examples[0].n_votes, 1);
-    assert_eq!(harvest.funnel.feedback_left_out.0, [("replaced", 9_999)].into());
+    assert_eq!(harvest.feedback_left_out.0, [("replaced", 9_999)].into());
 }
 
 #[test]
@@ -131,10 +131,13 @@ fn a_prompt_with_thousands_of_judged_answers_gives_a_bounded_number_of_pairs() {
     let feedback: Vec<_> =
         (0..2_000).map(|n| react(n + 1, "u", &format!("a{n:04}"), if n % 2 == 0 { up() } else { down() })).collect();
 
-    let harvest = pairs_of(&answers, &feedback, &Options::default());
+    let all = Options { pairing: Pairing::All, max_pairs_per_prompt: 1_000, ..Options::default() };
+    let compared = pairs_of(&answers, &feedback, &all);
+    let chosen = pairs_of(&answers, &feedback, &Options::default());
 
-    assert_eq!(harvest.examples.len(), 16 * 16);
-    assert_eq!(harvest.exclusions.0, [("too_many_answers", 2_000 - 32)].into());
+    assert_eq!(compared.examples.len(), 16 * 16);
+    assert_eq!(compared.exclusions.0, [("too_many_answers", 2_000 - 32)].into());
+    assert_eq!((chosen.examples.len(), chosen.exclusions.0["max_pairs"]), (3, 16 * 16 - 3));
 }
 
 #[test]
@@ -149,7 +152,7 @@ fn comments_impressions_and_dwell_times_prove_nothing() {
     let harvest = sft_of(&[answer("a")], &feedback, &Options::default());
 
     assert_eq!(summary(&harvest), "");
-    assert_eq!(harvest.funnel.feedback_left_out.0, [("no_evidence", 3), ("unknown_completion", 1)].into());
+    assert_eq!(harvest.feedback_left_out.0, [("no_evidence", 3), ("unknown_completion", 1)].into());
 }
 
 #[test]

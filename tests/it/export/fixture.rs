@@ -63,6 +63,11 @@ impl Fixture {
         self.record(completions, feedback).await;
     }
 
+    /// Gives a thumb up to the new model's answers to some prompts.
+    pub(super) async fn like(&self, numbers: impl Iterator<Item = usize>) {
+        self.record(Vec::new(), numbers.map(thumb_up).collect()).await;
+    }
+
     /// Records items as the REST API would; every one must be accepted.
     pub(super) async fn record(&self, completions: Vec<Value>, feedback: Vec<Value>) {
         for chunk in completions.chunks(500) {
@@ -169,6 +174,17 @@ pub(super) fn preference(n: usize, outcome: &str) -> Value {
         "signal": "preference",
         "against": format!("old-{n}"),
         "outcome": outcome,
+        "user": format!("user-{n}"),
+    })
+}
+
+/// Returns the thumb up of user number `n` on the new model's answer to prompt number `n`.
+fn thumb_up(n: usize) -> Value {
+    json!({
+        "id": Uuid::from_u128(0x0191_0000_0000_7000_8000_0000_0000_0000 + n as u128).to_string(),
+        "completion_id": format!("new-{n}"),
+        "signal": "thumb",
+        "value": "up",
         "user": format!("user-{n}"),
     })
 }

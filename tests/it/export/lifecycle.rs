@@ -236,6 +236,41 @@ async fn an_alias_that_is_another_answers_id_is_none_even_where_that_answer_is_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn feedback_under_an_alias_of_two_answers_makes_no_row_and_is_counted_once_whatever_is_selected() {
+    let fixture = Fixture::with_pairs(1).await;
+    let sharing = |n, model| {
+        let mut answer = completion(n, model);
+        answer["aliases"] = json!(["request", "request"]);
+        answer
+    };
+    let mut ambiguous = preference(1, "better");
+    ambiguous["completion_id"] = "request".into();
+    let answers = vec![sharing(1, "new"), completion(1, "old"), sharing(2, "other"), completion(3, "fourth")];
+    fixture.record(answers, vec![ambiguous]).await;
+    let mut thumb = preference(3, "better");
+    for (name, value) in [("completion_id", json!("fourth-3")), ("signal", json!("thumb")), ("value", json!("up"))] {
+        thumb[name] = value;
+    }
+    for name in ["against", "outcome"] {
+        thumb.as_object_mut().unwrap().remove(name);
+    }
+    fixture.record(Vec::new(), vec![thumb]).await;
+    let worker = Worker::start(fixture.app.clone());
+
+    let mut told = Vec::new();
+    for (recipe, models) in [("dpo", json!(["new", "old", "other"])), ("sft", json!(["fourth"]))] {
+        let id = fixture.request(json!({"recipe": recipe, "selection": {"models": models}})).await;
+        let manifest = manifest(&fixture.until_ended(id).await);
+        let counts = [&manifest["n_examples"], &manifest["funnel"]["n_feedback"], &manifest["n_feedback_left_out"]];
+        told.push(counts.map(Clone::clone));
+    }
+    worker.stop().await;
+
+    assert_eq!(told[0], [json!(1), json!(2), json!({"ambiguous_alias": 1})]);
+    assert_eq!(told[1], [json!(1), json!(1), json!({})]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_selection_and_the_options_of_a_request_reach_the_rows() {
     let fixture = Fixture::with_pairs(10).await;
     let mut refused = completion(10, "new");

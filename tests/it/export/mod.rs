@@ -2,13 +2,16 @@
 
 #![cfg(test)]
 
+mod biases;
 mod checks;
 mod consent;
 mod erasure;
 mod erasure_properties;
 mod fixture;
 mod folder;
+mod formats;
 mod jobs;
+mod layouts;
 mod lifecycle;
 mod readers;
 mod trainer_check;

@@ -27,9 +27,11 @@ async fn the_trainers_own_check_accepts_exports_of_every_format() {
     let Some((python, script)) = checker() else { return };
     let fixture = Fixture::with_pairs(200).await;
     fixture.add(200..210, "tie").await;
+    fixture.add(210..230, "both_bad").await;
+    fixture.like(0..100).await;
     let root = tempfile::tempdir().unwrap();
 
-    for recipe in ["dpo", "sft"] {
+    for recipe in ["dpo", "kto", "sft", "reward", "prompts", "all"] {
         let out = root.path().join(recipe);
         export(&fixture, recipe, &out, false, &CancellationToken::new()).await.unwrap();
 

@@ -64,7 +64,9 @@ fn export() -> Value {
         "options": {"trust": "any", "min_votes": 1, "min_agreement": 0.66, "pair_scope": "user", "rating_min_points": 1,
             "rating_min_difference": 0.2, "rating_good": 0.7, "edit_min_distance": 0.1, "edit_max_distance": 0.5,
             "regenerate": "off", "sft_min_signal": "explicit", "policy": "any", "dedup": "exact", "consent": "ignore",
-            "require_stop": true, "system_prompt": "keep", "max_chars": 0, "validation_share": 0.05, "test_share": 0.05,
+            "implicit_positive": "off", "ties": "drop", "pairing": "all", "max_pairs_per_prompt": 3, "margin": "none",
+            "target_model": "m", "kto_balance": "report", "finish_reason": "stop", "require_stop": true,
+            "tool_calls": "exclude", "system_prompt": "replace", "system_prompt_text": "t", "max_chars": 0, "validation_share": 0.05, "test_share": 0.05,
             "split_salt": "s"}})
 }
 

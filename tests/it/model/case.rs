@@ -324,7 +324,7 @@ impl Case<'_> {
         let fail = |error: afterword::store::StoreError| error.to_string();
         let mut tx = store.begin_snapshot("model", project).await.map_err(fail)?;
         let prompts = groups::list_prompts(&mut tx, project, &everything).await.map_err(fail)?;
-        let groups = groups::list(&mut tx, project, &everything, &prompts).await.map_err(fail)?;
+        let groups = groups::list(&mut tx, project, &everything, &prompts, false).await.map_err(fail)?;
         tx.commit().await.map_err(fail)?;
         let by_answer: BTreeMap<String, Vec<Feedback>> =
             groups.into_iter().flat_map(|group| group.feedback).fold(BTreeMap::new(), |mut by_answer, item| {

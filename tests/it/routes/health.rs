@@ -40,6 +40,18 @@ async fn without_its_database_the_service_lives_and_is_not_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_nobody_writes_for_is_not_ready() {
+    let service = TestService::start_with(HttpSettings::default(), false).await;
+    assert_eq!(service.get("/readyz", "").await.status, 200);
+
+    service.app().ingest.close().await;
+
+    let ready = service.get("/readyz", "").await;
+    assert_eq!(ready.problem(), (503, "database_unavailable".to_owned()));
+    assert!(service.get("/metrics", "").await.text.contains("afterword_ingest_writers 0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn busy_pools_do_not_make_the_service_unready() {
     let service = TestService::start_with(HttpSettings::default(), false).await;
     let store = &service.app().store;

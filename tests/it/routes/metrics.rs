@@ -43,6 +43,8 @@ async fn what_happened_to_requests_and_items_is_counted() {
         ("afterword_ingest_waiting_bytes", 0.0),
         ("afterword_ingest_turned_away_total", 0.0),
         ("afterword_ingest_failed_batches_total", 0.0),
+        ("afterword_ingest_writers", 2.0),
+        ("afterword_ingest_writer_panics_total", 0.0),
         ("afterword_ingest_batch_items_count", 4.0),
         ("afterword_ingest_batch_items_sum", 5.0),
         ("afterword_ingest_batch_items_bucket{le=\"1.0\"}", 3.0),

@@ -2,6 +2,7 @@
 
 use afterword::domain::clock::{Clock as _, SystemClock};
 use afterword::domain::credential::KeyId;
+use afterword::domain::key_life::KeyLife;
 use afterword::domain::origin::Origin;
 use afterword::service::bootstrap;
 use afterword::store::Access;
@@ -22,12 +23,8 @@ pub(super) async fn publishable_key(service: &TestService, project: &str, key_id
     let key = StoredPublishableKey {
         key_id: KeyId::parse(key_id).unwrap(),
         project_id,
-        name: "page".to_owned(),
         origins: origins.iter().map(|origin| Origin::parse(origin).unwrap()).collect(),
-        created_at: SystemClock.now(),
-        expires_at: None,
-        last_used_at: None,
-        revoked_at: None,
+        life: KeyLife::begin("page".to_owned(), SystemClock.now(), None),
     };
     let reach = [project_id];
     let mut tx = service.app().store.begin(Pool::Reading, "test", Access::Projects(&reach)).await.unwrap();

@@ -198,20 +198,26 @@ async fn a_completion_with_more_feedback_than_is_read_has_no_label_and_says_so()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_filed_under_an_alias_is_shown_once_with_each_that_has_it() {
+async fn what_is_filed_under_an_alias_is_shown_once_and_with_none_of_several_that_have_it() {
     let service = TestService::start().await;
     let (writer, analyst) = (service.key(Role::Ingest).await, service.key(Role::Analyst).await);
-    let repeating = with(&completion("c-1"), "aliases", json!(["req-1", "req-1"]));
-    let sharing = with(&completion("c-2"), "aliases", json!(["req-1"]));
+    let repeating = with(&completion("c-1"), "aliases", json!(["req-1", "req-1", "req-2"]));
+    let sharing = with(&completion("c-2"), "aliases", json!(["req-2"]));
     for body in [repeating, sharing] {
         assert_eq!(service.post("/v1/completions", &writer, &body).await.status, 200);
     }
-    assert_eq!(service.post("/v1/feedback", &writer, &thumb("req-1")).await.status, 200);
+    for name in ["req-1", "req-2"] {
+        assert_eq!(service.post("/v1/feedback", &writer, &thumb(name)).await.status, 200);
+    }
 
     let listed = service.get("/v1/completions", &analyst).await.json();
     let shown = service.get("/v1/completions/c-1", &analyst).await.json();
+    let feedback = service.get("/v1/feedback", &analyst).await.json();
 
-    let n_of = |item: &Value| item["feedback"].as_array().unwrap().len();
-    let page: Vec<usize> = listed["completions"].as_array().unwrap().iter().map(n_of).collect();
-    assert_eq!((page, n_of(&shown)), (vec![1, 1], 1));
+    let filed_under = |item: &Value| -> Vec<String> {
+        item["feedback"].as_array().unwrap().iter().map(|it| it["alias"].as_str().unwrap().to_owned()).collect()
+    };
+    let page: Vec<_> = listed["completions"].as_array().unwrap().iter().map(filed_under).collect();
+    assert_eq!((page, filed_under(&shown)), (vec![vec!["req-1".to_owned()], vec![]], vec!["req-1".to_owned()]));
+    assert_eq!(feedback["feedback"].as_array().unwrap().len(), 2, "what names nothing is still to be seen");
 }

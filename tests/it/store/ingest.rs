@@ -14,7 +14,7 @@ use crate::support::TestDatabase;
 async fn groups_of(database: &TestDatabase, project: ProjectId) -> Vec<Group> {
     let mut tx = database.store().begin_snapshot("test", project).await.unwrap();
     let prompts = groups::list_prompts(&mut tx, project, &Selection::default()).await.unwrap();
-    groups::list(&mut tx, project, &Selection::default(), &prompts).await.unwrap()
+    groups::list(&mut tx, project, &Selection::default(), &prompts, false).await.unwrap()
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod aliases;
 mod detached;
 mod ingest;
 mod isolation;

@@ -1,7 +1,30 @@
 //! The schema, read from the catalogue.
 
+use afterword::postgres::SERVICE;
+use afterword::service::instance;
+use afterword::store::migrations;
+use futures_util::future::join_all;
+
 use super::owner_of;
 use crate::support::TestDatabase;
+
+#[tokio::test]
+async fn databases_that_several_migrate_at_the_same_moment_are_open_to_each_when_it_is_done() {
+    for round in 0..3 {
+        let databases = [TestDatabase::empty().await, TestDatabase::empty().await];
+        let start = |database: &TestDatabase| {
+            let (owner_url, service_url) = (database.owner_url().to_owned(), database.service_url().to_owned());
+            async move {
+                instance::migrate_if_allowed(&owner_url, Some(SERVICE)).await.unwrap();
+                migrations::version(&service_url).await.unwrap().check()
+            }
+        };
+
+        let outcomes = join_all(databases.iter().cycle().take(6).map(start)).await;
+
+        assert!(outcomes.iter().all(Result::is_ok), "round {round}: {outcomes:?}");
+    }
+}
 
 #[tokio::test]
 async fn every_table_with_a_project_has_row_level_security_enabled_and_forced() {

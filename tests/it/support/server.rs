@@ -74,8 +74,7 @@ impl TestServer {
             execute(&mut connection, format!("drop database if exists {template}")).await;
             execute(&mut connection, format!("create database {template}")).await;
             let url = self.owner_url(template);
-            migrations::migrate(&url).await.unwrap();
-            migrations::grant_service_role(&url, afterword::postgres::SERVICE).await.unwrap();
+            migrations::migrate(&url, Some(afterword::postgres::SERVICE)).await.unwrap();
             execute(&mut connection, format!("alter database {template} is_template true allow_connections false"))
                 .await;
         }
