@@ -113,12 +113,18 @@ pub(super) struct Texts {
 }
 
 impl<'a> Compared<'a> {
-    fn new(group: &Group<'a>, pair: Pair, evidence: Vec<Evidence<'a>>, with_ties: bool, options: &Options) -> Self {
+    fn new(group: &Group<'a>, pair: Pair, mut evidence: Vec<Evidence<'a>>, with_ties: bool, options: &Options) -> Self {
+        let both_selected = group.completions[pair.0].selected && group.completions[pair.1].selected;
+        let is_of_the_two = evidence.iter().any(Evidence::is_of_the_two);
+        if is_of_the_two && !both_selected {
+            // What was said of either by itself cannot date a row that only a choice between the two makes one.
+            evidence.retain(Evidence::is_of_the_two);
+        }
         let standing = standing(group, pair, &evidence);
         let is_needed = standing.first(|choice| choice.is_side() || with_ties && ties::is_tie(choice)).is_some();
         // A selection is of the answers that feedback is tied to. A choice between two is tied to both by one of them; a
         // thumb or a rating only to its own.
-        let n_needed = if evidence.iter().any(Evidence::is_of_the_two) { 1 } else { 2 };
+        let n_needed = if is_of_the_two { 1 } else { 2 };
         let texts = is_needed.then(|| texts(group, pair, n_needed, options));
         Self { pair, evidence, standing, texts }
     }

@@ -10,15 +10,7 @@ use crate::domain::ids::ProjectId;
 
 /// Creates a project unless there is one of that name; returns the id that the name now has.
 pub async fn insert(tx: &mut Tx, id: ProjectId, name: &str, now: Timestamp) -> Result<ProjectId, StoreError> {
-    sqlx::query(
-        "-- store::projects::insert
-         insert into projects (project_id, name, created_at) values ($1, $2, $3) on conflict (name) do nothing",
-    )
-    .bind(id.0)
-    .bind(name)
-    .bind(now)
-    .execute(tx.connection())
-    .await?;
+    insert_new(tx, id, name, now).await?;
     find(tx, name).await?.ok_or(StoreError::Inconsistent { table: "projects", column: "name" })
 }
 

@@ -273,6 +273,9 @@ proptest! {
 
     #[test]
     fn what_arrives_later_never_moves_an_old_row(world in any_world(), recipe in any_recipe(), minute in 0..40_i64) {
+        // A ranking rests on every vote of its prompt: later ones may date its rows anew (ADR 0034).
+        let options = Options { aggregate: Aggregate::Majority, ..recipe.options.clone() };
+        let recipe = Recipe { options, ..recipe };
         let before = until(&world, minute);
         let (_, old_examples, old_plan) = export(&before, &recipe);
         let (_, new_examples, new_plan) = export(&world, &recipe);
