@@ -22,7 +22,7 @@ use crate::domain::selection::Selection;
 use crate::domain::trust::TrustFilter;
 use crate::service::App;
 use crate::service::export_card::sentence;
-use crate::service::export_folder::{FolderError, export_to_folder};
+use crate::service::export_folder::{FolderError, Target, export_to};
 use crate::service::export_manifest::Manifest;
 use crate::service::export_progress::{Look, Phase, Progress};
 use crate::service::export_run::RunError;
@@ -73,6 +73,9 @@ struct WriteArgs {
     /// Replace an earlier export in the folder.
     #[arg(long)]
     force: bool,
+    /// An earlier export's folder: the manifest then tells which of its rows left, and which because of an erasure.
+    #[arg(long, value_name = "DIR")]
+    parent: Option<PathBuf>,
     /// Names and shapes of the columns, in place of the recipe's: trl, implicit, llamafactory, nemo_rl, verl,
     /// openai_jsonl or mlx_jsonl.
     #[arg(long, value_name = "LAYOUT", value_parser = layout)]
@@ -197,7 +200,8 @@ async fn export(app: &App, project_id: ProjectId, recipe: &Recipe, args: &WriteA
     let (progress, stop) = (Arc::new(Progress::default()), CancellationToken::new());
     let bar = ProgressBar::no_length();
     let outcome = {
-        let run = export_to_folder(app, project_id, recipe, &args.out, args.force, &progress, &stop);
+        let target = Target { out: &args.out, force: args.force, parent: args.parent.as_deref() };
+        let run = export_to(app, project_id, recipe, &target, &progress, &stop);
         let mut run = std::pin::pin!(run);
         let mut signals = Signals::catch()?;
         let mut tick = tokio::time::interval(TICK);
@@ -221,6 +225,7 @@ async fn export(app: &App, project_id: ProjectId, recipe: &Recipe, args: &WriteA
                 FolderError::Run(RunError::NoExamples(problem)) => format!("{}: {}", problem.code, problem.detail),
                 FolderError::Run(error) => with_cause(error),
                 FolderError::Recipe(_) => error.to_string(),
+                FolderError::Parent(error) => format!("--parent: {error}"),
                 error => format!("{}: {error}", args.out.display()),
             };
             writeln!(io::stderr().lock(), "error: {line}")?;
@@ -290,6 +295,12 @@ fn write_summary(text: &mut String, manifest: &Manifest, out: &Path) -> std::fmt
         if reasons.len() > N_REASONS {
             writeln!(text, "  and {} more reasons, see README.md there", reasons.len() - N_REASONS)?;
         }
+    }
+    if let Some(parent) = &manifest.parent {
+        let (kept, added, removed) =
+            (HumanCount(parent.n_kept), HumanCount(parent.n_added), HumanCount(parent.n_removed));
+        let erased = HumanCount(parent.n_erased);
+        writeln!(text, "\nparent: {kept} rows kept, {added} added, {removed} removed, {erased} of these erased")?;
     }
     writeln!(text, "\n{}", manifest.trust.sentence())?;
     for (place, warning) in manifest.warnings.iter().enumerate() {

@@ -8,12 +8,15 @@ pub mod config;
 pub mod connect;
 pub mod demo;
 pub mod doctor;
+pub mod erase;
 pub mod experiment;
 pub mod export;
+pub mod export_checks;
 pub mod export_collect;
 pub mod key;
 pub mod migrate;
 pub mod postgres;
+pub mod project;
 pub mod recipe;
 pub mod serve;
 pub mod token;
@@ -69,8 +72,12 @@ enum Command {
     Token(token::Args),
     /// Reach or stop the private Postgres.
     Postgres(postgres::Args),
-    /// Write a training set into a folder, or remove what killed exports left behind.
-    Export(export::Args),
+    /// Write a training set into a folder, look at those that there are, or remove what killed exports left behind.
+    Export(Box<export_checks::Args>),
+    /// Remove everything of a user for good.
+    Erase(erase::Args),
+    /// Show projects, and declare what holds for them.
+    Project(project::Args),
     /// List, show and check recipes of exports.
     Recipe(recipe::Args),
     /// Declare and list experiments.
@@ -149,7 +156,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Key(args) => Box::pin(key::run(args, &config)).await,
             Command::Token(args) => Box::pin(token::run(args, &config)).await,
             Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
-            Command::Export(args) => Box::pin(export::run(args, &config)).await,
+            Command::Export(args) => Box::pin(export_checks::run(*args, &config)).await,
+            Command::Erase(args) => Box::pin(erase::run(args, &config)).await,
+            Command::Project(args) => Box::pin(project::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,

@@ -6,6 +6,7 @@
 pub mod columns;
 pub mod lines;
 pub mod parts;
+pub mod reader;
 mod rows;
 pub mod shape;
 pub mod texts;
@@ -22,6 +23,12 @@ pub enum ColumnarError {
     /// A part could not be opened.
     #[error("a part could not be opened")]
     Open(#[source] std::io::Error),
+    /// A file is no part, or a broken one.
+    #[error("a part cannot be read")]
+    Unreadable(#[source] parquet::errors::ParquetError),
+    /// A part has other columns than it should.
+    #[error("a part lacks the column `{0}`, or it is of another type")]
+    OtherColumn(&'static str),
     /// A line could not be written.
     #[error("a line could not be written")]
     Line(#[source] std::io::Error),

@@ -71,6 +71,8 @@ impl ExportProblem {
     pub const HOOK_FAILED: &'static str = "hook_failed";
     /// What the recipe asks for is not there, or not allowed any more.
     pub const RECIPE_REFUSED: &'static str = "recipe_refused";
+    /// Again and again somebody was erased while it ran.
+    pub const ERASED_MEANWHILE: &'static str = "erased_meanwhile";
     /// A bug of ours.
     pub const INTERNAL: &'static str = "internal";
 
@@ -85,6 +87,7 @@ impl ExportProblem {
         Self::HOOK_FAILED,
         Self::RECIPE_REFUSED,
         Self::CANCELLED,
+        Self::ERASED_MEANWHILE,
         Self::INTERNAL,
     ];
 

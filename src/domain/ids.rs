@@ -38,6 +38,10 @@ uuid_id!(
     ExportId
 );
 uuid_id!(
+    /// Names one removal of everything of a user.
+    ErasureId
+);
+uuid_id!(
     /// Names a unit of background work.
     JobId
 );

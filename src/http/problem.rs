@@ -81,6 +81,8 @@ kinds! {
         "the project's signing keys are not HS256, or do not live as long as the token; make one, or mint offline";
     TOO_MANY_REVOCATIONS = "too_many_revocations" 409 "Too many tokens are revoked",
         "a project may have 10000 revoked tokens at once; revoke their signing key instead";
+    ERASED = "erased" 410 "The user was erased",
+        "nothing of an erased user is taken any more, and no feedback on an erased completion; do not send it again";
     BODY_TOO_LARGE = "body_too_large" 413 "The body is too large", "send fewer or smaller items in one request";
     DECODED_BODY_TOO_LARGE = "decoded_body_too_large" 413 "The decompressed body is too large",
         "send fewer or smaller items in one request";

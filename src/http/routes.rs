@@ -4,7 +4,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
-use actix_web::web::{ServiceConfig, delete, get, post, resource};
+use actix_web::web::{ServiceConfig, delete, get, patch, post, resource};
 
 use super::{docs, health, metrics, openapi, pages, v1};
 
@@ -46,7 +46,9 @@ addresses! {
     "/v1/keys" { post => v1::keys::create, get => v1::keys::list }
     "/v1/keys/{id}" { delete => v1::keys::delete }
     "/v1/projects" { get => v1::projects::list }
-    "/v1/projects/{id}" { get => v1::projects::show }
+    "/v1/projects/{id}" { get => v1::projects::show, patch => v1::projects::change }
+    "/v1/users/{user}" { delete with query => v1::users::delete }
+    "/v1/erasures/{id}" { get => v1::users::show }
     "/v1/audit" { get with query => v1::audit::list }
     // Analysts plan, compare and export.
     "/v1/comparisons" { get with query => v1::comparisons::show }

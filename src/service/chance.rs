@@ -43,6 +43,11 @@ pub fn new_seed() -> Result<[u8; 32], ServiceError> {
     bytes()
 }
 
+/// Makes the secret with which a project's ids are hashed.
+pub fn new_hash_secret() -> Result<[u8; 32], ServiceError> {
+    bytes()
+}
+
 /// Makes the public id of a key: 80 random bits as 16 characters of `[a-z0-9]`.
 pub fn new_key_id() -> Result<KeyId, ServiceError> {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";

@@ -53,6 +53,9 @@ pub enum ServiceError {
     /// A service beside ours that the recipe names was of no use; nothing leaves unasked.
     #[error("a hook of the recipe failed: {0}")]
     Hook(#[source] HookError),
+    /// Somebody whose rows an export would hold was erased while it ran.
+    #[error("somebody was erased while the export ran; run it again")]
+    ErasedMeanwhile,
     /// Another worker took the job over.
     #[error("the lease on the job was lost")]
     LeaseLost,

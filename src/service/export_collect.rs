@@ -6,6 +6,7 @@ use std::path::Path;
 use super::export_benchmarks::BenchmarkFile;
 use super::export_bias_counts::Found;
 use super::export_biases::{LabelNoise, Reliability, SelectionBias};
+use super::export_holders::Holders;
 use super::export_hooks::{Admitted, Asked};
 use super::export_run::RunError;
 use super::export_spill::{Spill, SpillWriter};
@@ -19,6 +20,8 @@ use crate::dataset::redact::Redacted;
 use crate::dataset::screen::Screen;
 use crate::dataset::{Crop, Funnel, Noise, Panel, Plan, PlanKey, Planner, Survey, ask, harvest_by, prompt_signature};
 use crate::domain::completion::Message;
+use crate::domain::consent::ConsentDefault;
+use crate::domain::erasure::IdHash;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::CompletionId;
 use crate::domain::recipe::{Aggregate, Dedup, LabelNoise as LabelNoiseRule, Recipe, SelectionBias as SelectionRule};
@@ -35,6 +38,8 @@ pub(super) struct Gathered {
     pub(super) spill: Spill,
     /// Their order, splits and groups.
     pub(super) plan: Plan,
+    /// Whose rows they are, as keyed hashes.
+    pub(super) holders: Vec<IdHash>,
     /// What the manifest tells of the pass.
     pub(super) read: WhatWasRead,
 }
@@ -55,6 +60,8 @@ pub(super) struct WhatWasRead {
     pub(super) n_held_out_prompts: u64,
     /// Whose feedback counted.
     pub(super) trust: TrustRule,
+    /// What held for completions that say nothing of consent.
+    pub(super) consent_default: ConsentDefault,
     /// The snapshot, in Postgres's own form.
     pub(super) snapshot: String,
 }
@@ -74,8 +81,10 @@ pub(super) struct KindCounts {
 pub(super) struct Collector {
     recipe: Recipe,
     trust: TrustRule,
+    consent_default: ConsentDefault,
     spill: SpillWriter,
     planner: Planner,
+    holders: Holders,
     kinds: BTreeMap<RowKind, KindCounts>,
     funnel: Funnel,
     cells: Cells,
@@ -89,10 +98,11 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Starts to collect; the recipe's own filter of trust gives way to the one that was settled.
+    /// Starts to collect; the recipe's own filter of trust gives way to the one that was settled with the project.
     pub(super) fn create(
         mut recipe: Recipe,
-        trust: TrustRule,
+        (trust, consent_default): (TrustRule, ConsentDefault),
+        holders: Holders,
         spill: &Path,
         (benchmarks, files): (Benchmarks, Vec<BenchmarkFile>),
     ) -> std::io::Result<Self> {
@@ -106,6 +116,8 @@ impl Collector {
             n_held_out_prompts: 0,
             recipe,
             trust,
+            consent_default,
+            holders,
             spill: SpillWriter::create(spill)?,
             kinds,
             funnel: Funnel::default(),
@@ -183,7 +195,10 @@ impl Collector {
                     let better = cells.get(&example.chosen_id).copied().unwrap_or(NO_CELL);
                     let worse = example.rejected_id.as_ref().and_then(|id| cells.get(id)).copied();
                     match self.screen.admit(&example, is_flagged) {
-                        Ok(()) => admitted.push(Admitted { example, cells: [better, worse.unwrap_or(better)] }),
+                        Ok(()) => {
+                            let holders = self.holders.numbers(&example, &group.completions);
+                            admitted.push(Admitted { example, cells: [better, worse.unwrap_or(better)], holders });
+                        }
                         Err(reason) => counts.exclusions.add(reason),
                     }
                 }
@@ -194,13 +209,14 @@ impl Collector {
 
     /// Keeps rows, without personal data where the recipe wants that.
     pub(super) fn keep(mut self, asked: Vec<Asked>) -> Result<Self, RunError> {
-        for Asked { row: Admitted { mut example, cells }, found, is_flagged } in asked {
+        for Asked { row: Admitted { mut example, cells, holders }, found, is_flagged } in asked {
             let passed = if is_flagged { Err(UNSAFE) } else { self.screen.redact(&mut example, found) };
             match passed {
                 Ok(()) => {
                     let key = PlanKey::of(&example).in_cells(cells);
                     let is_compared = self.recipe.options.dedup == Dedup::Near;
                     self.planner.add(if is_compared { key.signed(&example, &mut self.sketcher) } else { key });
+                    self.holders.add(&holders);
                     self.spill.push(&example)?;
                 }
                 Err(reason) => self.kinds.entry(example.body.kind()).or_default().exclusions.add(reason),
@@ -263,8 +279,9 @@ impl Collector {
             benchmarks: self.benchmarks,
             n_held_out_prompts: self.n_held_out_prompts,
             trust: self.trust,
+            consent_default: self.consent_default,
             snapshot,
         };
-        Ok(Gathered { spill: self.spill.finish()?, plan, read })
+        Ok(Gathered { spill: self.spill.finish()?, holders: self.holders.of(&plan), plan, read })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,8 +13,11 @@ use super::App;
 use super::detached::detached;
 use super::error::ServiceError;
 use super::export_files::MANIFEST;
+use super::export_holders;
+use super::export_lineage::{LineageError, lineage};
 use super::export_manifest::Manifest;
 use super::export_progress::Progress;
+use super::export_reading::ReadManifest;
 use super::export_run::{Destination, Production, RunError, run};
 use super::export_scratch::{Scratch, leftovers};
 use super::ids::{new_id, new_token};
@@ -26,6 +29,7 @@ use crate::domain::recipe::Recipe;
 use crate::store::Access;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
+use crate::store::exports::{self, WrittenExport};
 
 /// Where an earlier export waits until the new one is in its place.
 const EARLIER: &str = "earlier";
@@ -53,6 +57,9 @@ pub enum FolderError {
     /// The recipe asks for what there is not, or what it may not have.
     #[error("the recipe cannot be run: {}", words(.0))]
     Recipe(Vec<FieldError>),
+    /// The earlier export cannot be compared with.
+    #[error("the parent export: {0}")]
+    Parent(#[from] LineageError),
     /// The export itself failed.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -60,6 +67,17 @@ pub enum FolderError {
 
 fn words(faults: &[FieldError]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Where an export goes, and what it follows.
+#[derive(Debug, Clone)]
+pub struct Target<'a> {
+    /// The folder; absent, empty or, with `force`, an earlier export.
+    pub out: &'a Path,
+    /// Whether an earlier export is replaced.
+    pub force: bool,
+    /// The folder of an earlier export: the manifest then tells what became of its rows.
+    pub parent: Option<&'a Path>,
 }
 
 /// Says why the operating system refused, in words that name no path.
@@ -79,11 +97,27 @@ pub async fn export_to_folder(
     progress: &Arc<Progress>,
     stop: &CancellationToken,
 ) -> Result<Manifest, FolderError> {
+    export_to(app, project_id, recipe, &Target { out, force, parent: None }, progress, stop).await
+}
+
+/// Does the same for a target with a parent.
+pub async fn export_to(
+    app: &App,
+    project_id: ProjectId,
+    recipe: &Recipe,
+    target: &Target<'_>,
+    progress: &Arc<Progress>,
+    stop: &CancellationToken,
+) -> Result<Manifest, FolderError> {
     let faults = app.outside.check(&recipe.options, &BenchmarkPlace::Anywhere);
     if !faults.is_empty() {
         return Err(FolderError::Recipe(faults));
     }
-    let place = Place::open(out, force)?;
+    let place = Place::open(target.out, target.force)?;
+    if let Some(parent) = target.parent {
+        // A parent that is none is told before anything is read.
+        ReadManifest::open(parent).map_err(LineageError::from)?;
+    }
     // The folder that is published must be readable as usual; what holds it meanwhile must not.
     let (work, made) = (place.staging.path().join("work"), place.staging.path().join("export"));
     fs::create_dir(&work).map_err(FolderError::Unwritable)?;
@@ -96,11 +130,22 @@ pub async fn export_to_folder(
         destination: Destination::Own(blob),
         benchmarks: BenchmarkPlace::Anywhere,
     };
-    let manifest = run(app, &production, &work, progress, stop).await?;
+    let mut manifest = run(app, &production, &work, progress, stop).await?;
+    if let Some(parent) = target.parent {
+        manifest.parent = Some(lineage(app, project_id, parent.to_owned(), made.clone()).await?);
+        // Nobody has seen the folder yet: its manifest still is what is written last.
+        write_manifest(&made, &manifest).map_err(FolderError::Unwritable)?;
+    }
     // First the audit: rows may be recorded that then do not leave, but none leave unrecorded.
     record(app, project_id, &manifest).await.map_err(RunError::from)?;
     place.publish(&made)?;
     Ok(manifest)
+}
+
+fn write_manifest(folder: &Path, manifest: &Manifest) -> io::Result<()> {
+    let mut file = fs::File::create(folder.join(MANIFEST))?;
+    file.write_all(manifest.to_json().as_bytes())?;
+    file.sync_all()
 }
 
 /// Where an export is to appear, and the hidden folder beside it.
@@ -210,9 +255,13 @@ fn holds_only(folder: &Path, named: &HashSet<PathBuf>) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Writes into the audit that rows have left the service. The path stays out of it.
+/// Writes down that rows have left the service, and whose: into the audit and among the exports. The path stays out of
+/// it.
 async fn record(app: &App, project_id: ProjectId, manifest: &Manifest) -> Result<(), ServiceError> {
-    let (app, export_id) = (app.clone(), manifest.export_id.to_string());
+    let (app, id, export_id) = (app.clone(), manifest.export_id, manifest.export_id.to_string());
+    let recipe = serde_json::to_string(&manifest.recipe);
+    let recipe = recipe.map_err(|_| ServiceError::Internal("a recipe does not serialise"))?;
+    let (text, holders, n_prompts) = (manifest.to_json(), manifest.holders.clone(), manifest.funnel.n_prompts);
     let details = format!("{{\"formats\":\"{}\",\"n_examples\":{}}}", manifest.formats.words(), manifest.n_examples);
     detached(async move {
         let entry = AuditEntry {
@@ -226,6 +275,9 @@ async fn record(app: &App, project_id: ProjectId, manifest: &Manifest) -> Result
         };
         let mut tx = app.store.begin(Pool::Jobs, "export.written", Access::Projects(&[project_id])).await?;
         audit::insert(&mut tx, &entry).await?;
+        let written = WrittenExport { project_id, id, recipe: &recipe, manifest: &text, n_prompts, now: entry.at };
+        exports::insert_written(&mut tx, &written).await?;
+        export_holders::record(&mut tx, project_id, id, &holders).await?;
         Ok(tx.commit().await?)
     })
     .await

@@ -19,6 +19,8 @@ pub(super) struct Admitted {
     pub(super) example: Example,
     /// Cells of its answers: the better or only one, the worse one.
     pub(super) cells: [u32; 2],
+    /// Numbers of those whose row it is.
+    pub(super) holders: Vec<u32>,
 }
 
 /// A row with what the hooks have said of it.

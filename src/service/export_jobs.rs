@@ -13,6 +13,7 @@ use super::destinations::place;
 use super::detached::detached;
 use super::error::ServiceError;
 use super::export_files::MANIFEST;
+use super::export_holders;
 use super::export_manifest::Manifest;
 use super::export_progress::Progress;
 use super::export_run::{Destination, Production, RunError, blocking, run};
@@ -182,7 +183,7 @@ async fn attempt(
             Err(error) => {
                 // Any other failure may have come after the commit; then the files are published and must stay. If
                 // they are not, the next attempt removes them.
-                if matches!(error, ServiceError::LeaseLost) {
+                if matches!(error, ServiceError::LeaseLost | ServiceError::ErasedMeanwhile) {
                     remove_own_files(&blob, held, export).await;
                 }
                 Err(RunError::Failed(error))
@@ -210,6 +211,7 @@ async fn publish(app: &App, held: &ExportJob, manifest: &Manifest) -> Result<(),
     if !exports::complete(&mut tx, job.project_id, job.export_id, &text, n_prompts, now).await? {
         return Err(ServiceError::Internal("an export with a job was not running"));
     }
+    export_holders::record(&mut tx, job.project_id, job.export_id, &manifest.holders).await?;
     let details = format!("{{\"n_examples\":{},\"attempt\":{}}}", manifest.n_examples, manifest.attempt);
     record(&mut tx, app, held, "export.completed", details).await?;
     Ok(tx.commit().await?)
@@ -283,6 +285,9 @@ fn judge(error: &RunError, n_tries: i32) -> Judgement {
             "workers took the export again and again and did not come back from it; see the log",
         ),
         ServiceError::TimedOut => (ExportProblem::DATABASE_FAILED, "the database failed at every attempt"),
+        ServiceError::ErasedMeanwhile => {
+            (ExportProblem::ERASED_MEANWHILE, "at every attempt somebody was erased whose rows it would have held")
+        }
         ServiceError::Store(error) if error.is_retryable() => {
             (ExportProblem::DATABASE_FAILED, "the database failed at every attempt")
         }
@@ -385,6 +390,7 @@ mod tests {
         for (error, code, is_tried_again) in [
             (unavailable(), ExportProblem::DATABASE_FAILED, true),
             (ServiceError::TimedOut, ExportProblem::DATABASE_FAILED, true),
+            (ServiceError::ErasedMeanwhile, ExportProblem::ERASED_MEANWHILE, true),
             (ServiceError::File(full()), ExportProblem::STORAGE_FAILED, true),
             (ServiceError::Blob(BlobError::NotFound), ExportProblem::STORAGE_FAILED, true),
             (ServiceError::Blob(BlobError::Unreachable), ExportProblem::STORAGE_FAILED, true),

@@ -7,11 +7,14 @@ use serde::{Serialize, Serializer};
 
 use super::export_benchmarks::BenchmarkFile;
 use super::export_bias_counts::Biases;
+use super::export_lineage::Lineage;
 use super::export_stats::{Labels, Stats};
 use crate::columnar::shape::{Config, Shape};
 use crate::dataset::example::Split;
 use crate::dataset::redact::Redacted;
 use crate::domain::clock::Timestamp;
+use crate::domain::consent::ConsentDefault;
+use crate::domain::erasure::IdHash;
 use crate::domain::ids::ExportId;
 use crate::domain::recipe::{Format, Formats, Layout, Recipe};
 use crate::domain::trust::TrustRule;
@@ -47,6 +50,8 @@ pub struct Manifest {
     pub recipe: Recipe,
     /// Whose feedback was counted, and why.
     pub trust: TrustRule,
+    /// What held for completions that say nothing of consent.
+    pub consent_default: ConsentDefault,
     /// How many of what went in, from completions to rows.
     pub funnel: ManifestFunnel,
     /// Rows, over all formats.
@@ -85,6 +90,12 @@ pub struct Manifest {
     pub warnings: Vec<String>,
     /// Commands to copy, run inside the folder.
     pub commands: Vec<Command>,
+    /// What became of the rows of an earlier export, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Lineage>,
+    /// Whose rows it holds, as keyed hashes, sorted: for the database, not for the file.
+    #[serde(skip)]
+    pub holders: Vec<IdHash>,
 }
 
 /// How many of what went in.

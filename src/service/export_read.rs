@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::erase_hashes::hasher;
 use super::export_benchmarks::read_benchmarks;
 use super::export_collect::{Collector, Gathered};
+use super::export_holders::Holders;
 use super::export_hooks::Asking;
 use super::export_progress::{Phase, Progress};
 use super::export_run::{Production, RunError, blocking};
@@ -37,13 +39,16 @@ pub(super) async fn gather(
     stop: &CancellationToken,
 ) -> Result<Gathered, RunError> {
     let (project_id, selection) = (production.project_id, &production.recipe.selection);
+    let holders = Holders::new(hasher(app, project_id).await?);
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
+    let consent_default = projects::consent_default(&mut tx, project_id).await?;
     let options = &production.recipe.options;
     let asking = Asking::of(options)?;
     let (paths, place) = (options.decontaminate.clone(), production.benchmarks.clone());
     let benchmarks = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
-    let mut collector = Collector::create(production.recipe.clone(), trust, spill, benchmarks)?;
+    let settled = (trust, consent_default);
+    let mut collector = Collector::create(production.recipe.clone(), settled, holders, spill, benchmarks)?;
     let wanted = Wanted { tools: options.tool_calls != ToolCalls::Exclude, safety_label: &options.safety_label };
     let snapshot = groups::snapshot(&mut tx).await?;
     let counts = rates::count(&mut tx, project_id, selection, &bounds_bytes()).await?;

@@ -129,7 +129,7 @@ pub async fn run(
     let spill = scratch.join("spill");
     // The collector is large, and passes through every await of the first pass.
     let gathered = Box::pin(gather(app, production, &spill, progress, stop)).await?;
-    let Gathered { spill, plan, read } = gathered;
+    let Gathered { spill, plan, holders, read } = gathered;
     if let Some(problem) = refuse(&read, &plan) {
         return Err(RunError::NoExamples(problem));
     }
@@ -144,7 +144,8 @@ pub async fn run(
     let mut written = blocking(move || writing.write(spill, &plan)).await?;
     written.stats.close(&read.found, &users);
     progress.enter(Phase::Publishing, written.files().map(|(file, _)| file.bytes).sum());
-    publish(production, created_at, read, groups, written, (progress.as_ref(), stop)).await
+    let manifest = publish(production, created_at, read, groups, written, (progress.as_ref(), stop)).await?;
+    Ok(Manifest { holders, ..manifest })
 }
 
 /// Publishes the parts, the card, the statistics and, last, the manifest (DS-3).
@@ -224,6 +225,7 @@ fn describe(
         layout: recipe.layout,
         default_config: shapes.first().map_or("", |shape| shape.name()),
         trust: read.trust,
+        consent_default: read.consent_default,
         funnel: ManifestFunnel {
             n_prompts: read.funnel.n_prompts,
             n_completions: read.funnel.n_completions,
@@ -250,6 +252,8 @@ fn describe(
         commands: formats.iter().filter_map(|format| command(format, &recipe, stats.of(format)?)).collect(),
         formats,
         recipe,
+        parent: None,
+        holders: Vec::new(),
     }
 }
 

@@ -6,11 +6,11 @@ use super::detached::detached;
 use super::error::{Conflict, ServiceError};
 use super::ids::new_id;
 use super::outside::BenchmarkPlace;
-use super::recipes;
+use super::{erase, recipes};
 use crate::blob::Folder;
 use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
-use crate::domain::ids::{ExportId, JobId};
+use crate::domain::ids::{ExportId, JobId, UserId};
 use crate::domain::json::Json;
 use crate::domain::principal::Principal;
 use crate::domain::recipe::{ExportRequest, Recipe};
@@ -140,6 +140,25 @@ pub async fn list(
     detached(async move {
         let mut tx = app.store.begin(Pool::Reading, "export.list", Access::Projects(&[project_id])).await?;
         let found = exports::list(&mut tx, project_id, before, limit.clamp(1, MAX_PAGE)).await?;
+        tx.commit().await?;
+        Ok(found)
+    })
+    .await
+}
+
+/// Lists the exports that hold rows of a user, or held them until they were revoked; otherwise as [`list`] does.
+pub async fn list_affected(
+    app: &App,
+    principal: &Principal,
+    user: &UserId,
+    before: Option<ExportId>,
+    limit: i64,
+) -> Result<Vec<Export>, ServiceError> {
+    let ids: Vec<ExportId> = erase::affected(app, principal, user).await?.iter().map(|export| export.id).collect();
+    let (app, project_id) = (app.clone(), principal.project_id);
+    detached(async move {
+        let mut tx = app.store.begin(Pool::Reading, "export.list", Access::Projects(&[project_id])).await?;
+        let found = exports::list_some(&mut tx, project_id, &ids, before, limit.clamp(1, MAX_PAGE)).await?;
         tx.commit().await?;
         Ok(found)
     })

@@ -42,6 +42,8 @@ pub enum Verdict {
     Conflict,
     /// The database refuses the item for what it holds.
     Unstorable,
+    /// The user, or the completion that it is about, was erased (PRIV-1).
+    Erased,
 }
 
 impl Verdict {
@@ -52,6 +54,7 @@ impl Verdict {
             Self::Duplicate => "duplicate",
             Self::Conflict => "conflict",
             Self::Unstorable => "unstorable",
+            Self::Erased => "erased",
         }
     }
 }
@@ -264,6 +267,9 @@ async fn record<T>(
             }
             Verdict::Unstorable => {
                 receipt.rejected.push(refused(index, id, verdict, "the database refuses what the item holds"));
+            }
+            Verdict::Erased => {
+                receipt.rejected.push(refused(index, id, verdict, "its user or its completion was erased"));
             }
         }
     }

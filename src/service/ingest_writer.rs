@@ -330,7 +330,10 @@ async fn write_completions(
     let inserted = completions::insert(tx, &firsts, telling).await?;
     let Some(missing) = missing(&firsts, &inserted, owned) else { return Ok(false) };
     let stored = if missing.is_empty() { HashMap::new() } else { completions::list_hashes(tx, &missing).await? };
-    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts).map(|()| true)
+    let absent: Vec<CompletionRow<'_>> = absent(&firsts, &missing, &stored, owned);
+    let erased = if absent.is_empty() { HashSet::new() } else { completions::list_erased(tx, &absent).await? };
+    let missing = Missing { keys: missing.into_iter().collect(), stored, erased };
+    judge(&entries, &missing, owned, verdicts).map(|()| true)
 }
 
 async fn write_feedback(
@@ -357,7 +360,10 @@ async fn write_feedback(
     let inserted = feedback::insert(tx, &firsts, telling).await?;
     let Some(missing) = missing(&firsts, &inserted, owned) else { return Ok(false) };
     let stored = if missing.is_empty() { HashMap::new() } else { feedback::list_hashes(tx, &missing).await? };
-    judge(&entries, &missing.into_iter().collect(), &stored, owned, verdicts).map(|()| true)
+    let absent: Vec<FeedbackRow<'_>> = absent(&firsts, &missing, &stored, owned);
+    let erased = if absent.is_empty() { HashSet::new() } else { feedback::list_erased(tx, &absent).await? };
+    let missing = Missing { keys: missing.into_iter().collect(), stored, erased };
+    judge(&entries, &missing, owned, verdicts).map(|()| true)
 }
 
 /// An item of one table on its way.
@@ -394,31 +400,56 @@ fn missing<R, K: Eq + Hash>(rows: &[R], inserted: &Inserted<K>, owned: impl Fn(&
     }
 }
 
+/// Returns the rows that were not inserted though nothing is stored under their key.
+fn absent<R: Copy, K: Eq + Hash>(
+    rows: &[R],
+    missing: &[K],
+    stored: &HashMap<K, ContentHash>,
+    owned: impl Fn(&R) -> K,
+) -> Vec<R> {
+    if missing.len() == stored.len() {
+        return Vec::new();
+    }
+    let absent: HashSet<&K> = missing.iter().filter(|key| !stored.contains_key(*key)).collect();
+    rows.iter().filter(|row| absent.contains(&owned(row))).copied().collect()
+}
+
+/// What is known of the rows that were not inserted.
+struct Missing<K> {
+    keys: HashSet<K>,
+    /// Those under whose keys something is stored.
+    stored: HashMap<K, ContentHash>,
+    /// Those that may not come back.
+    erased: HashSet<K>,
+}
+
 /// Fills in the verdicts: the first of an inserted key is accepted; everything else is measured against what the table
 /// holds under its key now.
 fn judge<R, K: Eq + Hash>(
     entries: &[Entry<'_, R>],
-    missing: &HashSet<K>,
-    stored: &HashMap<K, ContentHash>,
+    missing: &Missing<K>,
     owned: impl Fn(&R) -> K,
     verdicts: &mut [Verdict],
 ) -> Result<(), StoreError> {
     let mut held: Option<&Entry<'_, R>> = None;
-    let mut held_content = ContentHash([0; 16]);
+    let (mut held_content, mut same) = (ContentHash([0; 16]), Verdict::Duplicate);
     for entry in entries {
         if held.is_none_or(|held| held.key != entry.key) {
             held = Some(entry);
-            held_content = entry.content;
-            let key = (!missing.is_empty()).then(|| owned(&entry.row)).filter(|key| missing.contains(key));
+            (held_content, same) = (entry.content, Verdict::Duplicate);
+            let key = (!missing.keys.is_empty()).then(|| owned(&entry.row)).filter(|key| missing.keys.contains(key));
             let Some(key) = key else {
                 verdicts[entry.place] = Verdict::Accepted;
                 continue;
             };
-            // A row that stood in the way a moment ago and is gone now: somebody deleted it, so try again.
-            let vanished = || StoreError::Contended(Cause::Connection("a row vanished"));
-            held_content = stored.get(&key).copied().ok_or_else(vanished)?;
+            match missing.stored.get(&key) {
+                Some(stored) => held_content = *stored,
+                None if missing.erased.contains(&key) => same = Verdict::Erased,
+                // A row that stood in the way a moment ago and is gone now: somebody deleted it, so try again.
+                None => return Err(StoreError::Contended(Cause::Connection("a row vanished"))),
+            }
         }
-        verdicts[entry.place] = if held_content == entry.content { Verdict::Duplicate } else { Verdict::Conflict };
+        verdicts[entry.place] = if held_content == entry.content { same } else { Verdict::Conflict };
     }
     Ok(())
 }

@@ -10,6 +10,9 @@ pub mod compare;
 mod crew;
 pub mod destinations;
 pub mod detached;
+pub mod erase;
+mod erase_hashes;
+pub mod erase_jobs;
 pub mod error;
 pub mod experiments;
 pub mod export_benchmarks;
@@ -17,21 +20,27 @@ pub mod export_bias_counts;
 pub mod export_biases;
 pub mod export_card;
 mod export_card_biases;
+mod export_card_read;
 mod export_collect;
+pub mod export_diff;
 mod export_failure;
 pub mod export_files;
 pub mod export_folder;
+mod export_holders;
 mod export_hooks;
 pub mod export_jobs;
 pub mod export_leftovers;
+pub mod export_lineage;
 mod export_llamafactory;
 pub mod export_manifest;
 pub mod export_progress;
 mod export_read;
+pub mod export_reading;
 pub mod export_run;
 pub mod export_scratch;
 mod export_spill;
 pub mod export_stats;
+pub mod export_verify;
 mod export_write;
 pub mod exports;
 pub mod ids;
@@ -80,6 +89,8 @@ pub struct App {
     pub credentials: Arc<authenticate::Credentials>,
     /// Wakes a worker of this process when a job is queued; others find it when they look.
     pub new_job: Arc<tokio::sync::Notify>,
+    /// The same for an erasure.
+    pub new_erasure: Arc<tokio::sync::Notify>,
     /// Where the service's own tasks run, whoever asked for them.
     pub runtime: tokio::runtime::Handle,
     /// What recipes may reach beyond the database and the place for files.
@@ -94,8 +105,8 @@ impl App {
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
         let (destinations, scratch) = (Arc::default(), std::env::temp_dir().into());
-        let (new_job, outside) = (Arc::default(), Arc::default());
-        Self { store, blob, destinations, scratch, clock, ingest, credentials, new_job, runtime, outside }
+        let (new_job, new_erasure, outside) = (Arc::default(), Arc::default(), Arc::default());
+        Self { store, blob, destinations, scratch, clock, ingest, credentials, new_job, new_erasure, runtime, outside }
     }
 
     /// Lets recipes reach what the operator has named; without this they reach nothing.

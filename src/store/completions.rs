@@ -57,6 +57,12 @@ pub async fn insert(
     Ok(Inserted::Only(keys))
 }
 
+/// Returns which of these rows are not taken because they, or whom they are of, were erased (PRIV-1).
+pub async fn list_erased(tx: &mut Tx, rows: &[CompletionRow<'_>]) -> Result<HashSet<CompletionKey>, StoreError> {
+    let erased = sqlx::query(include_str!("sql/erased_completions.sql")).bind(rows).fetch_all(tx.connection()).await?;
+    erased.iter().map(|row| Ok((ProjectId(row.try_get(0)?), key_part(row, 1)?))).collect()
+}
+
 impl CompletionRow<'_> {
     /// Writes the members of `completion_in`.
     fn write(&self, members: &mut Members<'_>) {

@@ -51,6 +51,8 @@ pub enum Access<'a> {
     Operator,
     /// Jobs of every project, for a worker that looks for one.
     Worker,
+    /// Rows of this project, which may be deleted.
+    Erasure(ProjectId),
 }
 
 /// Which pool a transaction takes its connection from.
@@ -326,6 +328,7 @@ fn reach(access: Access<'_>) -> String {
         }
         Access::Operator => "set local app.scope = 'operator'".to_owned(),
         Access::Worker => "set local app.scope = 'worker'".to_owned(),
+        Access::Erasure(id) => format!("set local app.project_ids = '{id}'; set local app.scope = 'erasure'"),
     }
 }
 

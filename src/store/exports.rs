@@ -56,6 +56,42 @@ pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreEr
     Ok(done.rows_affected() == 1)
 }
 
+/// An export that was written into a folder of an operator's, without a job.
+#[derive(Debug, Clone)]
+pub struct WrittenExport<'a> {
+    /// Project whose rows it holds.
+    pub project_id: ProjectId,
+    /// Its id.
+    pub id: ExportId,
+    /// The fully resolved recipe as JSON.
+    pub recipe: &'a str,
+    /// Its manifest as JSON.
+    pub manifest: &'a str,
+    /// Prompts that were read.
+    pub n_prompts: u64,
+    /// When it was written.
+    pub now: Timestamp,
+}
+
+/// Records an export whose files the service does not keep.
+pub async fn insert_written(tx: &mut Tx, export: &WrittenExport<'_>) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::exports::insert_written
+         insert into exports (project_id, export_id, status, recipe, n_done, n_total, manifest, request_hash, created_by,
+                              created_at, started_at, finished_at, written_to)
+         values ($1, $2, 'completed', $3, $4, $4, $5, '', 'operator', $6, $6, $6, 'folder')",
+    )
+    .bind(export.project_id.0)
+    .bind(export.id.0)
+    .bind(export.recipe)
+    .bind(export.n_prompts as i64)
+    .bind(export.manifest)
+    .bind(export.now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 /// Finds the export that an idempotency key made, with the hash of the request that made it.
 pub async fn find_by_idempotency_key(
     tx: &mut Tx,
@@ -114,6 +150,36 @@ pub async fn list(
           limit $3",
     )
     .bind(project.0)
+    .bind(before.map(|id| id.0))
+    .bind(limit)
+    .fetch_all(tx.connection())
+    .await?
+    .iter()
+    .map(from_row)
+    .collect()
+}
+
+/// Lists some of a project's exports, newest first, those before `before` only.
+pub async fn list_some(
+    tx: &mut Tx,
+    project: ProjectId,
+    ids: &[ExportId],
+    before: Option<ExportId>,
+    limit: i64,
+) -> Result<Vec<Export>, StoreError> {
+    sqlx::query(
+        "-- store::exports::list_some
+         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
+                finished_at
+           from exports
+          where project_id = $1
+            and export_id = any ($2)
+            and ($3::uuid is null or export_id < $3)
+          order by export_id desc
+          limit $4",
+    )
+    .bind(project.0)
+    .bind(ids.iter().map(|id| id.0).collect::<Vec<_>>())
     .bind(before.map(|id| id.0))
     .bind(limit)
     .fetch_all(tx.connection())
@@ -286,19 +352,27 @@ pub async fn mark_swept(tx: &mut Tx, project: ProjectId, id: ExportId, now: Time
     Ok(())
 }
 
+pub(super) fn destination_part(row: &PgRow) -> Result<Option<DestinationName>, StoreError> {
+    let name: Option<&str> = row.try_get("destination")?;
+    let wrong = StoreError::Inconsistent { table: "exports", column: "destination" };
+    name.map(|name| DestinationName::parse(name).ok_or(wrong)).transpose()
+}
+
+pub(super) fn status_part(row: &PgRow) -> Result<ExportStatus, StoreError> {
+    let status: &str = row.try_get("status")?;
+    let status = ExportStatus::WORDS.iter().find(|(word, _)| *word == status).map(|(_, status)| *status);
+    status.ok_or(StoreError::Inconsistent { table: "exports", column: "status" })
+}
+
 fn from_row(row: &PgRow) -> Result<Export, StoreError> {
     let wrong = |column| StoreError::Inconsistent { table: "exports", column };
     let problem: Option<&str> = row.try_get("problem")?;
-    let destination: Option<&str> = row.try_get("destination")?;
-    let parse_destination = |name| DestinationName::parse(name).ok_or_else(|| wrong("destination"));
-    let status: &str = row.try_get("status")?;
-    let status = ExportStatus::WORDS.iter().find(|(word, _)| *word == status).map(|(_, status)| *status);
     Ok(Export {
         id: ExportId(row.try_get("export_id")?),
         project_id: ProjectId(row.try_get("project_id")?),
-        status: status.ok_or_else(|| wrong("status"))?,
+        status: status_part(row)?,
         recipe: row.try_get("recipe")?,
-        destination: destination.map(parse_destination).transpose()?,
+        destination: destination_part(row)?,
         directory: row.try_get("directory")?,
         n_done: row.try_get("n_done")?,
         n_total: row.try_get("n_total")?,

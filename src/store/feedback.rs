@@ -1,6 +1,6 @@
 //! Feedback: stored in batches, checked against what is stored under the same key. No completion is looked up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -52,6 +52,12 @@ pub async fn insert(
         concat!(include_str!("sql/insert_feedback.sql"), "returning project_id, completion_id, feedback_id");
     let inserted = sqlx::query(statement).bind(rows).fetch_all(tx.connection()).await?;
     inserted.iter().map(key_of).collect::<Result<_, _>>().map(Inserted::Only)
+}
+
+/// Returns which of these rows are not taken because they, or what they are about, were erased (PRIV-1).
+pub async fn list_erased(tx: &mut Tx, rows: &[FeedbackRow<'_>]) -> Result<HashSet<FeedbackKey>, StoreError> {
+    let erased = sqlx::query(include_str!("sql/erased_feedback.sql")).bind(rows).fetch_all(tx.connection()).await?;
+    erased.iter().map(key_of).collect()
 }
 
 impl FeedbackRow<'_> {

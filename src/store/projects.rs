@@ -5,6 +5,7 @@ use sqlx::Row;
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
+use crate::domain::consent::ConsentDefault;
 use crate::domain::ids::ProjectId;
 
 /// Creates a project unless there is one of that name; returns the id that the name now has.
@@ -46,6 +47,29 @@ pub async fn token_used_at(tx: &mut Tx, id: ProjectId) -> Result<Option<Timestam
     Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
 }
 
+/// Returns what a project declares of completions that say nothing of consent.
+pub async fn consent_default(tx: &mut Tx, id: ProjectId) -> Result<ConsentDefault, StoreError> {
+    let row =
+        sqlx::query("-- store::projects::consent_default\nselect consent_default from projects where project_id = $1")
+            .bind(id.0)
+            .fetch_optional(tx.connection())
+            .await?;
+    Ok(ConsentDefault::from_stored(row.map(|row| row.try_get(0)).transpose()?.flatten()))
+}
+
+/// Declares what holds for completions that say nothing of consent.
+pub async fn set_consent_default(tx: &mut Tx, id: ProjectId, default: ConsentDefault) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::projects::set_consent_default
+         update projects set consent_default = $2 where project_id = $1",
+    )
+    .bind(id.0)
+    .bind(default.to_stored())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 /// Lists every project's name and id, by name.
 pub async fn list(tx: &mut Tx) -> Result<Vec<(String, ProjectId)>, StoreError> {
     let rows = sqlx::query("-- store::projects::list\nselect name, project_id from projects order by name")
@@ -65,13 +89,15 @@ pub struct StoredProject {
     pub created_at: Timestamp,
     /// When feedback of a token was first accepted.
     pub token_used_at: Option<Timestamp>,
+    /// What holds for completions that say nothing of consent.
+    pub consent_default: ConsentDefault,
 }
 
 /// Finds a project by its id.
 pub async fn show(tx: &mut Tx, id: ProjectId) -> Result<Option<StoredProject>, StoreError> {
     let row = sqlx::query(
         "-- store::projects::show
-         select name, created_at, token_used_at from projects where project_id = $1",
+         select name, created_at, token_used_at, consent_default from projects where project_id = $1",
     )
     .bind(id.0)
     .fetch_optional(tx.connection())
@@ -82,6 +108,7 @@ pub async fn show(tx: &mut Tx, id: ProjectId) -> Result<Option<StoredProject>, S
             name: row.try_get("name")?,
             created_at: row.try_get("created_at")?,
             token_used_at: row.try_get("token_used_at")?,
+            consent_default: ConsentDefault::from_stored(row.try_get("consent_default")?),
         })
     })
     .transpose()

@@ -3,6 +3,8 @@
 //!
 //! It knows use cases only: nothing of SQL, files or columns. Any number of workers may run against one database.
 
+mod eraser;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,14 +34,18 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Worker {
     stop: CancellationToken,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Worker {
     /// Starts a worker, which runs until it is stopped.
     pub fn start(app: App) -> Self {
         let stop = CancellationToken::new();
-        let tasks = [spawn(work(app.clone(), stop.clone())), spawn(tidy_up(app, stop.clone()))];
+        let tasks = [
+            spawn(work(app.clone(), stop.clone())),
+            spawn(tidy_up(app.clone(), stop.clone())),
+            spawn(eraser::work(app, stop.clone())),
+        ];
         Self { stop, tasks }
     }
 

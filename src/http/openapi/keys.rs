@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use super::words::{
-    Member, Presence, all, closed, described, integer, list, moment, named, nullable, object, one_of, optional,
-    required, short_text, timestamp, total, uuid, words_of,
+    Member, Presence, all, boolean, closed, described, integer, list, moment, named, nullable, object, one_of,
+    optional, required, short_text, timestamp, total, uuid, words_of,
 };
+use crate::domain::consent::ConsentDefault;
+use crate::domain::erasure::ErasureStatus;
+use crate::domain::export::ExportStatus;
 use crate::domain::feedback::Signal;
 use crate::domain::principal::Role;
 use crate::domain::signing::Algorithm;
@@ -161,6 +164,49 @@ pub(super) fn project() -> Value {
         required("name", json!({ "type": "string" })),
         required("created_at", moment()),
         required("token_used_at", nullable(moment())),
+        required("consent_default", one_of(ConsentDefault::WORDS)),
+    ])
+}
+
+/// The body that changes a project.
+pub(super) fn project_body() -> Value {
+    let default =
+        described(one_of(ConsentDefault::WORDS), "What holds for completions that say nothing of consent to training.");
+    closed(vec![required("consent_default", default)])
+}
+
+/// An erasure.
+pub(super) fn erasure() -> Value {
+    let export = object(vec![
+        required("id", uuid()),
+        required("status", one_of(ExportStatus::WORDS)),
+        required("written_to", words_of(["service", "folder"])),
+        required("created_at", moment()),
+    ]);
+    object(vec![
+        required("id", uuid()),
+        required("user_hash", json!({ "type": "string" })),
+        required("status", one_of(ErasureStatus::WORDS)),
+        required("delete_files", boolean()),
+        required("n_completions", total()),
+        required("n_feedback", total()),
+        required("n_exposures", total()),
+        required("n_exports", total()),
+        required("exports", all(&export)),
+        required("created_at", moment()),
+        required("finished_at", nullable(moment())),
+    ])
+}
+
+/// What an erasure would remove.
+pub(super) fn erasure_preview() -> Value {
+    object(vec![
+        required("n_completions", total()),
+        required("n_completions_without_user", total()),
+        required("n_feedback", total()),
+        required("n_feedback_of_others", total()),
+        required("n_exports", total()),
+        required("n_completions_of_others", total()),
     ])
 }
 

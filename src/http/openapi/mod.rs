@@ -75,6 +75,11 @@ components! {
         Project = keys::project();
         ProjectsPage = keys::projects_page();
         ProjectId = words::uuid();
+        ProjectBody = keys::project_body();
+        Erasure = keys::erasure();
+        ErasurePreview = keys::erasure_preview();
+        ErasureId = words::uuid();
+        Flag = words::words_of(["true", "false"]);
         AuditPage = keys::audit_page();
         AuditEntryId = words::uuid();
         Unit = reading::unit();

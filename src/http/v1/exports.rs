@@ -23,7 +23,7 @@ use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
 use crate::domain::fields::{FieldCode, FieldError};
 use crate::domain::hash::ContentHash;
-use crate::domain::ids::ExportId;
+use crate::domain::ids::{ExportId, UserId};
 use crate::domain::principal::Principal;
 use crate::domain::recipe::ExportRequest;
 use crate::service::exports::{self, Idempotency, MAX_PAGE};
@@ -124,6 +124,7 @@ pub(crate) async fn create(
     params(
         ("cursor" = Option<doc::ExportId>, Query, description = "The `next_cursor` of the page before"),
         ("limit" = Option<doc::PageLimit>, Query, description = "50 where it is absent"),
+        ("affected_by" = Option<doc::ShortText>, Query, description = "Only those that hold rows of this user"),
     ),
     responses((status = 200, description = "A page", body = doc::ExportsPage)),
 )]
@@ -132,10 +133,16 @@ pub(crate) async fn list(
     caller: Caller<MayAnalyse>,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
-    let (cursor, limit) = page_wanted(&query::parse(request.query_string())?)?;
+    let Wanted { cursor, limit, affected_by } = page_wanted(&query::parse(request.query_string())?)?;
     // One more than wanted tells whether there is another page.
-    let mut found =
-        services.run(|app| async move { exports::list(&app, &caller.principal, cursor, limit + 1).await }).await?;
+    let mut found = services
+        .run(|app| async move {
+            match affected_by {
+                Some(user) => exports::list_affected(&app, &caller.principal, &user, cursor, limit + 1).await,
+                None => exports::list(&app, &caller.principal, cursor, limit + 1).await,
+            }
+        })
+        .await?;
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next_cursor = found.last().filter(|_| has_more).map(|export| export.id);
@@ -248,21 +255,37 @@ fn unquote(inner: &str) -> Option<String> {
     Some(key)
 }
 
-fn page_wanted(pairs: &[(String, String)]) -> Result<(Option<ExportId>, i64), Problem> {
-    let (mut cursor, mut limit) = (None, DEFAULT_PAGE);
+/// Which exports are listed.
+#[derive(Debug, PartialEq)]
+struct Wanted {
+    cursor: Option<ExportId>,
+    limit: i64,
+    affected_by: Option<UserId>,
+}
+
+fn page_wanted(pairs: &[(String, String)]) -> Result<Wanted, Problem> {
+    let mut wanted = Wanted { cursor: None, limit: DEFAULT_PAGE, affected_by: None };
     let mut errors = Vec::new();
     for (name, value) in pairs {
         let mut fail = |code, detail: &str| errors.push(FieldError::new(name.as_str(), code, detail));
         match (name.as_str(), Uuid::try_parse(value), value.parse::<i64>()) {
-            ("cursor", Ok(id), _) => cursor = Some(ExportId(id)),
+            ("cursor", Ok(id), _) => wanted.cursor = Some(ExportId(id)),
             ("cursor", Err(_), _) => fail(FieldCode::Malformed, "must be the `next_cursor` of an earlier page"),
-            ("limit", _, Ok(number)) if (1..=MAX_PAGE).contains(&number) => limit = number,
+            ("limit", _, Ok(number)) if (1..=MAX_PAGE).contains(&number) => wanted.limit = number,
             ("limit", ..) => fail(FieldCode::OutOfRange, "must be an integer between 1 and 200"),
+            ("affected_by", ..) => match UserId::parse(value) {
+                Ok(user) => wanted.affected_by = Some(user),
+                Err(code) => fail(code, "must be a user's id of 1 to 256 bytes"),
+            },
             // The name is the client's own and is not repeated.
-            _ => errors.push(FieldError::new("", FieldCode::UnknownField, "known parameters are: cursor, limit")),
+            _ => errors.push(FieldError::new(
+                "",
+                FieldCode::UnknownField,
+                "known parameters are: cursor, limit, affected_by",
+            )),
         }
     }
-    if errors.is_empty() { Ok((cursor, limit)) } else { Err(Problem::invalid_query(errors)) }
+    if errors.is_empty() { Ok(wanted) } else { Err(Problem::invalid_query(errors)) }
 }
 
 /// What a stream of events knows between two of them.
@@ -343,8 +366,11 @@ mod tests {
     fn a_page_has_one_to_two_hundred_exports() {
         let wanted = |query: &str| page_wanted(&query::parse(query).unwrap()).map_err(|problem| problem.kind().code);
 
-        assert_eq!(wanted("limit=200"), Ok((None, 200)));
-        assert_eq!(wanted(""), Ok((None, DEFAULT_PAGE)));
+        let page = |limit, user| Wanted { cursor: None, limit, affected_by: user };
+        assert_eq!(wanted("limit=200"), Ok(page(200, None)));
+        assert_eq!(wanted(""), Ok(page(DEFAULT_PAGE, None)));
+        assert_eq!(wanted("affected_by=u%201"), Ok(page(DEFAULT_PAGE, UserId::parse("u 1").ok())));
+        assert_eq!(wanted("affected_by="), Err("empty"));
         assert_eq!(wanted("limit=201"), Err("out_of_range"));
         assert_eq!(wanted("limit=0"), Err("out_of_range"));
         assert_eq!(wanted("cursor=x"), Err("malformed"));

@@ -15,3 +15,4 @@ pub(crate) mod keys;
 pub(crate) mod projects;
 mod receipt;
 mod selection_params;
+pub(crate) mod users;

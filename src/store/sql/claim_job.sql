@@ -6,7 +6,8 @@ update jobs
  where job_id = (
            select job_id
              from jobs
-            where run_at <= clock_timestamp()
+            where kind = 'export'
+              and run_at <= clock_timestamp()
               and (leased_until is null or leased_until < clock_timestamp())
             order by run_at, job_id
             limit 1

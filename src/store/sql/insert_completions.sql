@@ -15,4 +15,25 @@ select
     i.cost_usd, i.served_by, i.kv_cache_usage, i.n_waiting, i.max_model_len, i.consent_training,
     i.rating_solicited, i.solicit_prob, i.aliases, i.created_at, i.received_at
   from unnest($1::completion_in[]) as i
+ -- What was erased does not come back (PRIV-1). Whether anything was is asked once; only then every row is looked at.
+ where not (select exists (select from tombstones where project_id = any ((select afterword_projects())::uuid[])))
+    or not exists (
+           -- The hashes are made before tombstones are looked at: behind row-level security only a bare column finds its
+           -- way into the index.
+           select
+             from (
+                      select array[
+                          afterword_mac(k.inner_block, k.outer_block, 'user', i.user_id),
+                          afterword_mac(k.inner_block, k.outer_block, 'completion', i.completion_id),
+                          case when i.user_id is null
+                              then afterword_mac(k.inner_block, k.outer_block, 'conversation', i.conversation_id) end
+                      ] as id_hashes
+                        from erasure_keys k
+                       where k.project_id = i.project_id
+                      offset 0
+                  ) m
+             join tombstones t
+               on t.project_id = i.project_id
+              and t.id_hash = any (m.id_hashes)
+       )
     on conflict (project_id, completion_id) do nothing

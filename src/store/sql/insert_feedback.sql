@@ -15,4 +15,23 @@ select
     i.next_completion_id, i.reason, i.turn, i.gap_ms, i.n_chars, i.n_total_chars, i.method, i.contains_code,
     i.visible_ms
   from unnest($1::feedback_in[]) as i
+ -- What was erased does not come back (PRIV-1). Whether anything was is asked once; only then every row is looked at.
+ where not (select exists (select from tombstones where project_id = any ((select afterword_projects())::uuid[])))
+    or not exists (
+           -- The hashes are made before tombstones are looked at: behind row-level security only a bare column finds its
+           -- way into the index.
+           select
+             from (
+                      select array[
+                          afterword_mac(k.inner_block, k.outer_block, 'user', i.user_id),
+                          afterword_mac(k.inner_block, k.outer_block, 'completion', i.completion_id)
+                      ] as id_hashes
+                        from erasure_keys k
+                       where k.project_id = i.project_id
+                      offset 0
+                  ) m
+             join tombstones t
+               on t.project_id = i.project_id
+              and t.id_hash = any (m.id_hashes)
+       )
     on conflict (project_id, completion_id, feedback_id) do nothing

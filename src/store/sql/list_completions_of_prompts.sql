@@ -4,7 +4,10 @@
 select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is not null as has_tools,
        case when $10 then c.tools end as tools,
        case when $11 <> '' then c.tags ->> $11 end as safety_label,
-       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.experiment, c.consent_training,
+       c.finish_reason, c.conversation_id, c.parent_completion_id, c.user_id, c.language, c.experiment,
+       -- Where the client said nothing of consent, the project's own word holds.
+       coalesce(c.consent_training, (select p.consent_default from projects p where p.project_id = $1))
+           as consent_training,
        array(
            select distinct told.name
              from unnest(c.aliases) as told (name)

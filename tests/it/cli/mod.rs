@@ -6,6 +6,7 @@ mod compare;
 mod configuration;
 mod doctor;
 mod drain;
+mod erase;
 mod export;
 mod keys;
 mod logs;

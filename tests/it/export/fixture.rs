@@ -199,11 +199,13 @@ fn thumb_up(n: usize) -> Value {
     })
 }
 
-fn to_json(value: &Value) -> Json {
+/// Parses JSON as the HTTP layer would.
+pub(super) fn to_json(value: &Value) -> Json {
     Json::parse(value.to_string().as_bytes()).unwrap()
 }
 
-fn parsed<T>(outcome: Result<T, Vec<afterword::domain::fields::FieldError>>) -> Parsed<T> {
+/// Takes a parsed item as the HTTP layer would.
+pub(super) fn parsed<T>(outcome: Result<T, Vec<afterword::domain::fields::FieldError>>) -> Parsed<T> {
     Parsed { id: None, outcome }
 }
 

@@ -4,12 +4,17 @@
 
 mod biases;
 mod cancel;
+mod checks;
+mod consent;
+mod erasure;
+mod erasure_properties;
 pub(crate) mod fixture;
 mod folder;
 mod formats;
 mod jobs;
 mod layouts;
 mod lifecycle;
+mod readers;
 mod s3;
 mod screening;
 mod trainer_check;

@@ -44,8 +44,9 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
         | ("GET", "/v1/exports" | "/v1/exports/{id}/files/{path:.+}")
         | ("GET" | "DELETE", "/v1/exports/{id}") => ANALYSTS,
         ("POST", "/v1/keys")
-        | ("DELETE", "/v1/keys/{id}")
-        | ("GET", "/v1/keys" | "/v1/projects" | "/v1/projects/{id}" | "/v1/audit") => ADMINS,
+        | ("DELETE", "/v1/keys/{id}" | "/v1/users/{user}")
+        | ("PATCH", "/v1/projects/{id}")
+        | ("GET", "/v1/keys" | "/v1/projects" | "/v1/projects/{id}" | "/v1/erasures/{id}" | "/v1/audit") => ADMINS,
         _ => return None,
     })
 }
@@ -66,6 +67,7 @@ struct Things {
     export: String,
     key: String,
     project: String,
+    erasure: String,
 }
 
 impl Things {
@@ -76,7 +78,8 @@ impl Things {
             experiment: "absent".to_owned(),
             export: uuid.clone(),
             key: "a".repeat(16),
-            project: uuid,
+            project: uuid.clone(),
+            erasure: uuid,
         }
     }
 
@@ -88,6 +91,9 @@ impl Things {
             "/v1/exports/{id}/files/{path:.+}" => format!("/v1/exports/{}/files/manifest.json", self.export),
             "/v1/keys/{id}" => pattern.replace("{id}", &self.key),
             "/v1/projects/{id}" => pattern.replace("{id}", &self.project),
+            "/v1/erasures/{id}" => pattern.replace("{id}", &self.erasure),
+            // Whoever is named need not exist.
+            "/v1/users/{user}" => "/v1/users/of-nobody?dry_run=true".to_owned(),
             "/v1/comparisons" => format!("{pattern}?experiment={}", self.experiment),
             "/docs/{file}" => "/docs/index.html".to_owned(),
             _ => pattern.to_owned(),
@@ -111,13 +117,14 @@ fn body(pattern: &str) -> Value {
         "/v1/keys" => json!({"kind": "secret", "name": "more", "role": "viewer"}),
         "/v1/experiments" => experiment("e-more"),
         "/v1/exports" => json!({"recipe": "dpo"}),
+        "/v1/projects/{id}" => json!({"consent_default": "none"}),
         _ => json!({}),
     }
 }
 
 async fn ask(service: &TestService, method: &str, path: &str, pattern: &str, credential: &str) -> Answer {
     let request = service.request(Method::from_bytes(method.as_bytes()).unwrap(), path, credential);
-    if method == "POST" {
+    if ["POST", "PATCH"].contains(&method) {
         let request = request.header("content-type", "application/json");
         return service.send(request.body(body(pattern).to_string())).await;
     }
@@ -139,6 +146,8 @@ async fn furnish(service: &TestService, admin: &str) -> Things {
     let export = made(service, "/v1/exports", admin, &export).await;
     let key = made(service, "/v1/keys", admin, &json!({"kind": "secret", "name": MARK, "role": "viewer"})).await;
     let project = service.get("/v1/projects", admin).await.json();
+    let erasure = service.send(service.request(Method::DELETE, "/v1/users/forgotten", admin)).await;
+    assert_eq!(erasure.status, 202, "{}", erasure.text);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     Things {
         completion: MARK.to_owned(),
@@ -146,6 +155,7 @@ async fn furnish(service: &TestService, admin: &str) -> Things {
         export: text(&export["id"]),
         key: text(&key["id"]),
         project: text(&project["projects"][0]["id"]),
+        erasure: text(&erasure.json()["id"]),
     }
 }
 

@@ -10,6 +10,7 @@ mod comparisons;
 mod completions;
 mod cors;
 mod credentials;
+mod erasure;
 mod experiments;
 mod exports;
 mod feedback;

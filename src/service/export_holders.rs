@@ -1,0 +1,89 @@
+//! Whose rows an export holds: keyed hashes of the users behind its rows, and of the conversations of answers that name
+//! no user. They are collected row by row, because only the plan tells which rows stay.
+
+use std::collections::HashMap;
+
+use super::erase_hashes::IdHasher;
+use super::error::ServiceError;
+use crate::dataset::Plan;
+use crate::dataset::example::Example;
+use crate::domain::completion::Completion;
+use crate::domain::erasure::{IdHash, IdKind};
+use crate::domain::ids::{CompletionId, ExportId, ProjectId};
+use crate::store::connection::Tx;
+use crate::store::holders;
+
+/// Collects whose rows there are: four bytes for each row and each holder of it, sixteen for each holder.
+pub(super) struct Holders {
+    hasher: IdHasher,
+    numbers: HashMap<IdHash, u32>,
+    /// Holders of the rows, one row after the other.
+    of_rows: Vec<u32>,
+    /// Where the holders of each row end.
+    ends: Vec<u32>,
+}
+
+impl Holders {
+    pub(super) fn new(hasher: IdHasher) -> Self {
+        Self { hasher, numbers: HashMap::new(), of_rows: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Returns the numbers of those whose row an example is, given all answers to its prompt.
+    pub(super) fn numbers(&mut self, example: &Example, completions: &[Completion]) -> Vec<u32> {
+        let mut numbers: Vec<u32> = example.users.iter().map(|user| self.number(IdKind::User, user.as_str())).collect();
+        let is_its = |id: &CompletionId| *id == example.chosen_id || example.rejected_id.as_ref() == Some(id);
+        for completion in completions.iter().filter(|completion| is_its(&completion.id)) {
+            match (&completion.user, &completion.conversation_id) {
+                (Some(user), _) => numbers.push(self.number(IdKind::User, user.as_str())),
+                (None, Some(conversation)) => {
+                    numbers.push(self.number(IdKind::Conversation, conversation.as_str()));
+                }
+                (None, None) => (),
+            }
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    fn number(&mut self, kind: IdKind, id: &str) -> u32 {
+        let next = self.numbers.len() as u32;
+        *self.numbers.entry(self.hasher.hash(kind, id)).or_insert(next)
+    }
+
+    /// Adds the holders of a row, in the order in which rows are added to the plan.
+    pub(super) fn add(&mut self, numbers: &[u32]) {
+        self.of_rows.extend_from_slice(numbers);
+        self.ends.push(self.of_rows.len() as u32);
+    }
+
+    /// Returns the holders of the rows that a plan keeps, sorted, without repeats.
+    pub(super) fn of(self, plan: &Plan) -> Vec<IdHash> {
+        let mut is_held = vec![false; self.numbers.len()];
+        for placement in &plan.placements {
+            let start = if placement.index == 0 { 0 } else { self.ends[placement.index - 1] as usize };
+            for number in &self.of_rows[start..self.ends[placement.index] as usize] {
+                is_held[*number as usize] = true;
+            }
+        }
+        let mut held: Vec<IdHash> =
+            self.numbers.into_iter().filter(|(_, number)| is_held[*number as usize]).map(|(hash, _)| hash).collect();
+        held.sort_unstable();
+        held
+    }
+}
+
+/// Records whose rows an export holds, in the transaction that publishes it; refuses where one of them was erased since
+/// its snapshot (PRIV-3). An erasure that this transaction does not see waits for its end and then finds what it wrote.
+pub(super) async fn record(
+    tx: &mut Tx,
+    project_id: ProjectId,
+    export_id: ExportId,
+    hashes: &[IdHash],
+) -> Result<(), ServiceError> {
+    holders::insert(tx, project_id, export_id, hashes).await?;
+    if holders::has_erased(tx, project_id, export_id).await? {
+        return Err(ServiceError::ErasedMeanwhile);
+    }
+    Ok(())
+}
