@@ -24,6 +24,7 @@ An erasure that broke off goes on where it was left, by a service that runs or b
 Examples:
   afterword erase --user u-1 --dry-run
   afterword erase --user u-1 --project shop --yes --delete-files")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command of its own")]
 pub struct Args {
     /// The user's id, as completions and feedback name it.
     #[arg(long, value_name = "USER", value_parser = user)]
@@ -105,7 +106,7 @@ fn told(preview: &ErasurePreview) -> String {
     if preview.n_completions_of_others > 0 {
         lines.push((preview.n_completions_of_others, "completions of others in these conversations, which STAY"));
     }
-    lines.iter().map(|(n, what)| format!("{n:>8}  {what}\n")).collect()
+    lines.iter().map(|(n, what)| format!("{n:>8}  {what}\n")).collect::<Vec<_>>().concat()
 }
 
 fn print(report: &ErasureReport, as_json: bool) -> anyhow::Result<()> {

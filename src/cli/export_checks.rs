@@ -148,9 +148,9 @@ async fn verify(args: Verify) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     let verification = verified?.map_err(|error| unreadable(&args.folder, error))?;
     if args.json {
-        print_json(&verification)?
+        print_json(&verification)?;
     } else {
-        print_checks(&verification)?
+        print_checks(&verification)?;
     }
     Ok(if verification.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -188,9 +188,9 @@ async fn diff(args: DiffArgs) -> anyhow::Result<ExitCode> {
     let names = format!("{} or {}", args.a.display(), args.b.display());
     let diff = compared.map_err(|error| anyhow::Error::new(error).context(names))?;
     if args.json {
-        print_json(&diff)?
+        print_json(&diff)?;
     } else {
-        write!(io::stdout().lock(), "{}", told(&diff))?
+        write!(io::stdout().lock(), "{}", told(&diff))?;
     }
     Ok(if diff.n_moved == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -298,9 +298,9 @@ async fn affected(args: Affected, config: &Config) -> anyhow::Result<ExitCode> {
     .await?;
     let items: Vec<AffectedItem> = exports.iter().map(AffectedItem::from).collect();
     if args.json {
-        print_json(&items)?
+        print_json(&items)?;
     } else {
-        print_affected(&items)?
+        print_affected(&items)?;
     }
     Ok(ExitCode::SUCCESS)
 }

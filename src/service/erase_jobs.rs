@@ -228,7 +228,7 @@ impl Eraser<'_> {
         for export in exports.into_iter().filter(|export| !export.is_folder) {
             let folder = Folder::Export { project_id, directory: export.directory, export_id: export.id };
             // Where a destination was taken out of the configuration, the erasure waits for it to come back.
-            place(&self.app, export.destination.as_ref())?.delete_folder(&folder).await?;
+            place(self.app, export.destination.as_ref())?.delete_folder(&folder).await?;
         }
         Ok(())
     }

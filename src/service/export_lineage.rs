@@ -141,15 +141,12 @@ fn compare(parent: &Path, child: &Path) -> Result<Compared, ReadError> {
         for part in before.parts().filter(|part| part.file.form() == Some(PartForm::Parquet)) {
             open_part(parent, part.file)?.pairs(["row_id", "metadata"], |row_id, proof| {
                 let Some(key) = pass.take(row_id).filter(|key| seen.insert(*key)) else { return };
-                match now.get(&key) {
-                    Some(split) => {
-                        compared.lineage.n_kept += 1;
-                        compared.lineage.n_moved += u64::from(*split != part.split);
-                    }
-                    None => {
-                        compared.lineage.n_removed += 1;
-                        compared.gone.insert(row_id.to_owned(), serde_json::from_str(proof).unwrap_or_default());
-                    }
+                if let Some(split) = now.get(&key) {
+                    compared.lineage.n_kept += 1;
+                    compared.lineage.n_moved += u64::from(*split != part.split);
+                } else {
+                    compared.lineage.n_removed += 1;
+                    compared.gone.insert(row_id.to_owned(), serde_json::from_str(proof).unwrap_or_default());
                 }
             })?;
         }

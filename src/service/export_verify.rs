@@ -184,7 +184,9 @@ impl Verifier<'_> {
                 continue;
             }
             n_others += 1;
-            if path.ends_with(".parquet") || path.ends_with(".jsonl") {
+            let extension = Path::new(&path).extension();
+            if extension.is_some_and(|word| word.eq_ignore_ascii_case("parquet") || word.eq_ignore_ascii_case("jsonl"))
+            {
                 faults.add(|| format!("{path}: the manifest does not name it"));
             }
         }
@@ -267,7 +269,7 @@ impl Verifier<'_> {
             if chunk.is_empty() {
                 return Ok(n_lines);
             }
-            n_lines += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+            n_lines += chunk.split(|byte| *byte == b'\n').count() as u64 - 1;
             let n_read = chunk.len();
             reader.consume(n_read);
         }

@@ -19,6 +19,7 @@ use afterword::service::{ServiceError, erase_jobs, export_files, exports};
 use afterword::worker::Worker;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, app, completion, parsed, preference, to_json};
@@ -270,18 +271,17 @@ async fn an_export_whose_snapshot_holds_somebody_who_was_erased_meanwhile_is_not
     let slow = app(&fixture.database, &fixture.root, Arc::new(gate));
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
-    let running = {
-        let (out, project_id) = (out.clone(), fixture.principal.project_id);
-        tokio::spawn(async move {
-            let (recipe, progress) = (exports::shipped("dpo").unwrap(), Arc::new(Progress::default()));
-            export_to_folder(&slow, project_id, &recipe, &out, false, &progress, &CancellationToken::new()).await
-        })
-    };
+    let mut running = JoinSet::new();
+    let (place, project_id) = (out.clone(), fixture.principal.project_id);
+    running.spawn(async move {
+        let (recipe, progress) = (exports::shipped("dpo").unwrap(), Arc::new(Progress::default()));
+        export_to_folder(&slow, project_id, &recipe, &place, false, &progress, &CancellationToken::new()).await
+    });
     tokio::task::spawn_blocking(move || is_reached.recv().unwrap()).await.unwrap();
 
     fixture.erase("user-3").await;
     may_go_on.send(()).unwrap();
-    let outcome = running.await.unwrap();
+    let outcome = running.join_next().await.unwrap().unwrap();
 
     let is_refused = matches!(outcome, Err(FolderError::Run(RunError::Failed(ServiceError::ErasedMeanwhile))));
     assert!(is_refused, "{outcome:?}");
