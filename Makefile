@@ -14,6 +14,7 @@ VENV := .venv
 TRAINERS_VENV := .venv-trainers
 OLD_TRAINERS_VENV := .venv-trainers-old
 PEERS_VENV := .venv-peers
+EXPORT_PEERS_VENV := .venv-export-peers
 AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
 CARGO := cargo
 export AFTERWORD_SHARED AFTERWORD_PYTHON
@@ -82,6 +83,12 @@ soak: tools ## Load the service at an even pace and watch its memory: MINUTES=60
 bench-peers: $(PEERS_VENV)/.installed ## Beside Arize Phoenix and MLflow from PyPI (1 GB): ARGS="--write docs/peers.md"
 	$(PEERS_VENV)/bin/python benches/peers/run.py $(ARGS)
 
+.PHONY: bench-export
+bench-export: tools $(EXPORT_PEERS_VENV)/.installed ## Measure an export beside COPY, ADBC and psycopg: ROWS=1000000 ROUNDS=3 KEEP=dir
+	$(CARGO) build --locked --release --bin afterword
+	$(EXPORT_PEERS_VENV)/bin/python benches/peers/export.py --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
+		$(if $(KEEP),--keep $(KEEP))
+
 .PHONY: bench-storage
 bench-storage: tools ## Measure the alternatives behind the tables' shape: ONLY=ways|texts|keys SCALE=100
 	AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) $(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench storage
@@ -138,7 +145,7 @@ test-trainers: replay $(TRAINERS_VENV)/.installed $(OLD_TRAINERS_VENV)/.installe
 .PHONY: clean
 clean: ## Remove what was built; recorded feedback and exports stay
 	$(CARGO) clean
-	rm -rf $(VENV) $(TRAINERS_VENV) $(OLD_TRAINERS_VENV) $(PEERS_VENV)
+	rm -rf $(VENV) $(TRAINERS_VENV) $(OLD_TRAINERS_VENV) $(PEERS_VENV) $(EXPORT_PEERS_VENV)
 
 .PHONY: tools
 tools:
@@ -164,6 +171,11 @@ $(TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py31
 $(OLD_TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311-old.txt
 	$(PYTHON) -m venv --clear $(OLD_TRAINERS_VENV)
 	$(OLD_TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(EXPORT_PEERS_VENV)/.installed: benches/peers/requirements-export.txt
+	$(PYTHON) -m venv --clear $(EXPORT_PEERS_VENV)
+	$(EXPORT_PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 $(PEERS_VENV)/.installed: benches/peers/requirements.txt

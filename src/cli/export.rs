@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connect::{self, Connected};
 use super::serve::Signals;
-use super::{UsageError, export_collect, recipe};
+use super::{UsageError, export_checks, export_collect, recipe};
 use crate::config::Config;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::ProjectId;
@@ -41,6 +41,9 @@ Examples:
   afterword export --recipe sft --out answers --model llama-3-70b --from 2026-01-01
   afterword export --recipe sft --layout llamafactory --out answers
   afterword export --recipe mine.toml --out pairs --force
+  afterword export verify pairs                  check a folder that there is
+  afterword export diff pairs pairs-2            what a second export differs in
+  afterword export affected --user u-1           which exports hold rows of a user
   afterword export collect                       remove what exports left that were killed",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
@@ -57,6 +60,12 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Check a folder against its manifest: hashes, counts, schemas, leaks between splits.
+    Verify(export_checks::Verify),
+    /// Say what two folders differ in: rows, splits, recipes, statistics.
+    Diff(export_checks::DiffArgs),
+    /// List the exports that hold rows of a user.
+    Affected(export_checks::Affected),
     /// Remove what exports left behind that were killed: files, uploads and scratch folders that nobody published.
     Collect(export_collect::Args),
 }
@@ -175,9 +184,16 @@ impl WriteArgs {
 /// Runs the subcommand.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args {
-        Args { command: Some(Command::Collect(args)), .. } => export_collect::run(&args, config).await,
-        Args { write: Some(args), selection, .. } => write(&args, &selection, config).await,
-        Args { write: None, .. } => Err(UsageError("say what to export: --recipe and --out".to_owned()).into()),
+        Args { command: Some(command), .. } => match command {
+            Command::Verify(args) => export_checks::verify(args).await,
+            Command::Diff(args) => export_checks::diff(args).await,
+            Command::Affected(args) => export_checks::affected(args, config).await,
+            Command::Collect(args) => export_collect::run(&args, config).await,
+        },
+        Args { command: None, write: Some(args), selection } => write(&args, &selection, config).await,
+        Args { command: None, write: None, .. } => {
+            Err(UsageError("say what to export: --recipe and --out".to_owned()).into())
+        }
     }
 }
 

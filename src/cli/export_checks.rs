@@ -6,13 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ArgMatches;
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::connect::{self, Connected};
-use super::{UsageError, export};
 use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::service::erase::{self, AffectedExport};
@@ -26,57 +24,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// Row ids that a comparison lists where nobody says how many.
 const N_LISTED: usize = 10;
 
-/// Arguments of `afterword export`.
-#[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-#[group(id = "export_or_check")]
-pub struct Args {
-    // Read first: taking the subcommand out of the arguments makes it absent.
-    #[command(flatten)]
-    export: Unless,
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-/// The arguments of an export, unless a subcommand was given: then they are neither there nor required.
-#[derive(Debug)]
-struct Unless(Option<export::Args>);
-
-impl clap::FromArgMatches for Unless {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let is_export = matches.subcommand_name().is_none();
-        is_export.then(|| export::Args::from_arg_matches(matches)).transpose().map(Self)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl clap::Args for Unless {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        export::Args::augment_args(command)
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        export::Args::augment_args_for_update(command)
-    }
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    /// Check a folder against its manifest: hashes, counts, schemas, leaks between splits.
-    Verify(Verify),
-    /// Say what two folders differ in: rows, splits, recipes, statistics.
-    Diff(DiffArgs),
-    /// List the exports that hold rows of a user.
-    Affected(Affected),
-}
-
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit status 1 where a check fails.")]
-struct Verify {
+pub(super) struct Verify {
     /// The export's folder.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
@@ -87,7 +37,7 @@ struct Verify {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit status 1 where a row has moved from one split to another.")]
-struct DiffArgs {
+pub(super) struct DiffArgs {
     /// The earlier export's folder.
     #[arg(value_name = "A")]
     a: PathBuf,
@@ -103,7 +53,7 @@ struct DiffArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct Affected {
+pub(super) struct Affected {
     /// The user's id, as completions and feedback name it.
     #[arg(long, value_name = "USER", value_parser = user)]
     user: UserId,
@@ -120,18 +70,8 @@ pub(super) fn user(text: &str) -> Result<UserId, &'static str> {
     UserId::parse(text).map_err(|_| "must be 1 to 256 bytes")
 }
 
-/// Runs the subcommand.
-pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    match (args.command, args.export.0) {
-        (Some(Command::Verify(args)), _) => verify(args).await,
-        (Some(Command::Diff(args)), _) => diff(args).await,
-        (Some(Command::Affected(args)), _) => affected(args, config).await,
-        (None, Some(args)) => export::run(args, config).await,
-        (None, None) => Err(UsageError("say what to export with --recipe and --out".to_owned()).into()),
-    }
-}
-
-async fn verify(args: Verify) -> anyhow::Result<ExitCode> {
+/// Runs `afterword export verify`.
+pub(super) async fn verify(args: Verify) -> anyhow::Result<ExitCode> {
     let (progress, folder) = (Arc::new(Progress::default()), args.folder.clone());
     let bar = ProgressBar::no_length();
     let mut check = {
@@ -182,7 +122,8 @@ fn print_checks(verification: &Verification) -> io::Result<()> {
     writeln!(out, "{}", table.trim_fmt())
 }
 
-async fn diff(args: DiffArgs) -> anyhow::Result<ExitCode> {
+/// Runs `afterword export diff`.
+pub(super) async fn diff(args: DiffArgs) -> anyhow::Result<ExitCode> {
     let (a, b, n_listed) = (args.a.clone(), args.b.clone(), args.list);
     let compared = tokio::task::spawn_blocking(move || export_diff::diff(&a, &b, n_listed)).await?;
     let names = format!("{} or {}", args.a.display(), args.b.display());
@@ -290,7 +231,8 @@ impl From<&AffectedExport> for AffectedItem {
     }
 }
 
-async fn affected(args: Affected, config: &Config) -> anyhow::Result<ExitCode> {
+/// Runs `afterword export affected`.
+pub(super) async fn affected(args: Affected, config: &Config) -> anyhow::Result<ExitCode> {
     let exports = connect::with(config, async |connected: &Connected| {
         let project = connected.project(args.project.as_deref()).await?;
         Ok(erase::affected(&connected.app, &project.operator(), &args.user).await?)

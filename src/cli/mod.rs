@@ -73,7 +73,7 @@ enum Command {
     /// Reach or stop the private Postgres.
     Postgres(postgres::Args),
     /// Write a training set into a folder, look at those that there are, or remove what killed exports left behind.
-    Export(Box<export_checks::Args>),
+    Export(Box<export::Args>),
     /// Remove everything of a user for good.
     Erase(erase::Args),
     /// Show projects, and declare what holds for them.
@@ -156,7 +156,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Key(args) => Box::pin(key::run(args, &config)).await,
             Command::Token(args) => Box::pin(token::run(args, &config)).await,
             Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
-            Command::Export(args) => Box::pin(export_checks::run(*args, &config)).await,
+            Command::Export(args) => Box::pin(export::run(*args, &config)).await,
             Command::Erase(args) => Box::pin(erase::run(args, &config)).await,
             Command::Project(args) => Box::pin(project::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args),

@@ -169,8 +169,8 @@ pub async fn list_some(
 ) -> Result<Vec<Export>, StoreError> {
     sqlx::query(
         "-- store::exports::list_some
-         select export_id, project_id, status, recipe, directory, n_done, n_total, problem, manifest, created_at,
-                finished_at
+         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
+                created_at, finished_at
            from exports
           where project_id = $1
             and export_id = any ($2)

@@ -210,8 +210,10 @@ impl<'a> Replay<'a> {
 
     /// Has the DPO set of a model's answers made, and fetches it.
     async fn export(&self, name: &str, model: &str) -> (Value, Vec<Pair>) {
-        let (manifest, parts) =
-            self.fetch_export(name, &json!({"recipe": "dpo", "selection": {"models": [model]}})).await;
+        // Whatever was judged, as it was written: what texts pass before they leave has tests of its own.
+        let options = json!({"pii": "off", "exclude_refusal_rejected": false});
+        let request = json!({"recipe": "dpo", "selection": {"models": [model]}, "options": options});
+        let (manifest, parts) = self.fetch_export(name, &request).await;
         (manifest, parts.into_iter().flat_map(read_pairs).collect())
     }
 

@@ -91,10 +91,25 @@ def _mend_experiment(body):
     body["control"] = "v0"
 
 
+#: Options that stand only beside other options, formats or layouts, or beside what the operator allows.
+_TIED_OPTIONS = (
+    "aggregate decontaminate drop_unrandomised edit_max_distance edit_min_distance finish_reason implicit_positive"
+    " kto_balance length margin pii pii_url position require_stop safety safety_label safety_url system_prompt"
+    " system_prompt_text ties tool_calls trust"
+).split()
+
+
 def _mend_export(body):
     _later(body.get("selection") or {}, "from", "to")
-    for name in ("edit_min_distance", "edit_max_distance", "trust"):
+    for name in _TIED_OPTIONS:
         (body.get("options") or {}).pop(name, None)
+    if body.get("format") is not None:
+        body.pop("formats", None)
+    elif body.get("formats"):
+        # Two words may mean one format.
+        body["formats"] = body["formats"][:1]
+    body.pop("layout", None)
+    (body.get("destination") or {}).pop("name", None)
 
 
 def _mend_body(path, body):

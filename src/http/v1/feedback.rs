@@ -20,6 +20,7 @@ use crate::service::ingest;
     responses(
         (status = 200, description = "Every item is stored", body = doc::Receipt),
         (status = 207, description = "Some are; `rejected` lists the others", body = doc::Receipt),
+        (status = 410, description = "None is, and all that is wrong is that they were erased: `erased`"),
         (status = 429, description = "Too many items in a while: `quota_exceeded`"),
     ),
 )]
