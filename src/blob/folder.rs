@@ -30,6 +30,18 @@ impl std::ops::AddAssign for Swept {
     }
 }
 
+/// Gives a file a second name, which spares copying it; returns its size. Nothing where that cannot be: the names lie on
+/// two file systems, or there is such a file.
+pub(super) async fn link(source: &FilePath, name: PathBuf) -> Option<u64> {
+    let source = source.to_owned();
+    let link = move || {
+        fs::create_dir_all(name.parent()?).ok()?;
+        fs::hard_link(&source, &name).ok()?;
+        fs::metadata(&name).ok().map(|file| file.len())
+    };
+    tokio::task::spawn_blocking(link).await.ok()?
+}
+
 impl Blob {
     /// Deletes every file in a folder and below it, unfinished ones too; a folder that is absent is no error.
     pub async fn delete_folder(&self, folder: &Folder) -> Result<(), BlobError> {

@@ -112,7 +112,7 @@ impl Blob {
         }
     }
 
-    /// Copies a local file; it is seen under its key only when it is whole. `stopped` ends it early; then, and after a
+    /// Publishes a local file that does not change any more; it is seen under its key only when it is whole. `stopped` ends it early; then, and after a
     /// failure, the upload is given up. `copied` hears how many bytes went on their way.
     pub async fn put_file(
         &self,
@@ -121,6 +121,16 @@ impl Blob {
         stopped: impl Future<Output = ()>,
         copied: impl Fn(u64),
     ) -> Result<(), BlobError> {
+        if let Kind::Local(root) = &self.kind
+            && let Some(n_bytes) = folder::link(
+                source,
+                key.to_path().parts().fold(root.to_path_buf(), |path, part| path.join(part.as_ref())),
+            )
+            .await
+        {
+            copied(n_bytes);
+            return Ok(());
+        }
         let mut file = tokio::fs::File::open(source).await?;
         let n_bytes = file.metadata().await?.len();
         if n_bytes <= PIECE_BYTES as u64 && matches!(self.kind, Kind::Bucket(_)) {

@@ -218,7 +218,7 @@ fn texts(group: &Group, (left, right): Pair, n_selected_needed: u8, options: &Op
     let form = Form::of_answers(&[left, right], options)?;
     let prompt = text::prompt(left, form, options)?;
     let (left, right) = (text::answer(left, form)?, text::answer(right, form)?);
-    if text::fold(&left) == text::fold(&right) {
+    if text::are_one(&left, &right) {
         return Err(IDENTICAL_TEXTS);
     }
     text::check_length(&prompt.turns, &[&left, &right], options)?;

@@ -11,7 +11,7 @@ use super::example::{Body, ChosenSource, Example};
 use super::exclusion::{CONTAMINATED, IDENTICAL_AFTER_REDACTION, REFUSAL_REJECTED, UNSAFE};
 use super::redact::{Redacted, Span, redact};
 use super::refusal::is_refusal;
-use super::text::{Reason, fold};
+use super::text::{Reason, are_one};
 use crate::domain::json::Json;
 use crate::domain::recipe::{Options, Pii, Safety};
 
@@ -78,7 +78,6 @@ impl Screen {
             return Ok(());
         }
         let redacted = redact(example, found);
-        let are_one = |left: &str, right: &str| left == right || fold(left) == fold(right);
         if redacted.n_rows > 0
             && let Body::Pair { chosen, rejected, .. } | Body::Tie { first: chosen, second: rejected, .. } =
                 &example.body

@@ -1,5 +1,7 @@
 //! The texts of completions as trainers take them, and the reasons for which they cannot.
 
+use std::borrow::Cow;
+
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::example::Turn;
@@ -20,25 +22,43 @@ pub(super) type Reason = &'static str;
 ///
 /// An export folds every text several times, and almost all words are in that form already: only the others are composed.
 pub(super) fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
     if text.is_ascii() {
-        join(&mut folded, text.split(|character| matches!(character, '\u{9}'..='\u{d}' | ' ')), String::push_str);
-    } else {
-        join(&mut folded, text.split_whitespace(), |folded, word| match is_nfc_quick(word.chars()) {
-            IsNormalized::Yes => folded.push_str(word),
-            IsNormalized::No | IsNormalized::Maybe => folded.extend(word.nfc()),
-        });
+        return fold_ascii(text);
+    }
+    let mut folded = String::with_capacity(text.len());
+    for word in words(text) {
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.push_str(&word);
     }
     folded
 }
 
-fn join<'a>(folded: &mut String, words: impl Iterator<Item = &'a str>, push: impl Fn(&mut String, &str)) {
-    for word in words.filter(|word| !word.is_empty()) {
+/// Looks at bytes and not at characters, which takes half the time.
+fn fold_ascii(text: &str) -> String {
+    let mut folded: Vec<u8> = Vec::with_capacity(text.len());
+    for word in text.as_bytes().split(|byte| matches!(byte, b'\t'..=b'\r' | b' ')).filter(|word| !word.is_empty()) {
         if !folded.is_empty() {
-            folded.push(' ');
+            folded.push(b' ');
         }
-        push(folded, word);
+        folded.extend_from_slice(word);
     }
+    // ASCII without some of it is ASCII.
+    String::from_utf8(folded).unwrap_or_default()
+}
+
+/// Tells whether two texts are one once they are folded; most differ in their first words.
+pub(super) fn are_one(left: &str, right: &str) -> bool {
+    left == right || words(left).eq(words(right))
+}
+
+/// Lists the words of a text, composed.
+fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    text.split_whitespace().map(|word| match is_nfc_quick(word.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(word),
+        IsNormalized::No | IsNormalized::Maybe => Cow::Owned(word.nfc().collect()),
+    })
 }
 
 /// Writes a prompt as one text, each turn led by its role; U+0000, which no text holds, keeps them apart.
@@ -225,6 +245,8 @@ mod tests {
             ]
         ) {
             prop_assert_eq!(fold(&text), slowly(&text));
+            let (around, more) = (format!(" {text}\n"), format!("{text} more"));
+            prop_assert!(are_one(&text, &slowly(&text)) && are_one(&text, &around) && !are_one(&text, &more));
         }
     }
 }

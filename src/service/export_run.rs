@@ -141,7 +141,7 @@ pub async fn run(
         stop: stop.clone(),
     };
     let users = plan.users.clone();
-    let mut written = blocking(move || writing.write(spill, &plan)).await?;
+    let mut written = blocking(move || writing.write(&spill, &plan)).await?;
     written.stats.close(&read.found, &users);
     progress.enter(Phase::Publishing, written.files().map(|(file, _)| file.bytes).sum());
     let manifest = publish(production, created_at, read, groups, written, (progress.as_ref(), stop)).await?;

@@ -29,6 +29,11 @@ impl ExportStats {
         self.0.entry(example.body.kind()).or_default().add(example, split);
     }
 
+    /// Takes in the numbers of other kinds of rows.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Sums up what may bias the rows, once all are counted.
     pub fn close(&mut self, found: &Found, users: &BTreeMap<RowKind, UserRows>) {
         for (kind, stats) in &mut self.0 {

@@ -16,20 +16,21 @@ with selected as (
        and ($8::timestamptz is null or c.received_at < $8)
 ),
 named as (
-    select c.prompt_hash, c.completion_id as name
+    select c.prompt_hash, c.completion_id as name, c.received_at
       from completions c
      where c.project_id = $1
      union all
-    select c.prompt_hash, unnest(c.aliases)
+    select c.prompt_hash, unnest(c.aliases), c.received_at
       from completions c
      where c.project_id = $1
        and c.aliases is not null
 )
-select distinct n.prompt_hash
+select n.prompt_hash
   from named n
   join selected s
     on s.prompt_hash = n.prompt_hash
   join feedback f
     on f.completion_id = n.name
  where f.project_id = $1
- order by n.prompt_hash
+ group by n.prompt_hash
+ order by min(n.received_at), n.prompt_hash
