@@ -18,6 +18,9 @@ use crate::domain::recipe::{Consent, FinishReason, Options, SystemPrompt, ToolCa
 /// Why something cannot become an example.
 pub(super) type Reason = &'static str;
 
+/// Bytes that are looked at together.
+const STRETCH_BYTES: usize = 64;
+
 /// Folds a text for comparison: Unicode form NFC, every run of white space one space, none at the ends.
 ///
 /// An export folds every text several times, and almost all words are in that form already: only the others are composed.
@@ -35,17 +38,40 @@ pub(super) fn fold(text: &str) -> String {
     folded
 }
 
-/// Looks at bytes and not at characters, which takes half the time.
+/// Looks at bytes and not at characters, a few dozen at a time: most stretches are folded already and are copied whole.
 fn fold_ascii(text: &str) -> String {
     let mut folded: Vec<u8> = Vec::with_capacity(text.len());
-    for word in text.as_bytes().split(|byte| matches!(byte, b'\t'..=b'\r' | b' ')).filter(|word| !word.is_empty()) {
-        if !folded.is_empty() {
-            folded.push(b' ');
+    for stretch in text.as_bytes().chunks(STRETCH_BYTES) {
+        // What stands between two words is one space; whether one may begin the stretch, its forerunner tells.
+        let begins_well = stretch[0] != b' ' || folded.last().is_some_and(|last| *last != b' ');
+        if begins_well && is_folded(stretch) {
+            folded.extend_from_slice(stretch);
+            continue;
         }
-        folded.extend_from_slice(word);
+        for byte in stretch {
+            if !is_space(*byte) {
+                folded.push(*byte);
+            } else if folded.last().is_some_and(|last| *last != b' ') {
+                folded.push(b' ');
+            }
+        }
     }
+    folded.pop_if(|last| *last == b' ');
     // ASCII without some of it is ASCII.
     String::from_utf8(folded).unwrap_or_default()
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
+}
+
+/// Tells whether no two white spaces follow each other and all of them are spaces. Every byte is looked at, whatever the
+/// ones before it say, so that the compiler looks at many at once.
+fn is_folded(stretch: &[u8]) -> bool {
+    let others = stretch.iter().fold(false, |found, byte| found | matches!(byte, b'\t'..=b'\r'));
+    let twice =
+        stretch.iter().zip(&stretch[1..]).fold(false, |found, (one, next)| found | (*one == b' ' && *next == b' '));
+    !others && !twice
 }
 
 /// Tells whether two texts are one once they are folded; most differ in their first words.
@@ -241,6 +267,7 @@ mod tests {
             text in prop_oneof![
                 "[ -~\\t\\r\\n\u{b}\u{c}\u{1c}]{0,40}",
                 "[a e\u{301}\u{327}é\u{212b}각\u{1100}\u{1161}\u{11a8}\u{85}\u{a0}\u{2003} ]{0,30}",
+                "([a-z]{1,7}[ \\n\\t]{0,2}| {1,3}){0,80}",
                 any::<String>(),
             ]
         ) {
