@@ -159,6 +159,8 @@ fn write_and_remove(root: &FilePath) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use bytes::Bytes;
     use uuid::Uuid;
 
@@ -252,15 +254,30 @@ mod tests {
         fs::write(&source, vec![7; 20 << 20]).unwrap();
         let blob = Blob::local(&root.path().join("place")).unwrap();
 
-        let stopped = blob.put_file(&key(1, "part"), &source, async {}, |_| ()).await;
+        let stopped = blob.copy_file(&key(1, "part"), &source, async {}, |_| ()).await;
         let n_bytes = std::cell::Cell::new(0);
         let (whole, count) = (key(2, "part"), |n| n_bytes.set(n_bytes.get() + n));
-        blob.put_file(&whole, &source, std::future::pending(), count).await.unwrap();
+        blob.copy_file(&whole, &source, std::future::pending(), count).await.unwrap();
 
         assert!(matches!(stopped, Err(BlobError::Stopped)));
         assert!(!is_there(&blob, &key(1, "part")).await && is_there(&blob, &key(2, "part")).await);
         assert_eq!(n_bytes.get(), 20 << 20);
         assert_eq!(blob.sweep(&export(), Some(2)).await.unwrap(), Swept::default());
+    }
+
+    #[tokio::test]
+    async fn a_file_on_the_file_system_of_its_place_is_published_without_a_copy() {
+        let root = tempfile::tempdir().unwrap();
+        let source = root.path().join("source");
+        fs::write(&source, b"rows").unwrap();
+        let blob = Blob::local(&root.path().join("place")).unwrap();
+        let n_bytes = std::cell::Cell::new(0);
+
+        blob.put_file(&key(1, "part"), &source, std::future::pending(), |n| n_bytes.set(n)).await.unwrap();
+
+        assert_eq!((n_bytes.get(), fs::metadata(&source).unwrap().nlink()), (4, 2));
+        fs::remove_file(&source).unwrap();
+        assert!(is_there(&blob, &key(1, "part")).await);
     }
 
     #[tokio::test]

@@ -131,6 +131,16 @@ impl Blob {
             copied(n_bytes);
             return Ok(());
         }
+        self.copy_file(key, source, stopped, copied).await
+    }
+
+    async fn copy_file(
+        &self,
+        key: &ObjectKey,
+        source: &FilePath,
+        stopped: impl Future<Output = ()>,
+        copied: impl Fn(u64),
+    ) -> Result<(), BlobError> {
         let mut file = tokio::fs::File::open(source).await?;
         let n_bytes = file.metadata().await?.len();
         if n_bytes <= PIECE_BYTES as u64 && matches!(self.kind, Kind::Bucket(_)) {
