@@ -68,10 +68,10 @@ fn is_space(byte: u8) -> bool {
 /// Tells whether no two white spaces follow each other and all of them are spaces. Every byte is looked at, whatever the
 /// ones before it say, so that the compiler looks at many at once.
 fn is_folded(stretch: &[u8]) -> bool {
-    let others = stretch.iter().fold(false, |found, byte| found | matches!(byte, b'\t'..=b'\r'));
-    let twice =
-        stretch.iter().zip(&stretch[1..]).fold(false, |found, (one, next)| found | (*one == b' ' && *next == b' '));
-    !others && !twice
+    let others = stretch.iter().fold(0, |found, byte| found | u8::from(matches!(byte, b'\t'..=b'\r')));
+    let is_one = |byte: &u8| u8::from(*byte == b' ');
+    let twice = stretch.iter().zip(&stretch[1..]).fold(0, |found, (one, next)| found | (is_one(one) & is_one(next)));
+    others == 0 && twice == 0
 }
 
 /// Tells whether two texts are one once they are folded; most differ in their first words.
