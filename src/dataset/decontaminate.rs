@@ -1,7 +1,7 @@
 //! Whether a row repeats what a benchmark asks: overlap of 13 words in a row (Brown et al., "Language models are few-shot
 //! learners", 2020, appendix C, whose n is 8 to 13).
 //!
-//! Texts are compared as words ([`super::words`]), so that case, punctuation and spacing do not hide a copy. A text of a
+//! Texts are compared as words (`dataset::words`), so that case, punctuation and spacing do not hide a copy. A text of a
 //! benchmark that is shorter than 13 words is looked for as a whole, from 8 words on anywhere in a row, from 4 on only as
 //! all that a user says in a turn; of fewer words it is too common to mean anything.
 //!

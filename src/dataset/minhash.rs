@@ -1,6 +1,6 @@
 //! MinHash: a text as 128 small numbers of which two texts share about as many as their sets of shingles overlap.
 //!
-//! A shingle is five words in a row ([`super::words`]); a text of fewer words is one shingle. Under each of 128 random
+//! A shingle is five words in a row (`dataset::words`); a text of fewer words is one shingle. Under each of 128 random
 //! orders of all shingles, the first shingle of a text is noted. Two texts note the same one with probability
 //! J = |A ∩ B| / |A ∪ B|, the Jaccard similarity of their sets (Broder, "On the resemblance and containment of
 //! documents", 1997), so that the share of equal notes estimates J with a standard error of sqrt(J (1 - J) / 128).

@@ -38,14 +38,14 @@ impl PlanKey {
         }
     }
 
-    /// Says of which cells of [`Cells`](super::propensity::Cells) the answers are: the better or only one, the worse one.
+    /// Says of which cells of [`Cells`](crate::dataset::propensity::Cells) the answers are: the better or only one, the worse one.
     #[must_use]
     pub fn in_cells(mut self, cells: [u32; 2]) -> Self {
         self.traits.cells = cells;
         self
     }
 
-    /// Adds the signatures of an example's texts, which [`Dedup::Near`] compares.
+    /// Adds the signatures of an example's texts, which [`Dedup::Near`](crate::domain::recipe::Dedup::Near) compares.
     #[must_use]
     pub fn signed(mut self, example: &Example, sketcher: &mut Sketcher) -> Self {
         self.signatures = Some(Box::new(RowSignatures::of(&example.body, sketcher)));
