@@ -54,11 +54,11 @@ pub async fn collect(app: &App, all: bool) -> Result<Collected, ServiceError> {
         let mut after = None;
         loop {
             let page = list(app, project_id, after, all).await?;
-            let Some(last) = page.last() else { break };
+            let Some((last, _)) = page.last() else { break };
             after = Some(last.id);
-            for export in &page {
+            for (export, is_of_erasure) in &page {
                 collected.n_exports += 1;
-                match sweep(app, export).await {
+                match sweep(app, export, *is_of_erasure).await {
                     Ok(swept) => collected.swept += swept,
                     Err(error) => {
                         tracing::warn!(export.id = %export.id, error = %error, "an export's place could not be swept");
@@ -80,7 +80,12 @@ async fn remove_scratch(app: &App) -> Result<u64, ServiceError> {
         .map_err(ServiceError::File)
 }
 
-async fn list(app: &App, project: ProjectId, after: Option<ExportId>, all: bool) -> Result<Vec<Export>, ServiceError> {
+async fn list(
+    app: &App,
+    project: ProjectId,
+    after: Option<ExportId>,
+    all: bool,
+) -> Result<Vec<(Export, bool)>, ServiceError> {
     let app = app.clone();
     detached(async move {
         let mut tx = app.store.begin(Pool::Jobs, "export.collect", Access::Projects(&[project])).await?;
@@ -91,12 +96,14 @@ async fn list(app: &App, project: ProjectId, after: Option<ExportId>, all: bool)
     .await
 }
 
-/// Sweeps the place of an export that has ended: all of it, or all but the attempt that was published.
-async fn sweep(app: &App, export: &Export) -> Result<Swept, ServiceError> {
+/// Sweeps the place of an export that has ended: all of it, or all but the attempt that was published. Where an erasure
+/// revoked the export, that one stays, too: whether its files go was said with the erasure, which sees to it.
+async fn sweep(app: &App, export: &Export, is_of_erasure: bool) -> Result<Swept, ServiceError> {
     let (app, export) = (app.clone(), export.clone());
     detached(async move {
         let kept = match export.status {
             ExportStatus::Completed => Some(published_attempt(&export)?),
+            ExportStatus::Revoked if is_of_erasure => Some(published_attempt(&export)?),
             ExportStatus::Failed | ExportStatus::Revoked => None,
             ExportStatus::Queued | ExportStatus::Running => return Ok(Swept::default()),
         };

@@ -303,21 +303,34 @@ pub async fn revoke(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<boo
     Ok(done.rows_affected() == 1)
 }
 
+pub(super) fn status_part(row: &PgRow) -> Result<ExportStatus, StoreError> {
+    let status: &str = row.try_get("status")?;
+    let status = ExportStatus::WORDS.iter().find(|(word, _)| *word == status).map(|(_, status)| *status);
+    status.ok_or(StoreError::Inconsistent { table: "exports", column: "status" })
+}
+
+pub(super) fn destination_part(row: &PgRow) -> Result<Option<DestinationName>, StoreError> {
+    let name: Option<&str> = row.try_get("destination")?;
+    let wrong = StoreError::Inconsistent { table: "exports", column: "destination" };
+    name.map(|name| DestinationName::parse(name).ok_or(wrong)).transpose()
+}
+
 /// Lists exports that have ended and whose places may hold files that nobody published, by their ids, those after
-/// `after` only; with `all` also those that were swept before.
+/// `after` only; with `all` also those that were swept before. Tells of each whether an erasure revoked it.
 pub async fn list_unswept(
     tx: &mut Tx,
     project: ProjectId,
     after: Option<ExportId>,
     all: bool,
     limit: i64,
-) -> Result<Vec<Export>, StoreError> {
+) -> Result<Vec<(Export, bool)>, StoreError> {
     sqlx::query(
         "-- store::exports::list_unswept
          select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at
+                created_at, finished_at, erasure_id is not null as is_of_erasure
            from exports
           where project_id = $1
+            and written_to = 'service'
             and status in ('completed', 'failed', 'revoked')
             and (swept_at is null or $3)
             and ($2::uuid is null or export_id > $2)
@@ -331,7 +344,7 @@ pub async fn list_unswept(
     .fetch_all(tx.connection())
     .await?
     .iter()
-    .map(from_row)
+    .map(|row| Ok((from_row(row)?, row.try_get("is_of_erasure")?)))
     .collect()
 }
 
@@ -350,18 +363,6 @@ pub async fn mark_swept(tx: &mut Tx, project: ProjectId, id: ExportId, now: Time
     .execute(tx.connection())
     .await?;
     Ok(())
-}
-
-pub(super) fn destination_part(row: &PgRow) -> Result<Option<DestinationName>, StoreError> {
-    let name: Option<&str> = row.try_get("destination")?;
-    let wrong = StoreError::Inconsistent { table: "exports", column: "destination" };
-    name.map(|name| DestinationName::parse(name).ok_or(wrong)).transpose()
-}
-
-pub(super) fn status_part(row: &PgRow) -> Result<ExportStatus, StoreError> {
-    let status: &str = row.try_get("status")?;
-    let status = ExportStatus::WORDS.iter().find(|(word, _)| *word == status).map(|(_, status)| *status);
-    status.ok_or(StoreError::Inconsistent { table: "exports", column: "status" })
 }
 
 fn from_row(row: &PgRow) -> Result<Export, StoreError> {

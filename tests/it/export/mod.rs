@@ -7,6 +7,7 @@ mod cancel;
 mod checks;
 mod consent;
 mod erasure;
+mod erasure_places;
 mod erasure_properties;
 pub(crate) mod fixture;
 mod folder;

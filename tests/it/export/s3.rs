@@ -35,7 +35,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const LARGE_BYTES: usize = 20 << 20;
 
 /// Gives a test's service a destination.
-fn add_destination(fixture: &mut Fixture, name: &str, blob: Blob) {
+pub(super) fn add_destination(fixture: &mut Fixture, name: &str, blob: Blob) {
     let named = BTreeMap::from([(DestinationName::parse(name).unwrap(), blob)]);
     fixture.app = fixture.app.clone().with_places(named, Some(fixture.scratch.path()));
 }

@@ -37,12 +37,12 @@ fn contents(batches: &[RecordBatch], column: &str) -> Vec<String> {
     found
 }
 
-fn app_reaching(fixture: &Fixture, outside: Outside) -> App {
+pub(super) fn app_reaching(fixture: &Fixture, outside: Outside) -> App {
     app(&fixture.database, &fixture.root, Arc::new(SystemClock)).reaching(outside)
 }
 
 /// Runs an export by an app of its own.
-async fn run(fixture: &Fixture, app: &App, body: Value) -> Export {
+pub(super) async fn run(fixture: &Fixture, app: &App, body: Value) -> Export {
     let id = request(fixture, app, &body).await.unwrap();
     let worker = Worker::start(app.clone());
     let export = fixture.until_ended(id.id).await;
@@ -84,7 +84,9 @@ async fn record(fixture: &Fixture, texts: &[[&str; 3]], change: impl Fn(usize, &
 }
 
 /// Answers requests by what `answer` makes of their bodies; status 500 where it is nothing.
-async fn hook(answer: impl Fn(&Value) -> Option<Value> + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+pub(super) async fn hook(
+    answer: impl Fn(&Value) -> Option<Value> + Send + Sync + 'static,
+) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/analyze", listener.local_addr().unwrap());
     let (answer, n_asked) = (Arc::new(answer), Arc::new(AtomicUsize::new(0)));
