@@ -15,6 +15,8 @@ TRAINERS_VENV := .venv-trainers
 OLD_TRAINERS_VENV := .venv-trainers-old
 PEERS_VENV := .venv-peers
 EXPORT_PEERS_VENV := .venv-export-peers
+TRAINER_CHECKS := $(AFTERWORD_SHARED)/trainer_check
+NEW_TRAINERS := $(CURDIR)/$(TRAINERS_VENV)/bin/python
 AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
 CARGO := cargo
 export AFTERWORD_SHARED AFTERWORD_PYTHON
@@ -135,12 +137,14 @@ export-check: venv ## Check an export against the trainers' schemas: DIR=path
 trainers: ## Train two steps on exports with the stock trainers: DIR="dpo-export sft-export" (3 GB of downloads)
 	@test -n "$(DIR)" || { echo 'which exports? make trainers DIR="path/to/dpo path/to/sft"'; exit 2; }
 	@$(MAKE) $(TRAINERS_VENV)/.installed
-	scripts/train-check.sh $(AFTERWORD_SHARED)/trainer_check $(CURDIR)/$(TRAINERS_VENV)/bin/python $(DIR)
+	scripts/train-check.sh $(TRAINER_CHECKS) $(NEW_TRAINERS) $(DIR)
+	scripts/train-check.sh --streaming $(TRAINER_CHECKS) $(NEW_TRAINERS) $(DIR)
 
 .PHONY: test-trainers
 test-trainers: replay $(TRAINERS_VENV)/.installed $(OLD_TRAINERS_VENV)/.installed ## Train on every config of real data with two stacks of trainers (6 GB of downloads)
-	scripts/test-trainers.sh $(AFTERWORD_SHARED)/trainer_check $(CURDIR)/$(TRAINERS_VENV)/bin/python \
-		$(CURDIR)/$(OLD_TRAINERS_VENV)/bin/python target/replay/all
+	bash $(TRAINER_CHECKS)/run_all.sh target/replay/all $(NEW_TRAINERS)
+	scripts/train-check.sh --streaming $(TRAINER_CHECKS) $(NEW_TRAINERS) target/replay/all
+	scripts/train-check.sh --without prompts $(TRAINER_CHECKS) $(CURDIR)/$(OLD_TRAINERS_VENV)/bin/python target/replay/all
 
 .PHONY: clean
 clean: ## Remove what was built; recorded feedback and exports stay

@@ -119,8 +119,7 @@ impl<'a> Compared<'a> {
         if is_of_the_two && !both_selected {
             // What was said of either by itself, or told from votes on others, cannot date a row that only a choice
             // between the two makes one.
-            evidence.retain(Evidence::is_of_the_two);
-            evidence = evidence.into_iter().filter_map(Evidence::since_voted).collect();
+            evidence = evidence.into_iter().filter(Evidence::is_of_the_two).filter_map(Evidence::since_voted).collect();
         }
         let standing = standing(group, pair, &evidence);
         let is_needed = standing.first(|choice| choice.is_side() || with_ties && ties::is_tie(choice)).is_some();

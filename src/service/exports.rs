@@ -136,14 +136,7 @@ pub async fn list(
     before: Option<ExportId>,
     limit: i64,
 ) -> Result<Vec<Export>, ServiceError> {
-    let (app, project_id) = (app.clone(), principal.project_id);
-    detached(async move {
-        let mut tx = app.store.begin(Pool::Reading, "export.list", Access::Projects(&[project_id])).await?;
-        let found = exports::list(&mut tx, project_id, before, limit.clamp(1, MAX_PAGE)).await?;
-        tx.commit().await?;
-        Ok(found)
-    })
-    .await
+    list_of(app, principal, None, before, limit).await
 }
 
 /// Lists the exports that hold rows of a user, or held them until they were revoked; otherwise as [`list`] does.
@@ -155,10 +148,20 @@ pub async fn list_affected(
     limit: i64,
 ) -> Result<Vec<Export>, ServiceError> {
     let ids: Vec<ExportId> = erase::affected(app, principal, user).await?.iter().map(|export| export.id).collect();
+    list_of(app, principal, Some(ids), before, limit).await
+}
+
+async fn list_of(
+    app: &App,
+    principal: &Principal,
+    only: Option<Vec<ExportId>>,
+    before: Option<ExportId>,
+    limit: i64,
+) -> Result<Vec<Export>, ServiceError> {
     let (app, project_id) = (app.clone(), principal.project_id);
     detached(async move {
         let mut tx = app.store.begin(Pool::Reading, "export.list", Access::Projects(&[project_id])).await?;
-        let found = exports::list_some(&mut tx, project_id, &ids, before, limit.clamp(1, MAX_PAGE)).await?;
+        let found = exports::list(&mut tx, project_id, only.as_deref(), before, limit.clamp(1, MAX_PAGE)).await?;
         tx.commit().await?;
         Ok(found)
     })

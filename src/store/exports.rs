@@ -132,10 +132,11 @@ pub async fn find(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<Optio
     .transpose()
 }
 
-/// Lists a project's exports, newest first, those before `before` only.
+/// Lists a project's exports, newest first, those before `before` and those in `only` alone where these say something.
 pub async fn list(
     tx: &mut Tx,
     project: ProjectId,
+    only: Option<&[ExportId]>,
     before: Option<ExportId>,
     limit: i64,
 ) -> Result<Vec<Export>, StoreError> {
@@ -146,42 +147,14 @@ pub async fn list(
            from exports
           where project_id = $1
             and ($2::uuid is null or export_id < $2)
+            and ($4::uuid[] is null or export_id = any ($4))
           order by export_id desc
           limit $3",
     )
     .bind(project.0)
     .bind(before.map(|id| id.0))
     .bind(limit)
-    .fetch_all(tx.connection())
-    .await?
-    .iter()
-    .map(from_row)
-    .collect()
-}
-
-/// Lists some of a project's exports, newest first, those before `before` only.
-pub async fn list_some(
-    tx: &mut Tx,
-    project: ProjectId,
-    ids: &[ExportId],
-    before: Option<ExportId>,
-    limit: i64,
-) -> Result<Vec<Export>, StoreError> {
-    sqlx::query(
-        "-- store::exports::list_some
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at
-           from exports
-          where project_id = $1
-            and export_id = any ($2)
-            and ($3::uuid is null or export_id < $3)
-          order by export_id desc
-          limit $4",
-    )
-    .bind(project.0)
-    .bind(ids.iter().map(|id| id.0).collect::<Vec<_>>())
-    .bind(before.map(|id| id.0))
-    .bind(limit)
+    .bind(only.map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>()))
     .fetch_all(tx.connection())
     .await?
     .iter()

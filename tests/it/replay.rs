@@ -327,9 +327,8 @@ fn assert_exported(rows: &[Judged], n_expected: usize, (manifest, mut pairs): (V
 }
 
 /// Loads a config as its users do, and returns how many rows all splits have; nothing, loudly, where there is no Python.
-#[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the tools of other people are")]
 fn load_config(folder: &Path, config: &str) -> Option<u64> {
-    let Ok(python) = std::env::var("AFTERWORD_PYTHON") else {
+    let Some(python) = told_by_environment("AFTERWORD_PYTHON") else {
         eprintln!("SKIPPED: the config {config} was not loaded by datasets; set AFTERWORD_PYTHON");
         return None;
     };

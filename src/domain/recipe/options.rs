@@ -119,7 +119,7 @@ pub struct Options {
     pub validation_share: f64,
     /// Share of the groups that go to test.
     pub test_share: f64,
-    /// Salt of the split: with one salt a row never changes its split.
+    /// Salt of the split: with one salt and one recipe a row never changes its split (DS-8).
     pub split_salt: String,
 }
 

@@ -5,39 +5,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::program::{Running, afterword, open_dir, run};
+use super::export::{on, send_pairs};
+use super::program::{afterword, open_dir, run};
 use crate::support::TestDatabase;
-
-fn on(database: &TestDatabase, args: &[&str]) -> Command {
-    let mut command = afterword(args);
-    command.env("DATABASE_URL", database.service_url());
-    command
-}
 
 /// Sends forty prompts with two answers each and a preference, none of which says anything of consent.
 async fn seed(database: &TestDatabase) {
-    let service = Running::start(afterword(&["serve"]).env("DATABASE_URL", database.service_url()));
-    let key = run(&mut on(database, &["key", "create", "--role", "ingest"])).out.trim().to_owned();
-    let completion = |n: usize, model: &str| {
-        json!({ "id": format!("{model}-{n}"), "model": model, "prompt": format!("question {n}"),
-                "response": format!("answer {n} of {model}"), "finish_reason": "stop", "user": format!("user-{n}") })
-    };
-    let completions: Vec<Value> = (0..40).flat_map(|n| [completion(n, "old"), completion(n, "new")]).collect();
-    let preferences: Vec<Value> = (0..40)
-        .map(|n| {
-            json!({ "id": format!("01900000-0000-7000-8000-0000000000{n:02}"), "completion_id": format!("new-{n}"),
-                    "signal": "preference", "against": format!("old-{n}"), "user": format!("user-{n}"),
-                    "outcome": "better" })
-        })
-        .collect();
-    for (path, body) in [
-        ("/v1/completions", json!({ "completions": completions })),
-        ("/v1/feedback", json!({ "v": 1, "feedback": preferences })),
-    ] {
-        let answer = service.post(path, &key, &body).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 200, "{path}");
-    }
-    service.stop();
+    send_pairs(database, |n| ("user", json!(format!("user-{n}"))), |_| "better").await;
 }
 
 fn export(database: &TestDatabase, out: &Path) -> Command {

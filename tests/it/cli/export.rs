@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::program::{Running, afterword, open_dir, run};
 use crate::support::TestDatabase;
 
-fn on(database: &TestDatabase, args: &[&str]) -> Command {
+pub(super) fn on(database: &TestDatabase, args: &[&str]) -> Command {
     let mut command = afterword(args);
     command.env("DATABASE_URL", database.service_url());
     command
@@ -21,18 +21,30 @@ fn export(database: &TestDatabase, recipe: &str, out: &Path, more: &[&str]) -> C
 
 /// Sends forty prompts through a running service: on most of them one answer is preferred, on the last four none is.
 async fn seed(database: &TestDatabase) {
+    let consent = ("consent", json!({ "training": true }));
+    send_pairs(database, |_| consent.clone(), |n| if n < 36 { "better" } else { "tie" }).await;
+}
+
+/// Sends forty prompts through a running service, each with two answers and one preference of a user of its own; `extra`
+/// is a member that the answers to prompt `n` have beside what they need.
+pub(super) async fn send_pairs(
+    database: &TestDatabase,
+    extra: impl Fn(usize) -> (&'static str, Value),
+    outcome: impl Fn(usize) -> &'static str,
+) {
     let service = Running::start(afterword(&["serve"]).env("DATABASE_URL", database.service_url()));
     let key = run(&mut on(database, &["key", "create", "--role", "ingest"])).out.trim().to_owned();
     let completion = |n: usize, model: &str| {
+        let (name, value) = extra(n);
         json!({ "id": format!("{model}-{n}"), "model": model, "prompt": format!("question {n}"),
-                "response": format!("answer {n} of {model}"), "finish_reason": "stop", "consent": { "training": true } })
+                "response": format!("answer {n} of {model}"), "finish_reason": "stop", name: value })
     };
     let completions: Vec<Value> = (0..40).flat_map(|n| [completion(n, "old"), completion(n, "new")]).collect();
     let preferences: Vec<Value> = (0..40)
         .map(|n| {
             json!({ "id": format!("01900000-0000-7000-8000-0000000000{n:02}"), "completion_id": format!("new-{n}"),
                     "signal": "preference", "against": format!("old-{n}"), "user": format!("user-{n}"),
-                    "outcome": if n < 36 { "better" } else { "tie" } })
+                    "outcome": outcome(n) })
         })
         .collect();
     for (path, body) in [

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
+use afterword::config::environment;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::Fixture;
 use super::folder::export;
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the tools of other people are")]
 async fn datasets_pandas_polars_and_duckdb_read_a_folder_as_the_documents_show() {
-    let Ok(python) = std::env::var("AFTERWORD_PYTHON") else {
+    let Some(python) = environment("AFTERWORD_PYTHON") else {
         eprintln!("SKIPPED: no export was read from Python; set AFTERWORD_PYTHON (`make venv`)");
         return;
     };

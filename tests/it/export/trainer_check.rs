@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use afterword::config::environment;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::Fixture;
 use super::folder::export;
 
 /// Returns the Python and the script; says loudly that nothing was checked where either is absent.
-#[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the tools of other people are")]
 fn checker() -> Option<(String, PathBuf)> {
-    let shared = std::env::var("AFTERWORD_SHARED").unwrap_or_else(|_| "../shared".to_owned());
+    let shared = environment("AFTERWORD_SHARED").unwrap_or_else(|| "../shared".to_owned());
     let script = Path::new(&shared).join("trainer_check/check_schema.py");
-    match std::env::var("AFTERWORD_PYTHON") {
-        Ok(python) if script.is_file() => Some((python, script)),
+    match environment("AFTERWORD_PYTHON") {
+        Some(python) if script.is_file() => Some((python, script)),
         _ => {
             eprintln!("SKIPPED: exports were not checked by trainer_check; set AFTERWORD_PYTHON and AFTERWORD_SHARED");
             None
