@@ -137,7 +137,7 @@ pub(super) async fn serve(writing: &str, data_dir: &Path) -> Result<()> {
     // The program writes a line for every answer, and so does whatever is called the same server.
     telemetry::start(&Config::load(None, &|_| None)?.log);
     let cluster = Cluster::join(data_dir).await?.ok_or("no database runs there")?;
-    let store = Store::connect(cluster.service_url(), PoolSizes { ingest: N_ALONE, reading: 4, jobs: 1 })?;
+    let store = Store::connect(cluster.service_url(), PoolSizes { ingest: N_ALONE, reading: 4, jobs: 1, lanes: 1 })?;
     let mut app = App::start(store.clone(), Blob::memory(), Arc::new(SystemClock));
     app.ingest = IngestQueue::start(&store, writing);
     let server = Server::start(app, TcpListener::bind("127.0.0.1:0")?, HttpSettings::default())?;

@@ -79,6 +79,7 @@ impl Database {
             ingest: config.database.n_ingest_connections,
             reading: config.database.n_reading_connections,
             jobs: config.database.n_job_connections,
+            lanes: config.database.n_export_connections,
         };
         let places = Places {
             exports: &config.exports.directory,

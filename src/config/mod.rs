@@ -59,6 +59,8 @@ pub struct Database {
     pub n_reading_connections: u32,
     /// Connections of the workers.
     pub n_job_connections: u32,
+    /// Connections that exports read with beside those.
+    pub n_export_connections: u32,
 }
 
 /// Where exports go, and what their recipes may reach.
@@ -218,6 +220,7 @@ struct RawDatabase {
     n_ingest_connections: u32,
     n_reading_connections: u32,
     n_job_connections: u32,
+    n_export_connections: u32,
 }
 
 #[derive(Deserialize)]
@@ -312,6 +315,7 @@ impl RawDatabase {
             n_ingest_connections: at_least_one("database.n_ingest_connections", self.n_ingest_connections)?,
             n_reading_connections: at_least_one("database.n_reading_connections", self.n_reading_connections)?,
             n_job_connections: at_least_one("database.n_job_connections", self.n_job_connections)?,
+            n_export_connections: at_least_one("database.n_export_connections", self.n_export_connections)?,
         })
     }
 }

@@ -97,6 +97,7 @@ fn a_wrong_file_gives_one_line_that_names_the_place_and_no_value() {
         ("[log]\nlevel = 'canary=loud'", "`log.level` must be a level"),
         ("[database]\nurl = 'mysql://canary'", "`database.url` must be of the form postgres://"),
         ("[database]\nn_job_connections = 0", "`database.n_job_connections` must be 1 to 1000"),
+        ("[database]\nn_export_connections = 0", "`database.n_export_connections` must be 1 to 1000"),
         ("[init]\nproject = 'p'\nsecret_key = 'aw_sec_canary'", "`init.secret_key` must be of the form"),
         ("data_dir = ''", "`data_dir` must be a directory"),
         ("[exports]\nhook_urls = 'canary:3000'", "`exports.hook_urls` must be URLs with http or https"),

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effective::{Group, Voter};
 use super::example::{Body, ChosenSource, Example, FirstShown, RowKind, Tie, Turn};
-use super::text::{fold, prompt_text};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
 use crate::domain::feedback::Signal;
@@ -51,8 +50,7 @@ impl Bonds {
         }
         let mut ties: Vec<Tie> = answers.iter().take(1).map(|answer| Tie { key: answer.prompt_hash, at }).collect();
         // Prompts that differ in their hash may be one text once system messages are dropped or white space is folded.
-        let text = fold(&prompt_text(prompt));
-        ties.push(Tie { key: ContentHash::of_bytes("prompt text", text.as_bytes()), at });
+        ties.push(Tie { key: group.hash_prompt(prompt), at });
         let key_of_conversation = |id: &ConversationId| ContentHash::of_bytes("conversation", id.as_str().as_bytes());
         ties.extend(conversations.iter().map(|id| Tie { key: key_of_conversation(id), at }));
         ties.extend(users.iter().map(|(id, at)| Tie { key: key_of_user(id), at: *at }));

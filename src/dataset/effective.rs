@@ -1,14 +1,17 @@
 //! What counts of a prompt's feedback: trust, what supersedes what, and the latest word of each voter.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::example::Exclusions;
+use super::example::{Exclusions, Turn};
 use super::exclusion::{NO_EVIDENCE, REPLACED, SUPERSEDED, UNKNOWN_COMPLETION, UNTRUSTED};
+use super::folded::PromptHasher;
 use super::panel::Panel;
 use super::timeline::Timeline;
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
 use crate::domain::feedback::{Feedback, Reaction, Signal};
+use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, FeedbackId, UserId};
 use crate::domain::trust::TrustFilter;
 
@@ -61,6 +64,7 @@ pub(super) struct Group<'a> {
     /// Who says how reliable voters are, where the recipe asks for it.
     pub(super) panel: Option<&'a Panel>,
     chains: BTreeMap<(Signal, Target<'a>), Vec<Chain<'a>>>,
+    hasher: RefCell<PromptHasher>,
 }
 
 impl<'a> Group<'a> {
@@ -116,7 +120,12 @@ impl<'a> Group<'a> {
             }
             chains.entry((signal, target)).or_default().push(Chain { voter, items: timeline });
         }
-        Self { completions: Vec::new(), items, left_out, trust, panel: None, chains }
+        Self { completions: Vec::new(), items, left_out, trust, panel: None, chains, hasher: RefCell::default() }
+    }
+
+    /// Hashes a prompt as it is compared; all rows of a group have the same one, or nearly all.
+    pub(super) fn hash_prompt(&self, prompt: &[Turn]) -> ContentHash {
+        self.hasher.borrow_mut().hash(prompt)
     }
 
     /// Tells whether what an item says of its own answer may bear on another one, too: a token that was granted for one

@@ -70,6 +70,18 @@ impl Cells {
         self.cells[number as usize].n_with_feedback += 1;
     }
 
+    /// Adds the counts of other cells, and returns by their numbers there which numbers they have here.
+    pub fn absorb(&mut self, others: &Self) -> Vec<u32> {
+        let absorb_one = |other: &Cell| {
+            let number = self.number_of(&other.model, &other.language, other.bucket);
+            let cell = &mut self.cells[number as usize];
+            cell.n_completions += other.n_completions;
+            cell.n_with_feedback += other.n_with_feedback;
+            number
+        };
+        others.cells.iter().map(absorb_one).collect()
+    }
+
     /// Returns the cells by their numbers.
     pub fn list(&self) -> &[Cell] {
         &self.cells

@@ -5,6 +5,7 @@
 //! together it ties whether it passes or not only where it was harvested as an example; what is screened out ties nothing.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::decontaminate::Benchmarks;
 use super::example::{Body, ChosenSource, Example};
@@ -24,10 +25,21 @@ pub struct Screened {
     pub n_rows_of_benchmarks: Vec<u64>,
 }
 
-/// The screen of one export.
-#[derive(Debug)]
+impl Screened {
+    /// Adds what another screen of the same recipe has found.
+    pub fn extend(&mut self, other: &Self) {
+        self.redacted.extend(&other.redacted);
+        self.n_rows_of_benchmarks.resize(other.n_rows_of_benchmarks.len().max(self.n_rows_of_benchmarks.len()), 0);
+        for (ours, theirs) in self.n_rows_of_benchmarks.iter_mut().zip(&other.n_rows_of_benchmarks) {
+            *ours += theirs;
+        }
+    }
+}
+
+/// The screen of one export. Several may work at once: a clone has found nothing yet if what it was cloned of has not.
+#[derive(Debug, Clone)]
 pub struct Screen {
-    benchmarks: Benchmarks,
+    benchmarks: Arc<Benchmarks>,
     redacts: bool,
     drops_unsafe: bool,
     excludes_refusals: bool,
@@ -40,7 +52,7 @@ impl Screen {
     pub fn new(options: &Options, benchmarks: Benchmarks) -> Self {
         let n_rows_of_benchmarks = vec![0; benchmarks.n_texts().len()];
         Self {
-            benchmarks,
+            benchmarks: Arc::new(benchmarks),
             redacts: options.pii == Pii::Regex,
             drops_unsafe: options.safety == Safety::DropFlaggedChosen,
             excludes_refusals: options.exclude_refusal_rejected,

@@ -1,36 +1,30 @@
 //! Collects what prompts give: examples onto a local disk, their keys into a plan, everything else into counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::export_benchmarks::BenchmarkFile;
 use super::export_bias_counts::Found;
 use super::export_biases::{LabelNoise, Reliability, SelectionBias};
 use super::export_holders::Holders;
-use super::export_hooks::{Admitted, Asked};
+use super::export_rows::{MadeRow, PageOfRows};
 use super::export_run::RunError;
 use super::export_spill::{Spill, SpillWriter};
-use crate::dataset::decontaminate::Benchmarks;
 use crate::dataset::example::{Exclusions, RowKind};
-use crate::dataset::exclusion::UNSAFE;
 use crate::dataset::label_noise::Disagreement;
 use crate::dataset::minhash::Sketcher;
 use crate::dataset::propensity::{Cells, Propensity};
 use crate::dataset::redact::Redacted;
-use crate::dataset::screen::Screen;
-use crate::dataset::{Crop, Funnel, Noise, Panel, Plan, PlanKey, Planner, Survey, ask, harvest_by, prompt_signature};
+use crate::dataset::screen::Screened;
+use crate::dataset::{Funnel, Noise, Panel, Plan, Planner, Survey, ask, prompt_signature};
 use crate::domain::completion::Message;
 use crate::domain::consent::ConsentDefault;
 use crate::domain::erasure::IdHash;
 use crate::domain::hash::ContentHash;
-use crate::domain::ids::CompletionId;
-use crate::domain::recipe::{Aggregate, Dedup, LabelNoise as LabelNoiseRule, Recipe, SelectionBias as SelectionRule};
+use crate::domain::recipe::{Aggregate, LabelNoise as LabelNoiseRule, Recipe, SelectionBias as SelectionRule};
 use crate::domain::trust::TrustRule;
 use crate::store::groups::Group;
 use crate::store::rates::AnswerCount;
-
-/// The cell of an answer that was not read.
-const NO_CELL: u32 = u32::MAX;
 
 /// What the first pass gives the second.
 pub(super) struct Gathered {
@@ -77,6 +71,15 @@ pub(super) struct KindCounts {
     pub(super) exclusions: Exclusions,
 }
 
+impl KindCounts {
+    /// Adds the counts of other candidates.
+    fn extend(&mut self, other: &Self) {
+        self.n_candidates += other.n_candidates;
+        self.n_examples += other.n_examples;
+        self.exclusions.extend(&other.exclusions);
+    }
+}
+
 /// Collects what prompts give.
 pub(super) struct Collector {
     recipe: Recipe,
@@ -90,41 +93,39 @@ pub(super) struct Collector {
     cells: Cells,
     noise: Noise,
     survey: Survey,
-    panel: Option<Panel>,
-    screen: Screen,
+    reliability: [Option<Reliability>; 2],
+    screened: Screened,
     benchmarks: Vec<BenchmarkFile>,
     sketcher: Sketcher,
     n_held_out_prompts: u64,
 }
 
 impl Collector {
-    /// Starts to collect; the recipe's own filter of trust gives way to the one that was settled with the project.
+    /// Starts to collect.
     pub(super) fn create(
-        mut recipe: Recipe,
+        recipe: Recipe,
         (trust, consent_default): (TrustRule, ConsentDefault),
-        holders: Holders,
         spill: &Path,
-        (benchmarks, files): (Benchmarks, Vec<BenchmarkFile>),
+        benchmarks: Vec<BenchmarkFile>,
     ) -> std::io::Result<Self> {
-        recipe.selection.trust = Some(trust.filter);
         let kinds = RowKind::asked_for(&recipe).into_iter().map(|kind| (kind, KindCounts::default())).collect();
         Ok(Self {
             planner: Planner::new(&recipe.options),
-            screen: Screen::new(&recipe.options, benchmarks),
-            benchmarks: files,
+            screened: Screened::default(),
+            benchmarks,
             sketcher: Sketcher::new(&recipe.options.split_salt),
             n_held_out_prompts: 0,
             recipe,
             trust,
             consent_default,
-            holders,
+            holders: Holders::default(),
             spill: SpillWriter::create(spill)?,
             kinds,
             funnel: Funnel::default(),
             cells: Cells::new(),
             noise: Noise::default(),
             survey: Survey::default(),
-            panel: None,
+            reliability: [None, None],
         })
     }
 
@@ -156,10 +157,11 @@ impl Collector {
         self
     }
 
-    /// Ends the survey: from now on votes are weighed.
-    pub(super) fn empanel(mut self) -> Self {
-        self.panel = Some(std::mem::take(&mut self.survey).finish());
-        self
+    /// Ends the survey: votes are weighed by the panel that it gives.
+    pub(super) fn empanel(mut self) -> (Self, Panel) {
+        let panel = std::mem::take(&mut self.survey).finish();
+        self.reliability = [Reliability::of(panel.pairs()), Reliability::of(panel.labels())];
+        (self, panel)
     }
 
     /// Keeps a prompt, and what is nearly the same, out of the train split.
@@ -168,76 +170,29 @@ impl Collector {
         self.n_held_out_prompts += 1;
     }
 
-    /// Takes some prompts with all their answers; gives the rows back that hooks may be asked about before they are kept.
-    pub(super) fn take(mut self, groups: Vec<Group>) -> (Self, Vec<Admitted>) {
-        let mut admitted = Vec::new();
-        for group in groups {
-            let harvest = harvest_by(self.panel.as_ref(), &group.completions, &group.feedback, &self.recipe);
-            self.funnel.extend(&harvest.funnel);
-            self.noise.extend(&harvest.noise);
-            let cells = self.cells_of(&group, &harvest.heard);
-            let ties_something = |crop: &Crop| !crop.examples.is_empty() || !crop.former.is_empty();
-            if harvest.crops.values().any(ties_something)
-                && let Some(completion) = group.completions.first()
-            {
-                let signature = prompt_signature(&completion.prompt, &mut self.sketcher);
-                self.planner.describe_prompt(group.prompt_hash, signature);
-            }
-            for (kind, crop) in harvest.crops {
-                for key in crop.former {
-                    self.planner.add_former(key);
-                }
-                let counts = self.kinds.entry(kind).or_default();
-                counts.n_candidates += crop.n_candidates;
-                counts.exclusions.extend(&crop.exclusions);
-                for example in crop.examples {
-                    let is_flagged = group.flagged.contains(&example.chosen_id);
-                    let better = cells.get(&example.chosen_id).copied().unwrap_or(NO_CELL);
-                    let worse = example.rejected_id.as_ref().and_then(|id| cells.get(id)).copied();
-                    match self.screen.admit(&example, is_flagged) {
-                        Ok(()) => {
-                            let holders = self.holders.numbers(&example, &group.completions);
-                            admitted.push(Admitted { example, cells: [better, worse.unwrap_or(better)], holders });
-                        }
-                        Err(reason) => counts.exclusions.add(reason),
-                    }
-                }
-            }
+    /// Takes the rows of a page onto the disk, their keys into the plan, and adds up what was counted.
+    pub(super) fn add(mut self, page: PageOfRows) -> Result<Self, RunError> {
+        self.funnel.extend(&page.funnel);
+        self.noise.extend(&page.noise);
+        self.screened.extend(&page.screened);
+        let numbers = self.cells.absorb(&page.cells);
+        for (hash, signature) in page.prompts {
+            self.planner.describe_prompt(hash, signature);
         }
-        (self, admitted)
-    }
-
-    /// Keeps rows, without personal data where the recipe wants that.
-    pub(super) fn keep(mut self, asked: Vec<Asked>) -> Result<Self, RunError> {
-        for Asked { row: Admitted { mut example, cells, holders }, found, is_flagged } in asked {
-            let passed = if is_flagged { Err(UNSAFE) } else { self.screen.redact(&mut example, found) };
-            match passed {
-                Ok(()) => {
-                    let key = PlanKey::of(&example).in_cells(cells);
-                    let is_compared = self.recipe.options.dedup == Dedup::Near;
-                    self.planner.add(if is_compared { key.signed(&example, &mut self.sketcher) } else { key });
-                    self.holders.add(&holders);
-                    self.spill.push(&example)?;
-                }
-                Err(reason) => self.kinds.entry(example.body.kind()).or_default().exclusions.add(reason),
-            }
+        for key in page.former {
+            self.planner.add_former(key);
+        }
+        for (kind, counts) in &page.kinds {
+            self.kinds.entry(*kind).or_default().extend(counts);
+        }
+        for MadeRow { example, key, cells, holders } in page.rows {
+            // A cell without a number has none here either.
+            let cells = cells.map(|cell| numbers.get(cell as usize).copied().unwrap_or(cell));
+            self.planner.add(key.in_cells(cells));
+            self.holders.add(&holders);
+            self.spill.push(&example)?;
         }
         Ok(self)
-    }
-
-    /// Counts the answers with feedback, and returns the cell of every answer. Answers beside the selection belong to cells,
-    /// too, but are not among those that were counted.
-    fn cells_of<'g>(&mut self, group: &'g Group, heard: &BTreeSet<CompletionId>) -> HashMap<&'g CompletionId, u32> {
-        let mut cells = HashMap::with_capacity(group.completions.len());
-        for completion in &group.completions {
-            let language = completion.language.as_deref().unwrap_or_default();
-            let cell = self.cells.number(&completion.model, language, completion.n_response_bytes);
-            if completion.selected && heard.contains(&completion.id) {
-                self.cells.add_feedback(cell);
-            }
-            cells.insert(&completion.id, cell);
-        }
-        cells
     }
 
     /// Sums up what was found out about votes and voters, and weighs the rows by it where the recipe asks for it.
@@ -248,11 +203,12 @@ impl Collector {
         }
         let is_estimated = self.recipe.options.label_noise == LabelNoiseRule::Estimate;
         let noise = |of: &Disagreement| is_estimated.then(|| LabelNoise::of(of)).flatten();
+        let [pair_reliability, label_reliability] = self.reliability;
         Found {
             pair_noise: noise(&self.noise.pairs),
             label_noise: noise(&self.noise.labels),
-            pair_reliability: self.panel.as_ref().and_then(|panel| Reliability::of(panel.pairs())),
-            label_reliability: self.panel.as_ref().and_then(|panel| Reliability::of(panel.labels())),
+            pair_reliability,
+            label_reliability,
             selection: Some(SelectionBias::of(&propensity)),
         }
     }
@@ -267,15 +223,14 @@ impl Collector {
         for placement in &plan.placements {
             self.kinds.entry(placement.kind).or_default().n_examples += 1;
         }
-        let screened = self.screen.finish();
-        for (file, n_rows) in self.benchmarks.iter_mut().zip(screened.n_rows_of_benchmarks) {
-            file.n_rows = n_rows;
+        for (file, n_rows) in self.benchmarks.iter_mut().zip(&self.screened.n_rows_of_benchmarks) {
+            file.n_rows = *n_rows;
         }
         let read = WhatWasRead {
             funnel: self.funnel,
             kinds: self.kinds,
             found,
-            redacted: screened.redacted,
+            redacted: self.screened.redacted,
             benchmarks: self.benchmarks,
             n_held_out_prompts: self.n_held_out_prompts,
             trust: self.trust,

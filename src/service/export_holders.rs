@@ -14,8 +14,8 @@ use crate::store::connection::Tx;
 use crate::store::holders;
 
 /// Collects whose rows there are: four bytes for each row and each holder of it, sixteen for each holder.
+#[derive(Default)]
 pub(super) struct Holders {
-    hasher: IdHasher,
     numbers: HashMap<IdHash, u32>,
     /// Holders of the rows, one row after the other.
     of_rows: Vec<u32>,
@@ -23,37 +23,31 @@ pub(super) struct Holders {
     ends: Vec<u32>,
 }
 
-impl Holders {
-    pub(super) fn new(hasher: IdHasher) -> Self {
-        Self { hasher, numbers: HashMap::new(), of_rows: Vec::new(), ends: Vec::new() }
-    }
-
-    /// Returns the numbers of those whose row an example is, given all answers to its prompt.
-    pub(super) fn numbers(&mut self, example: &Example, completions: &[Completion]) -> Vec<u32> {
-        let mut numbers: Vec<u32> = example.users.iter().map(|user| self.number(IdKind::User, user.as_str())).collect();
-        let is_its = |id: &CompletionId| *id == example.chosen_id || example.rejected_id.as_ref() == Some(id);
-        for completion in completions.iter().filter(|completion| is_its(&completion.id)) {
-            match (&completion.user, &completion.conversation_id) {
-                (Some(user), _) => numbers.push(self.number(IdKind::User, user.as_str())),
-                (None, Some(conversation)) => {
-                    numbers.push(self.number(IdKind::Conversation, conversation.as_str()));
-                }
-                (None, None) => (),
-            }
+/// Returns whose row an example is, given all answers to its prompt.
+pub(super) fn holders_of(hasher: &IdHasher, example: &Example, completions: &[Completion]) -> Vec<IdHash> {
+    let mut hashes: Vec<IdHash> = example.users.iter().map(|user| hasher.hash(IdKind::User, user.as_str())).collect();
+    let is_its = |id: &CompletionId| *id == example.chosen_id || example.rejected_id.as_ref() == Some(id);
+    for completion in completions.iter().filter(|completion| is_its(&completion.id)) {
+        match (&completion.user, &completion.conversation_id) {
+            // Among the users of the example already.
+            (Some(user), _) if example.users.contains(user) => (),
+            (Some(user), _) => hashes.push(hasher.hash(IdKind::User, user.as_str())),
+            (None, Some(conversation)) => hashes.push(hasher.hash(IdKind::Conversation, conversation.as_str())),
+            (None, None) => (),
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
     }
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
 
-    fn number(&mut self, kind: IdKind, id: &str) -> u32 {
-        let next = self.numbers.len() as u32;
-        *self.numbers.entry(self.hasher.hash(kind, id)).or_insert(next)
-    }
-
+impl Holders {
     /// Adds the holders of a row, in the order in which rows are added to the plan.
-    pub(super) fn add(&mut self, numbers: &[u32]) {
-        self.of_rows.extend_from_slice(numbers);
+    pub(super) fn add(&mut self, hashes: &[IdHash]) {
+        for hash in hashes {
+            let next = self.numbers.len() as u32;
+            self.of_rows.push(*self.numbers.entry(*hash).or_insert(next));
+        }
         self.ends.push(self.of_rows.len() as u32);
     }
 

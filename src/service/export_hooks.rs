@@ -2,14 +2,17 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
+use tokio::sync::Semaphore;
+
 use super::error::ServiceError;
 use crate::dataset::example::Example;
 use crate::dataset::redact::{self, Span};
 use crate::dataset::screen::learned_answer;
+use crate::domain::erasure::IdHash;
 use crate::domain::recipe::Options;
 use crate::hook::{HookError, Hooks};
 
-/// Rows that are asked about at once.
+/// Rows that are asked about at once, by all lanes together.
 const N_AT_ONCE: usize = 8;
 
 /// A row that passed what is known without asking anybody.
@@ -19,8 +22,8 @@ pub(super) struct Admitted {
     pub(super) example: Example,
     /// Cells of its answers: the better or only one, the worse one.
     pub(super) cells: [u32; 2],
-    /// Numbers of those whose row it is.
-    pub(super) holders: Vec<u32>,
+    /// Those whose row it is.
+    pub(super) holders: Vec<IdHash>,
 }
 
 /// A row with what the hooks have said of it.
@@ -41,6 +44,7 @@ pub(super) struct Asking {
     pii_url: String,
     language: String,
     safety_url: String,
+    places: Semaphore,
 }
 
 impl Asking {
@@ -52,7 +56,13 @@ impl Asking {
         } else {
             Some(Hooks::new().map_err(ServiceError::Hook)?)
         };
-        Ok(Self { hooks, pii_url, language: options.pii_language.clone(), safety_url })
+        Ok(Self {
+            hooks,
+            pii_url,
+            language: options.pii_language.clone(),
+            safety_url,
+            places: Semaphore::new(N_AT_ONCE),
+        })
     }
 
     /// Asks about rows, a few at once; they come back in their order.
@@ -66,6 +76,8 @@ impl Asking {
     }
 
     async fn ask_one(&self, hooks: &Hooks, row: Admitted) -> Result<Asked, HookError> {
+        // It is never closed; a place is held until the row is done with.
+        let _place = self.places.acquire().await;
         let mut is_flagged = false;
         if !self.safety_url.is_empty()
             && let Some(answer) = learned_answer(&row.example)

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,144 +9,91 @@ use super::App;
 use super::erase_hashes::hasher;
 use super::export_benchmarks::read_benchmarks;
 use super::export_collect::{Collector, Gathered};
-use super::export_holders::Holders;
 use super::export_hooks::Asking;
+use super::export_lanes::{AsyncWork, Lanes, Pages, Prompts};
 use super::export_progress::{Phase, Progress};
+use super::export_rows::RowMaker;
 use super::export_run::{Production, RunError, blocking};
 use crate::dataset::exclusion::AMBIGUOUS_ALIAS;
 use crate::dataset::propensity::bounds_bytes;
-use crate::domain::hash::ContentHash;
-use crate::domain::ids::ProjectId;
-use crate::domain::recipe::{Holdout, ToolCalls};
-use crate::domain::selection::Selection;
+use crate::domain::recipe::Holdout;
 use crate::domain::trust::TrustRule;
-use crate::store::Tx;
-use crate::store::groups::{self, Group, Wanted};
-use crate::store::{StoreError, projects, rates};
-
-/// Prompts that are read together.
-const N_PROMPTS_OF_PAGE: usize = 256;
-/// How often the server hears of a transaction that waits for hooks; it ends one that was idle for a minute.
-const STAY_EVERY: Duration = Duration::from_secs(5);
+use crate::store::groups::{self, Group};
+use crate::store::{projects, rates};
 
 /// Reads everything that the recipe selects, in one snapshot; twice, where votes are weighed by who cast them.
 pub(super) async fn gather(
     app: &App,
     production: &Production,
     spill: &Path,
-    progress: &Arc<Progress>,
+    progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Gathered, RunError> {
-    let (project_id, selection) = (production.project_id, &production.recipe.selection);
-    let holders = Holders::new(hasher(app, project_id).await?);
+    let (project_id, mut recipe) = (production.project_id, production.recipe.clone());
+    let hasher = hasher(app, project_id).await?;
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
-    let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
+    let trust = TrustRule::settle(recipe.selection.trust, projects::token_used_at(&mut tx, project_id).await?);
+    recipe.selection.trust = Some(trust.filter);
     let consent_default = projects::consent_default(&mut tx, project_id).await?;
-    let options = &production.recipe.options;
-    let asking = Asking::of(options)?;
-    let (paths, place) = (options.decontaminate.clone(), production.benchmarks.clone());
-    let benchmarks = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
-    let settled = (trust, consent_default);
-    let mut collector = Collector::create(production.recipe.clone(), settled, holders, spill, benchmarks)?;
-    let wanted = Wanted { tools: options.tool_calls != ToolCalls::Exclude, safety_label: &options.safety_label };
+    let (paths, place) = (recipe.options.decontaminate.clone(), production.benchmarks.clone());
+    let (benchmarks, files) = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
+    let asking = Asking::of(&recipe.options)?;
+    let mut collector = Collector::create(recipe.clone(), (trust, consent_default), spill, files)?;
+    let mut maker = RowMaker::new(recipe.clone(), hasher, benchmarks, asking);
     let snapshot = groups::snapshot(&mut tx).await?;
-    let counts = rates::count(&mut tx, project_id, selection, &bounds_bytes()).await?;
+    let counts = rates::count(&mut tx, project_id, &recipe.selection, &bounds_bytes()).await?;
     collector.count_answers(&counts);
-    let prompts = groups::list_prompts(&mut tx, project_id, selection).await?;
-    let n_ambiguous = groups::count_ambiguous(&mut tx, project_id, selection).await?;
+    let hashes = groups::list_prompts(&mut tx, project_id, &recipe.selection).await?;
+    let n_ambiguous = groups::count_ambiguous(&mut tx, project_id, &recipe.selection).await?;
     collector.leave_out(AMBIGUOUS_ALIAS, n_ambiguous);
-    if options.holdout == Holdout::On {
+    if recipe.options.holdout == Holdout::On {
         groups::for_each_held_out(&mut tx, project_id, |hash, prompt| collector.hold_out(hash, &prompt)).await?;
     }
-    let mut reading = Reading { tx, project_id, selection, prompts, wanted, progress, stop };
+    let n_prompts = hashes.len() as u64;
+    let mut lanes = Lanes::open(app, tx, project_id).await?;
+    let prompts = Arc::new(Prompts { project_id, recipe, hashes });
+    let looks = (progress, stop);
     if collector.needs_survey() {
-        progress.enter(Phase::Reading, 2 * reading.prompts.len() as u64);
-        collector = reading.each_page(collector, Pass::Survey).await?.empanel();
+        progress.enter(Phase::Reading, 2 * n_prompts);
+        let pages = lanes.walk(&prompts, AsTheyAre);
+        (collector, lanes) = consume(pages, collector, |collector, groups| Ok(collector.ask(&groups)), looks).await?;
+        let panel;
+        (collector, panel) = blocking(move || Ok(collector.empanel())).await?;
+        maker = maker.with_panel(panel);
     } else {
-        progress.enter(Phase::Reading, reading.prompts.len() as u64);
+        progress.enter(Phase::Reading, n_prompts);
     }
-    collector = reading.each_page(collector, Pass::Rows(&asking)).await?;
-    reading.tx.commit().await?;
+    let pages = lanes.walk(&prompts, Arc::new(maker));
+    (collector, lanes) = consume(pages, collector, Collector::add, looks).await?;
+    lanes.close().await?;
     blocking(move || collector.finish(snapshot)).await
 }
 
-/// What a pass over all prompts is for.
-#[derive(Clone, Copy)]
-enum Pass<'a> {
-    /// To find out how reliable voters are.
-    Survey,
-    /// To make rows, and to ask the hooks about them where there are some.
-    Rows(&'a Asking),
-}
+/// Hands groups on: voters are asked in the order of the prompts.
+struct AsTheyAre;
 
-impl Pass<'_> {
-    async fn work_on(
-        self,
-        collector: Collector,
-        page: Vec<Group>,
-        stop: &CancellationToken,
-    ) -> Result<Collector, RunError> {
-        match self {
-            Self::Survey => blocking(move || Ok(collector.ask(&page))).await,
-            Self::Rows(asking) => {
-                let (collector, admitted) = blocking(move || Ok(collector.take(page))).await?;
-                // Hooks may take their time; whoever stops or cancels the run does not wait for them.
-                let asked = tokio::select! {
-                    asked = asking.ask(admitted) => asked?,
-                    () = stop.cancelled() => return Err(RunError::Stopped),
-                };
-                blocking(move || collector.keep(asked)).await
-            }
-        }
+impl AsyncWork<Vec<Group>> for AsTheyAre {
+    async fn work_on(&self, groups: Vec<Group>) -> Result<Vec<Group>, RunError> {
+        Ok(groups)
     }
 }
 
-/// Keeps a transaction alive until a page is worked on: hooks may take longer than the server lets one stand idle.
-async fn stay(tx: &mut Tx, is_worked: &CancellationToken) -> Result<(), StoreError> {
-    while tokio::time::timeout(STAY_EVERY, is_worked.cancelled()).await.is_err() {
-        groups::stay(tx).await?;
-    }
-    Ok(())
-}
-
-/// All prompts of a snapshot.
-struct Reading<'r> {
-    tx: Tx,
-    project_id: ProjectId,
-    selection: &'r Selection,
-    prompts: Vec<ContentHash>,
-    wanted: Wanted<'r>,
-    progress: &'r Progress,
-    stop: &'r CancellationToken,
-}
-
-impl Reading<'_> {
-    /// Hands page after page to the collector. While a page is worked on, the next one is fetched.
-    async fn each_page(&mut self, mut collector: Collector, pass: Pass<'_>) -> Result<Collector, RunError> {
-        let Self { tx, project_id, selection, prompts, wanted, progress, stop } = self;
-        let mut pages = prompts.chunks(N_PROMPTS_OF_PAGE);
-        let mut page = groups::list(tx, *project_id, selection, pages.next().unwrap_or_default(), *wanted).await?;
-        while !page.is_empty() {
-            if stop.is_cancelled() {
-                return Err(RunError::Stopped);
-            }
-            let n_prompts = page.len() as u64;
-            let next = pages.next().unwrap_or_default();
-            let is_worked = CancellationToken::new();
-            let working = async {
-                let _worked = is_worked.clone().drop_guard();
-                pass.work_on(collector, page, stop).await
-            };
-            let fetching = async {
-                let next = groups::list(tx, *project_id, selection, next, *wanted).await?;
-                stay(tx, &is_worked).await?;
-                Ok::<_, StoreError>(next)
-            };
-            let (worked, next) = tokio::join!(working, fetching);
-            collector = worked?;
-            page = next?;
+/// Hands page after page to the collector, and gives it back with the lanes once all of them have ended.
+async fn consume<T: Send + 'static>(
+    mut pages: Pages<T>,
+    mut collector: Collector,
+    take: fn(Collector, T) -> Result<Collector, RunError>,
+    (progress, stop): (&Progress, &CancellationToken),
+) -> Result<(Collector, Lanes), RunError> {
+    let consumed = async {
+        while let Some((n_prompts, page)) = pages.next(stop).await? {
+            collector = blocking(move || take(collector, page)).await?;
             progress.advance(n_prompts);
         }
         Ok(collector)
-    }
+    };
+    let outcome: Result<Collector, RunError> = consumed.await;
+    // In either case: the transactions must end before the run does.
+    let lanes = pages.end().await;
+    Ok((outcome?, lanes?))
 }

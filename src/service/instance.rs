@@ -200,7 +200,7 @@ fn powerful_login(report: &ServerReport) -> String {
 }
 
 async fn check_server(url: &str) -> Result<ServerReport, StoreError> {
-    let store = Store::connect(url, PoolSizes { ingest: 1, reading: 1, jobs: 1 })?;
+    let store = Store::connect(url, PoolSizes { ingest: 1, reading: 1, jobs: 1, lanes: 1 })?;
     let report = store.check_server().await;
     store.close().await;
     report

@@ -20,20 +20,23 @@ pub struct PoolSizes {
     pub reading: u32,
     /// Connections of the workers.
     pub jobs: u32,
+    /// Connections that exports of this process read with beside the one that each of them has of the workers'.
+    pub lanes: u32,
 }
 
 impl Default for PoolSizes {
     fn default() -> Self {
-        Self { ingest: 3, reading: 8, jobs: 4 }
+        Self { ingest: 3, reading: 8, jobs: 4, lanes: 3 }
     }
 }
 
-/// The database, as the service sees it: three pools and a connection for readiness, each working as `afterword_app`.
+/// The database, as the service sees it: four pools and a connection for readiness, each working as `afterword_app`.
 #[derive(Debug, Clone)]
 pub struct Store {
     ingest: PgPool,
     reading: PgPool,
     jobs: PgPool,
+    lanes: PgPool,
     /// One connection that no work takes, so that load alone makes no instance unready.
     readiness: PgPool,
 }
@@ -64,6 +67,8 @@ pub enum Pool {
     Reading,
     /// The workers'.
     Jobs,
+    /// What exports read with side by side.
+    Lanes,
 }
 
 /// How much a pool is used.
@@ -78,6 +83,10 @@ pub struct PoolUse {
     /// Connections that it may have.
     pub n_max: u64,
 }
+
+/// The name of a snapshot that several transactions see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedSnapshot(String);
 
 /// An open transaction; dropping it rolls back.
 #[derive(Debug)]
@@ -108,6 +117,16 @@ impl Tx {
     /// Rolls back and returns the connection, where the transaction has one of a writer's.
     pub async fn roll_back_and_keep(self) -> Result<Option<WriterConnection>, StoreError> {
         self.end_and_keep("rollback").await
+    }
+
+    /// Lets other transactions see what this one sees, as long as it is open.
+    pub async fn share_snapshot(&mut self) -> Result<SharedSnapshot, StoreError> {
+        let name: String = sqlx::query("-- Tx::share_snapshot\nselect pg_export_snapshot()")
+            .fetch_one(self.connection())
+            .await?
+            .try_get(0)?;
+        // Only the form of such a name may reach a statement.
+        Ok(SharedSnapshot(name.chars().filter(|c| c.is_ascii_hexdigit() || *c == '-').collect()))
     }
 
     /// Marks the place that [`Tx::roll_back_to_savepoint`] goes back to; a later mark hides the ones before it.
@@ -175,6 +194,7 @@ impl Store {
             reading: pool(&options, sizes.reading, "30s"),
             // An export reads for as long as it takes.
             jobs: pool(&options, sizes.jobs, "0"),
+            lanes: pool(&options, sizes.lanes, "0"),
             readiness: pool(&options, 1, "2s"),
         })
     }
@@ -202,24 +222,43 @@ impl Store {
         self.begin_as(Pool::Jobs, name, Access::Projects(&[project]), begin).await
     }
 
+    /// Begins a transaction that sees the snapshot of another one, which must still be open; nothing where no connection
+    /// is to spare: who shares work must be able to do without.
+    pub async fn join_snapshot(
+        &self,
+        name: &'static str,
+        project: ProjectId,
+        snapshot: &SharedSnapshot,
+    ) -> Result<Option<Tx>, StoreError> {
+        let n_busy = (self.lanes.size() as usize).saturating_sub(self.lanes.num_idle());
+        if n_busy >= self.lanes.options().get_max_connections() as usize {
+            return Ok(None);
+        }
+        let begin =
+            format!("begin isolation level repeatable read read only; set transaction snapshot '{}'", snapshot.0);
+        self.begin_as(Pool::Lanes, name, Access::Projects(&[project]), &begin).await.map(Some)
+    }
+
     async fn begin_as(
         &self,
         pool: Pool,
         name: &'static str,
         access: Access<'_>,
-        begin: &'static str,
+        begin: &str,
     ) -> Result<Tx, StoreError> {
         let pool = match pool {
             Pool::Ingest => &self.ingest,
             Pool::Reading => &self.reading,
             Pool::Jobs => &self.jobs,
+            Pool::Lanes => &self.lanes,
         };
         Ok(Tx(Inner::Pooled(pool.begin_with(AssertSqlSafe(beginning(name, access, begin))).await?)))
     }
 
     /// Tells how many connections each pool has, and what for.
     pub fn pools(&self) -> Vec<PoolUse> {
-        let pools = [("ingest", &self.ingest), ("reading", &self.reading), ("jobs", &self.jobs)];
+        let pools =
+            [("ingest", &self.ingest), ("reading", &self.reading), ("jobs", &self.jobs), ("lanes", &self.lanes)];
         pools
             .into_iter()
             .map(|(name, pool)| {
@@ -279,6 +318,7 @@ impl Store {
         self.ingest.close().await;
         self.reading.close().await;
         self.jobs.close().await;
+        self.lanes.close().await;
         self.readiness.close().await;
     }
 }
@@ -305,7 +345,7 @@ pub struct ServerReport {
 }
 
 /// Writes how a transaction begins: one message, one round trip.
-fn beginning(name: &'static str, access: Access<'_>, begin: &'static str) -> String {
+fn beginning(name: &'static str, access: Access<'_>, begin: &str) -> String {
     // The values are UUIDs, ids of keys and origins, so that nothing can be injected.
     format!("/* {name} */ {begin}; {}", reach(access))
 }

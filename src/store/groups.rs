@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::TryStreamExt as _;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Executor as _, Row};
 
 use super::completions::hash_part;
 use super::connection::Tx;
@@ -28,6 +28,15 @@ pub struct Group {
     pub feedback: Vec<Feedback>,
     /// Those whose label calls them unsafe.
     pub flagged: BTreeSet<CompletionId>,
+    /// Bytes of prompts and answers, as they are stored.
+    pub n_bytes: u64,
+}
+
+impl Group {
+    fn of(prompt_hash: ContentHash) -> Self {
+        let (completions, feedback, flagged) = Default::default();
+        Self { prompt_hash, completions, feedback, flagged, n_bytes: 0 }
+    }
 }
 
 /// What is read beside what every data set needs.
@@ -66,7 +75,7 @@ pub async fn list_prompts(
 ) -> Result<Vec<ContentHash>, StoreError> {
     // Without statistics, as on tables that were filled a moment ago, the planner takes a handful of rows for granted
     // and would compare everything with everything.
-    sqlx::query("set local enable_nestloop = off").execute(tx.connection()).await?;
+    tx.connection().execute("set local enable_nestloop = off").await?;
     let words = Words::of(selection);
     let query = words.bind(sqlx::query(include_str!("sql/list_prompts.sql")).bind(project.0));
     let mut rows = query.fetch(tx.connection());
@@ -74,9 +83,6 @@ pub async fn list_prompts(
     while let Some(row) = rows.try_next().await? {
         prompts.push(hash_part(&row, 0)?);
     }
-    drop(rows);
-    // From here on pages are read, which always is a matter for the index, even where a table is small.
-    sqlx::query("set local enable_seqscan = off").execute(tx.connection()).await?;
     Ok(prompts)
 }
 
@@ -91,7 +97,14 @@ pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Select
     Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
 }
 
-/// Lists the groups of some prompts, in the order of their hashes; some of what there is only on request.
+/// Holds the planner to the index: pages are read by it even where a table is small.
+pub async fn read_by_index(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.connection().execute("set local enable_seqscan = off; set local enable_nestloop = on").await?;
+    Ok(())
+}
+
+/// Lists the groups of some prompts, in the order in which these are given; some of what there is only on request. A
+/// transaction reads faster after [`read_by_index`].
 pub async fn list(
     tx: &mut Tx,
     project: ProjectId,
@@ -116,10 +129,11 @@ pub async fn list(
     for row in &rows {
         let prompt_hash = hash_part(row, 1)?;
         if groups.last().is_none_or(|group| group.prompt_hash != prompt_hash) {
-            groups.push(Group { prompt_hash, completions: Vec::new(), feedback: Vec::new(), flagged: BTreeSet::new() });
+            groups.push(Group::of(prompt_hash));
         }
         let index = groups.len() - 1;
-        let completion = completion_from_row(row, prompt_hash)?;
+        let (completion, n_bytes) = completion_from_row(row, prompt_hash)?;
+        groups[index].n_bytes += n_bytes;
         let aliases: Option<Vec<String>> = row.try_get("aliases")?;
         for name in aliases.unwrap_or_default() {
             names.insert(name, (index, completion.id.clone()));
@@ -245,18 +259,19 @@ impl Words {
     }
 }
 
-fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completion, StoreError> {
+/// Reads an answer, and tells how many bytes it and its prompt have.
+fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<(Completion, u64), StoreError> {
     let wrong = |column| StoreError::Inconsistent { table: "completions", column };
     let id: &str = row.try_get("completion_id")?;
-    let response: &str = row.try_get("response")?;
+    let (prompt, response): (&str, &str) = (row.try_get("prompt")?, row.try_get("response")?);
     let conversation_id: Option<&str> = row.try_get("conversation_id")?;
     let parent: Option<&str> = row.try_get("parent_completion_id")?;
     let user: Option<&str> = row.try_get("user_id")?;
-    Ok(Completion {
+    let completion = Completion {
         id: CompletionId::parse(id).map_err(|_| wrong("completion_id"))?,
         prompt_hash,
         model: row.try_get("model")?,
-        prompt: messages(row.try_get("prompt")?).ok_or_else(|| wrong("prompt"))?,
+        prompt: messages(prompt).ok_or_else(|| wrong("prompt"))?,
         n_response_bytes: u32::try_from(response.len()).unwrap_or(u32::MAX),
         response: Json::parse(response.as_bytes())
             .ok()
@@ -276,7 +291,8 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completi
         consent_training: row.try_get("consent_training")?,
         selected: row.try_get("selected")?,
         received_at: row.try_get("received_at")?,
-    })
+    };
+    Ok((completion, (prompt.len() + response.len()) as u64))
 }
 
 fn messages(text: &str) -> Option<Vec<Message>> {

@@ -30,7 +30,7 @@ select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is
            and ($6::text[] is null or c.language = any ($6))
            and ($7::timestamptz is null or c.received_at >= $7)
            and ($8::timestamptz is null or c.received_at < $8), false) as selected
-  from unnest($9::bytea[]) as wanted (prompt_hash)
+  from unnest($9::bytea[]) with ordinality as wanted (prompt_hash, nth)
  cross join lateral (
            select *
              from completions r
@@ -38,4 +38,4 @@ select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is
               and r.prompt_hash = wanted.prompt_hash
            offset 0
        ) c
- order by c.prompt_hash, c.completion_id
+ order by wanted.nth, c.completion_id

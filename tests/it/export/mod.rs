@@ -13,6 +13,7 @@ pub(crate) mod fixture;
 mod folder;
 mod formats;
 mod jobs;
+mod lanes;
 mod layouts;
 mod lifecycle;
 mod readers;

@@ -12,7 +12,7 @@ use super::size::sized;
 use crate::support::TestService;
 use crate::support::service::Answer;
 
-const SIZES: PoolSizes = PoolSizes { ingest: 2, reading: 2, jobs: 1 };
+const SIZES: PoolSizes = PoolSizes { ingest: 2, reading: 2, jobs: 1, lanes: 1 };
 const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 const RECOVERY: Duration = Duration::from_secs(10);
 

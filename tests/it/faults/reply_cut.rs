@@ -55,7 +55,7 @@ async fn write_while_cut(service: &TestService, proxy: &FaultProxy, url: &str, n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_committed_before_the_database_fell_silent_is_a_duplicate_afterwards() {
-    let sizes = PoolSizes { ingest: 3, reading: 2, jobs: 1 };
+    let sizes = PoolSizes { ingest: 3, reading: 2, jobs: 1, lanes: 1 };
     let mut proxy = None;
     let service = TestService::start_behind(
         async |url| proxy.insert(FaultProxy::before_postgres(url, Duration::ZERO).await).url(url),

@@ -113,7 +113,7 @@ async fn n_lost(service: &TestService, writes: &[Write]) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_resets_its_connection_cannot_cut_a_transaction() {
     let (n_resets, n_clients) = sized((60, 8), (5_000, 24));
-    let sizes = PoolSizes { ingest: 2, reading: n_clients as u32, jobs: 1 };
+    let sizes = PoolSizes { ingest: 2, reading: n_clients as u32, jobs: 1, lanes: 1 };
     let delayed = async |url: &str| FaultProxy::before_postgres(url, LATENCY).await.url(url);
     let service = TestService::start_behind(delayed, sizes).await;
     let key = service.key(Role::Admin).await;

@@ -134,7 +134,7 @@ async fn until_waiting(owner: &mut PgConnection, n_sessions: i64) {
 #[tokio::test]
 async fn two_projects_that_wait_together_are_written_in_one_batch() {
     let database = TestDatabase::new().await;
-    let sizes = PoolSizes { ingest: 1, reading: 2, jobs: 1 };
+    let sizes = PoolSizes { ingest: 1, reading: 2, jobs: 1, lanes: 1 };
     let store = Store::connect(database.service_url(), sizes).unwrap();
     // One connection for it makes one writer.
     let app = App::start(store, Blob::memory(), Arc::new(SystemClock));

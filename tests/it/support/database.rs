@@ -36,7 +36,7 @@ impl TestDatabase {
         let name = format!("it_{}_{started}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         server.execute(format!("create database {name} {options}")).await;
         let service_url = server.service_url(&name);
-        let sizes = PoolSizes { ingest: 3, reading: 4, jobs: 3 };
+        let sizes = PoolSizes { ingest: 3, reading: 4, jobs: 3, lanes: 2 };
         Self {
             store: Store::connect(&service_url, sizes).unwrap(),
             owner_url: server.owner_url(&name),
