@@ -9,6 +9,8 @@ program   `afterword export` with a recipe of two formats, `preference` and `sft
 adbc      the same join by ADBC into Arrow and by pyarrow into Parquet: a plain dump
 psycopg   the same join by a server-side cursor in binary form, by pyarrow into Parquet: a plain dump
 
+In the end lone reactions are written at an even pace, without and beside an export through the REST API.
+
 Everything shares the machine. Rows are completions. Medians are told, because a machine's speed drifts.
 """
 
@@ -27,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
+import alongside
 import psycopg
 from psycopg import sql
 
@@ -215,6 +218,7 @@ def main() -> None:
         while "listening on" not in (line := served.stdout.readline()):
             if not line:
                 raise SystemExit("the service did not start")
+        address = line.rsplit("//", 1)[-1].strip().rstrip("/")
         url = subprocess.check_output(
             [str(PROGRAM), "postgres", "url", "--data-dir", str(data_dir)], text=True
         ).strip()
@@ -223,7 +227,12 @@ def main() -> None:
                 found = connection.execute(sql.SQL("select project_id from projects")).fetchone()
             say(f"seeding {asked.rows:,} completions")
             seed(url, found[0], asked.rows)
-        measure(url, work, data_dir, asked.rows, asked.rounds)
+        if asked.rounds > 0:
+            measure(url, work, data_dir, asked.rows, asked.rounds)
+        key = subprocess.check_output(
+            [str(PROGRAM), "key", "create", "--role", "admin", "--name", "bench", "--data-dir", str(data_dir)], text=True
+        ).strip()
+        alongside.measure(address, key, asked.rows)
     finally:
         served.terminate()
         served.wait()

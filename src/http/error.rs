@@ -201,6 +201,7 @@ impl From<ServiceError> for Problem {
             ServiceError::Conflict(Conflict::TooManyRevocations) => problem::TOO_MANY_REVOCATIONS,
             ServiceError::Overloaded => problem::OVERLOADED,
             ServiceError::TimedOut => problem::DATABASE_TIMEOUT,
+            ServiceError::WritersGone => problem::WRITERS_GONE,
             _ => match error.failure() {
                 Failure::DatabaseUnavailable => problem::DATABASE_UNAVAILABLE,
                 Failure::SchemaUnfit => problem::SCHEMA_UNFIT,

@@ -144,6 +144,8 @@ kinds! {
         "nothing was stored; the operator has to look at the destination: `afterword doctor` tells what is wrong", retryable;
     STORAGE_UNAVAILABLE = "storage_unavailable" 503 "The place for files is not available",
         "send the request again a little later", retryable;
+    WRITERS_GONE = "writers_gone" 503 "No ingest writer lives",
+        "nothing was stored; they are replaced within a second, and the log tells why they ended", retryable;
     DRAINING = "draining" 503 "The service is stopping", "send the request to another instance", retryable;
     SCHEMA_UNFIT = "schema_unfit" 503 "The database's schema does not fit the program",
         "run `afterword migrate` with the version of the program that serves", retryable;

@@ -29,6 +29,9 @@ pub enum ServiceError {
     /// No answer came in time; it may or may not have been written.
     #[error("the database did not answer in time")]
     TimedOut,
+    /// No ingest writer lives.
+    #[error("no ingest writer lives")]
+    WritersGone,
     /// The database failed.
     #[error("the database failed")]
     Store(#[source] StoreError),

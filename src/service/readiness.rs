@@ -3,13 +3,11 @@
 use super::App;
 use super::detached::detached;
 use super::error::ServiceError;
-use crate::store::StoreError;
-use crate::store::error::Cause;
 
 /// Checks that somebody writes what is taken in, that the database answers and that its schema is the program's.
 pub async fn check(app: &App) -> Result<(), ServiceError> {
     if !app.ingest.is_served() {
-        return Err(ServiceError::Store(StoreError::Unavailable(Cause::Connection("no ingest writer lives"))));
+        return Err(ServiceError::WritersGone);
     }
     let store = app.store.clone();
     detached(async move { Ok(store.schema_version().await?.check()?) }).await

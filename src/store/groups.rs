@@ -99,7 +99,7 @@ pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Select
 
 /// Holds the planner to the index: pages are read by it even where a table is small.
 pub async fn read_by_index(tx: &mut Tx) -> Result<(), StoreError> {
-    tx.connection().execute("set local enable_seqscan = off; set local enable_nestloop = on").await?;
+    tx.connection().execute("set local enable_seqscan = off; set local enable_nestloop = on; set local jit = off").await?;
     Ok(())
 }
 

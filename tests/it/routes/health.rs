@@ -47,7 +47,7 @@ async fn a_service_that_nobody_writes_for_is_not_ready() {
     service.app().ingest.close().await;
 
     let ready = service.get("/readyz", "").await;
-    assert_eq!(ready.problem(), (503, "database_unavailable".to_owned()));
+    assert_eq!(ready.problem(), (503, "writers_gone".to_owned()));
     assert!(service.get("/metrics", "").await.text.contains("afterword_ingest_writers 0"));
 }
 
