@@ -39,14 +39,18 @@ pub(super) async fn gather(
     stop: &CancellationToken,
 ) -> Result<Gathered, RunError> {
     let (project_id, selection) = (production.project_id, &production.recipe.selection);
+    let options = &production.recipe.options;
+    let asking = Asking::of(options)?;
+    tokio::select! {
+        greeted = asking.greet() => greeted?,
+        () = stop.cancelled() => return Err(RunError::Stopped),
+    }
+    let (paths, place) = (options.decontaminate.clone(), production.benchmarks.clone());
+    let benchmarks = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
     let holders = Holders::new(hasher(app, project_id).await?);
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let trust = TrustRule::settle(selection.trust, projects::token_used_at(&mut tx, project_id).await?);
     let consent_default = projects::consent_default(&mut tx, project_id).await?;
-    let options = &production.recipe.options;
-    let asking = Asking::of(options)?;
-    let (paths, place) = (options.decontaminate.clone(), production.benchmarks.clone());
-    let benchmarks = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
     let settled = (trust, consent_default);
     let mut collector = Collector::create(production.recipe.clone(), settled, holders, spill, benchmarks)?;
     let wanted = Wanted { tools: options.tool_calls != ToolCalls::Exclude, safety_label: &options.safety_label };

@@ -21,6 +21,7 @@ pub mod export_biases;
 pub mod export_card;
 mod export_card_biases;
 mod export_card_read;
+pub mod export_checks;
 mod export_collect;
 pub mod export_diff;
 mod export_failure;

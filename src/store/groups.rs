@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 
 use super::completions::hash_part;
 use super::connection::Tx;
-use super::error::StoreError;
+use super::error::{Cause, StoreError};
 use super::reading::feedback_from_row;
 use crate::domain::completion::{Completion, Message};
 use crate::domain::feedback::Feedback;
@@ -41,6 +41,9 @@ pub struct Wanted<'a> {
 
 /// Values of a safety label that call an answer safe; any other one calls it unsafe.
 const SAFE: [&str; 8] = ["", "0", "false", "no", "none", "ok", "pass", "safe"];
+
+/// The SQLSTATE of a statement that took longer than it may.
+const QUERY_CANCELED: &str = "57014";
 
 /// The moment that a snapshot shows, in Postgres's own form, for the manifest.
 pub async fn snapshot(tx: &mut Tx) -> Result<String, StoreError> {
@@ -78,6 +81,23 @@ pub async fn list_prompts(
     // From here on pages are read, which always is a matter for the index, even where a table is small.
     sqlx::query("set local enable_seqscan = off").execute(tx.connection()).await?;
     Ok(prompts)
+}
+
+/// Tells whether a selection lets any completion through. Where no index helps and nothing is found for two seconds, that
+/// is not known: a request must not wait for a look at every row.
+pub async fn has_selected(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<Option<bool>, StoreError> {
+    sqlx::query("set local statement_timeout = '2s'").execute(tx.connection()).await?;
+    let words = Words::of(selection);
+    let found = words
+        .bind(sqlx::query(include_str!("sql/has_selected.sql")).bind(project.0))
+        .fetch_one(tx.connection())
+        .await
+        .map_err(StoreError::from);
+    match found {
+        Ok(row) => Ok(Some(row.try_get(0)?)),
+        Err(StoreError::Unavailable(Cause::Server { code, .. })) if code == QUERY_CANCELED => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Counts the items of feedback that are filed under an alias which several completions carry, where one of these answers
