@@ -23,6 +23,7 @@ mod export_card_biases;
 mod export_card_read;
 pub mod export_checks;
 mod export_collect;
+pub mod export_consent;
 pub mod export_diff;
 mod export_failure;
 pub mod export_files;

@@ -294,6 +294,7 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<Completi
         language: row.try_get("language")?,
         experiment: row.try_get("experiment")?,
         consent_training: row.try_get("consent_training")?,
+        is_consent_presumed: row.try_get("is_consent_presumed")?,
         selected: row.try_get("selected")?,
         received_at: row.try_get("received_at")?,
     })
