@@ -27,6 +27,11 @@ pub struct Database {
     owner_url: String,
 }
 
+/// Returns what the configuration lets recipes reach.
+pub(super) fn outside(config: &Config) -> Outside {
+    Outside { hook_urls: config.exports.hook_urls.clone(), benchmarks_dir: config.exports.benchmarks_directory.clone() }
+}
+
 impl Database {
     /// Takes the database of the configuration, or else starts or joins the private one, and waits while it starts.
     pub async fn reach(config: &Config) -> anyhow::Result<Self> {
@@ -87,10 +92,7 @@ impl Database {
             destinations: destinations::open(&config.exports.destinations, &environment)?,
         };
         let clock = Arc::new(SystemClock);
-        let outside = Outside {
-            hook_urls: config.exports.hook_urls.clone(),
-            benchmarks_dir: config.exports.benchmarks_directory.clone(),
-        };
+        let outside = outside(config);
         let app = self.explain(instance::open(&self.service_url, sizes, places, clock).await)?;
         Ok(app.reaching(outside))
     }

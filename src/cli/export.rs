@@ -16,7 +16,9 @@ use super::serve::Signals;
 use super::{UsageError, export_checks, export_collect, recipe};
 use crate::config::Config;
 use crate::domain::clock::Timestamp;
+use crate::domain::fields::short_text;
 use crate::domain::ids::ProjectId;
+use crate::domain::json::Json;
 use crate::domain::recipe::{Layout, Recipe};
 use crate::domain::selection::Selection;
 use crate::domain::trust::TrustFilter;
@@ -98,19 +100,19 @@ struct WriteArgs {
 #[derive(Debug, Default, clap::Args)]
 struct SelectionArgs {
     /// Only answers of this model; may be given several times.
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = word)]
     model: Vec<String>,
     /// Only answers that this experiment chose the model of.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = word)]
     experiment: Option<String>,
     /// Only answers of this variant; may be given several times.
-    #[arg(long, value_name = "VARIANT")]
+    #[arg(long, value_name = "VARIANT", value_parser = word)]
     variant: Vec<String>,
     /// Only this kind of work; may be given several times.
-    #[arg(long, value_name = "TASK")]
+    #[arg(long, value_name = "TASK", value_parser = word)]
     task: Vec<String>,
     /// Only this language; may be given several times.
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = word)]
     language: Vec<String>,
     /// Only answers received at or after this day or moment (UTC).
     #[arg(long, value_name = "DATE|TIME", value_parser = moment)]
@@ -121,6 +123,11 @@ struct SelectionArgs {
     /// Whose feedback counts: verified or any; without it, verified where the project has ever used feedback tokens.
     #[arg(long, value_name = "FILTER", value_parser = trust)]
     trust: Option<TrustFilter>,
+}
+
+/// Reads a word of the selection as a recipe's are read: an empty one lets nothing through, and means nothing.
+fn word(text: &str) -> Result<String, String> {
+    short_text(&Json::String(text.to_owned())).map_err(|(_, detail)| detail)
 }
 
 /// Reads a day (its midnight, UTC) or an RFC 3339 moment.
@@ -367,6 +374,8 @@ mod tests {
         let mut bounded = Selection { to: Some(moment("2026-01-02").unwrap()), ..Selection::default() };
         assert_eq!(late.apply(&mut bounded), Err("--to must be later than --from"));
         assert!(moment("yesterday").is_err());
+        assert_eq!((word("m").as_deref(), word("")), (Ok("m"), Err("must not be empty".to_owned())));
+        assert!(word(&"m".repeat(257)).is_err());
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Export(args) => Box::pin(export::run(*args, &config)).await,
             Command::Erase(args) => Box::pin(erase::run(args, &config)).await,
             Command::Project(args) => Box::pin(project::run(args, &config)).await,
-            Command::Recipe(args) => recipe::run(&args),
+            Command::Recipe(args) => recipe::run(&args, &config),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
         }

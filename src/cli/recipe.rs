@@ -4,9 +4,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::UsageError;
+use super::{UsageError, connect};
+use crate::config::Config;
 use crate::domain::recipe::{Layout, Options, Recipe};
+use crate::service::outside::BenchmarkPlace;
 use crate::service::recipes::{self, RecipeError};
+use crate::service::{export_checks, export_folder};
 
 /// Arguments of `afterword recipe`.
 #[derive(Debug, clap::Args)]
@@ -29,10 +32,13 @@ enum Command {
         /// Its name.
         name: String,
     },
-    /// Check a recipe file and print what it resolves to.
+    /// Check a recipe file as far as that goes without the database, and print what it resolves to.
     Check {
         /// The file.
         file: PathBuf,
+        /// Check a folder that it is to be exported into as well.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -93,8 +99,8 @@ fn read(path: &Path) -> Result<Recipe, RecipeChoiceError> {
     recipes::parse_toml(&text).map_err(|source| RecipeChoiceError::Invalid { path: path.to_owned(), source })
 }
 
-/// Runs the subcommand; it needs neither database nor configuration.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+/// Runs the subcommand; it needs no database.
+pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     match &args.command {
         Command::List => {
@@ -109,8 +115,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             };
             write!(out, "{}", shipped.text)?;
         }
-        Command::Check { file } => match read(file) {
-            Ok(recipe) => write!(out, "{}", describe(&recipe))?,
+        Command::Check { file, out: folder } => match read(file) {
+            Ok(recipe) => {
+                let faults = faults(&recipe, file, folder.as_deref(), config);
+                if !faults.is_empty() {
+                    let mut err = io::stderr().lock();
+                    for fault in faults {
+                        writeln!(err, "{fault}")?;
+                    }
+                    return Ok(ExitCode::FAILURE);
+                }
+                write!(out, "{}{}", describe(&recipe), unchecked(&recipe, folder.is_some()))?;
+            }
             Err(RecipeChoiceError::Invalid { path, source }) => {
                 let mut err = io::stderr().lock();
                 for line in lines(&source) {
@@ -122,6 +138,31 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         },
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Finds what an export of the recipe would refuse without having read a row, a line each, in the same words.
+fn faults(recipe: &Recipe, file: &Path, folder: Option<&Path>, config: &Config) -> Vec<String> {
+    let found = export_checks::check_recipe(recipe, &connect::outside(config), &BenchmarkPlace::Anywhere);
+    let mut lines: Vec<String> = found.iter().map(|fault| format!("{}: {fault}", file.display())).collect();
+    lines.extend(folder.and_then(|folder| {
+        let fault = export_folder::check(folder, false).err()?;
+        Some(format!("{}: {fault}", folder.display()))
+    }));
+    lines
+}
+
+/// Says what only an export finds out.
+fn unchecked(recipe: &Recipe, has_folder: bool) -> String {
+    let Options { pii_url, safety_url, .. } = &recipe.options;
+    let of_database = "whether the selection lets anything through and rows are left needs the database";
+    let mut lines = vec![format!("not checked: {of_database}\n")];
+    if !pii_url.is_empty() || !safety_url.is_empty() {
+        lines.push("not checked: whether the hooks answer; an export asks them before it reads anything\n".to_owned());
+    }
+    if !has_folder {
+        lines.push("not checked: the folder to write; name it with --out\n".to_owned());
+    }
+    lines.concat()
 }
 
 /// Says what a recipe produces and in which options it differs from the defaults.

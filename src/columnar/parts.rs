@@ -174,6 +174,7 @@ mod tests {
     use super::super::shape::Config;
     use super::*;
     use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, RowKind, Split, Turn};
+    use crate::domain::consent::Ground;
     use crate::domain::feedback::Signal;
     use crate::domain::hash::ContentHash;
     use crate::domain::ids::{CompletionId, FeedbackId};
@@ -199,6 +200,7 @@ mod tests {
             agreement: 2.0 / 3.0,
             preference_strength: 1.0,
             sample_weight: 0.5,
+            consent: Ground::Presumed,
             shown_first: FirstShown::Unknown,
             language: String::new(),
             experiment: None,

@@ -6,6 +6,7 @@ use super::effective::{Group, Voter};
 use super::example::{Body, ChosenSource, Example, FirstShown, RowKind, Tie, Turn};
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
+use crate::domain::consent::Ground;
 use crate::domain::feedback::Signal;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, ConversationId, UserId};
@@ -92,6 +93,7 @@ pub(super) fn example(
         agreement: 1.0,
         preference_strength: 1.0,
         sample_weight: 1.0,
+        consent: Ground::of(chosen),
         shown_first: FirstShown::Unknown,
         language: chosen.language.clone().unwrap_or_default(),
         experiment: chosen.experiment.clone(),

@@ -154,6 +154,11 @@ impl<'a> Group<'a> {
         self.chains.get(&(signal, target)).map_or(&[], Vec::as_slice)
     }
 
+    /// Finds an answer by its id.
+    pub(super) fn find(&self, id: &CompletionId) -> Option<&'a Completion> {
+        self.completions.binary_search_by(|answer| answer.id.cmp(id)).ok().map(|place| self.completions[place])
+    }
+
     /// Returns the ids of items, sorted, without repeats.
     pub(super) fn feedback_ids(&self, items: &[usize]) -> Vec<FeedbackId> {
         let ids: BTreeSet<FeedbackId> = items.iter().map(|&item| self.items[item].id).collect();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::clock::Timestamp;
+use crate::domain::consent::Ground;
 use crate::domain::feedback::Signal;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, ConversationId, FeedbackId, UserId};
@@ -242,6 +243,8 @@ pub struct Example {
     pub preference_strength: f64,
     /// Weight for trainers that read one.
     pub sample_weight: f64,
+    /// What consent it rests on: the worse ground of its answers.
+    pub consent: Ground,
     /// Which answer was seen first.
     pub shown_first: FirstShown,
     /// Language tag of the better answer; empty where it is unknown.
@@ -338,6 +341,7 @@ pub(super) fn example_of(body: Body) -> Example {
         agreement: 1.0,
         preference_strength: 1.0,
         sample_weight: 1.0,
+        consent: Ground::Recorded,
         shown_first: FirstShown::Unknown,
         language: String::new(),
         experiment: None,

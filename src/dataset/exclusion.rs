@@ -48,7 +48,9 @@ pub const NOT_ENDORSED: &str = "not_endorsed";
 pub const NO_LABEL: &str = "no_label";
 /// The selection does not let through the answers that the feedback is on.
 pub const NOT_SELECTED: &str = "not_selected";
-/// Consent to training is absent or refused.
+/// Consent to training is refused.
+pub const CONSENT_REFUSED: &str = "consent_refused";
+/// Consent to training is absent.
 pub const CONSENT_MISSING: &str = "consent_missing";
 /// Nobody recorded why the model stopped.
 pub const FINISH_REASON_MISSING: &str = "finish_reason_missing";
@@ -139,7 +141,8 @@ pub const REASONS: &[(&str, &str)] = &[
     (NOT_ENDORSED, "No evidence says that the answer is worth imitating."),
     (NO_LABEL, "Nobody called the answer clearly good or bad: its ratings lie in the middle, or were none."),
     (NOT_SELECTED, "The recipe's selection does not let through the answers that the feedback is on."),
-    (CONSENT_MISSING, "Consent to training is not recorded, or was refused, for one of the answers."),
+    (CONSENT_REFUSED, "Training on one of the answers was refused; no recipe can set that aside."),
+    (CONSENT_MISSING, "Consent to training is not recorded for one of the answers, and the project declares none."),
     (FINISH_REASON_MISSING, "Why the model stopped is not recorded; only answers that ended by themselves enter."),
     (FINISH_REASON_NOT_STOP, "The model was cut off or filtered; only answers that ended by themselves enter."),
     (

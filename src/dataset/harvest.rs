@@ -13,6 +13,7 @@ use super::panel::{Panel, Question, Survey};
 use super::plan::PlanKey;
 use super::{endorsed, labelled, pair, prompt};
 use crate::domain::completion::Completion;
+use crate::domain::consent::Ground;
 use crate::domain::feedback::Feedback;
 use crate::domain::ids::CompletionId;
 use crate::domain::recipe::Recipe;
@@ -137,6 +138,10 @@ pub fn harvest_by(
         }
     }
     for crop in crops.values_mut() {
+        for example in &mut crop.examples {
+            let rejected = example.rejected_id.as_ref().and_then(|id| group.find(id));
+            example.consent = rejected.map_or(example.consent, |rejected| example.consent.max(Ground::of(rejected)));
+        }
         crop.examples.sort_by_key(|example| (example.created_at, example.row_id));
     }
     let funnel = Funnel {

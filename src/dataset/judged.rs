@@ -13,7 +13,7 @@ use super::poll::{Choice, Poll, Side, Support};
 use super::text::{self, Prompt, Reason};
 use super::timeline::Timeline;
 use super::tools::Form;
-use crate::domain::feedback::Signal;
+use crate::domain::feedback::{Outcome, Reaction, Signal};
 use crate::domain::recipe::Options;
 
 /// The answers of a group with what was said about them.
@@ -28,6 +28,7 @@ pub(super) struct Judged<'g, 'a> {
 
 /// A comparison of an answer, which is one of its sides, with another.
 pub(super) struct Match<'j, 'a> {
+    pub(super) pair: Pair,
     pub(super) side: Side,
     pub(super) standing: &'j Timeline<Choice>,
     pub(super) evidence: &'j [Evidence<'a>],
@@ -66,7 +67,7 @@ impl<'g, 'a> Judged<'g, 'a> {
         let pairs = self.pairs_of.get(&place).map_or(&[][..], Vec::as_slice);
         let found = pairs.iter().filter_map(|(pair, side)| {
             let (standing, evidence) = (self.standings.get(pair)?, self.compared.pairs.get(pair)?);
-            Some(Match { side: *side, standing, evidence })
+            Some(Match { pair: *pair, side: *side, standing, evidence })
         });
         found.collect()
     }
@@ -87,6 +88,16 @@ impl<'g, 'a> Judged<'g, 'a> {
     pub(super) fn is_judged(&self, place: usize) -> bool {
         let signals = [Signal::Thumb, Signal::Rating];
         signals.iter().any(|signal| !self.group.chains(*signal, Target::Answer(place)).is_empty())
+    }
+
+    /// Tells whether somebody calls both answers of a pair bad and has not taken that back, whatever the others say.
+    pub(super) fn is_called_both_bad(&self, (left, right): Pair) -> bool {
+        let is_both_bad = |item: usize| {
+            let reaction = &self.group.items[item].reaction;
+            matches!(reaction, Reaction::Preference { outcome: Outcome::BothBad, .. })
+        };
+        let chains = self.group.chains(Signal::Preference, Target::Pair(left, right));
+        chains.iter().any(|chain| chain.items.last().copied().flatten().is_some_and(is_both_bad))
     }
 
     /// Tells whether an answer was compared with one that is not known.

@@ -6,7 +6,7 @@
 use super::bonds::{Bonds, example, row_id};
 use super::effective::{Chain, Voter};
 use super::example::{Body, Example, RowKind};
-use super::exclusion::{BOTH_BAD, NO_LABEL, RETRACTED, RULES_CONTRADICT, VOTES_DISAGREE};
+use super::exclusion::{BOTH_BAD, NO_LABEL, RETRACTED, RULES_CONTRADICT, TIE, VOTES_DISAGREE};
 use super::harvest::Crop;
 use super::judged::{Judged, Match, Matches, USED_RULE, is_used};
 use super::label::{self, NEGATIVE, POSITIVE};
@@ -59,10 +59,12 @@ impl<'j, 'a> Answer<'j, 'a> {
 
     fn add_to(&self, crop: &mut Crop, options: &Options) {
         let outcome = self.outcome();
+        let ever = outcome.first(Result::is_ok);
         let now = outcome.last().copied().unwrap_or(Err(NO_LABEL));
+        let now = now.map_err(|told| self.why_not(told, ever.is_some()));
         let (prompt, own) = self.judged.texts(self.place, options);
         let texts = own.and_then(|own| Ok((prompt?.0, own)));
-        let (first, (prompt, own)) = match (outcome.first(Result::is_ok), texts) {
+        let (first, (prompt, own)) = match (ever, texts) {
             (Some(first), Ok(texts)) => (first, texts),
             (_, Err(reason)) => return crop.exclusions.add(now.err().unwrap_or(reason)),
             (None, Ok(_)) => return crop.exclusions.add(now.err().unwrap_or(NO_LABEL)),
@@ -71,16 +73,32 @@ impl<'j, 'a> Answer<'j, 'a> {
         let label = match now {
             Ok(label) => label,
             Err(reason) => {
-                crop.exclusions.add(if reason == NO_LABEL { RETRACTED } else { reason });
+                crop.exclusions.add(reason);
                 crop.former.push(PlanKey::former(bonds.ties, first));
                 return;
             }
         };
         let made =
-            outcome.since(|other| *other == now).and_then(|since| self.example(label, prompt, own, since, bonds));
+            outcome.since(|other| *other == Ok(label)).and_then(|since| self.example(label, prompt, own, since, bonds));
         match made {
             Some(example) => crop.examples.push(example),
             None => crop.exclusions.add(RETRACTED),
+        }
+    }
+
+    /// Finds why there is no label where nothing stands that gives one: votes that stand and were outvoted are not taken
+    /// back, and neither is the use of an answer that then lost a comparison.
+    fn why_not(&self, told: Reason, was_labelled: bool) -> Reason {
+        if told != NO_LABEL && told != RETRACTED {
+            return told;
+        }
+        let outvoted = self.matches.iter().find(|one| self.judged.is_called_both_bad(one.pair));
+        let is_used = self.used.iter().any(|chain| chain.items.last().is_some_and(Option::is_some));
+        match outvoted.map(|one| one.standing.last()) {
+            Some(Some(Choice::Neither(reason))) if *reason != TIE => reason,
+            Some(_) => VOTES_DISAGREE,
+            None if was_labelled && !is_used => RETRACTED,
+            None => told,
         }
     }
 

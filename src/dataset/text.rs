@@ -6,12 +6,13 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::example::Turn;
 use super::exclusion::{
-    CONSENT_MISSING, EMPTY_TEXT, FINISH_REASON_MISSING, FINISH_REASON_NOT_STOP, NOT_PLAIN_TEXT, OTHER_MODEL,
-    PROMPT_NOT_ENDING_WITH_USER, TOO_LONG, TOOL_CALLS,
+    CONSENT_MISSING, CONSENT_REFUSED, EMPTY_TEXT, FINISH_REASON_MISSING, FINISH_REASON_NOT_STOP, NOT_PLAIN_TEXT,
+    OTHER_MODEL, PROMPT_NOT_ENDING_WITH_USER, TOO_LONG, TOOL_CALLS,
 };
 use super::minhash::{Signature, Sketcher};
 use super::tools::{self, Form};
 use crate::domain::completion::{Completion, Message};
+use crate::domain::consent::Ground;
 use crate::domain::json::Json;
 use crate::domain::recipe::{Consent, FinishReason, Options, SystemPrompt, ToolCalls};
 
@@ -101,8 +102,12 @@ pub(super) fn prompt_text(prompt: &[Turn]) -> String {
 
 /// Checks what the recipe asks of a completion whose prompt is used and whose answer is not.
 pub(super) fn check_prompt(completion: &Completion, options: &Options) -> Result<(), Reason> {
-    let is_free = options.consent == Consent::Ignore || completion.consent_training == Some(true);
-    if is_free { Ok(()) } else { Err(CONSENT_MISSING) }
+    match Ground::of(completion) {
+        Ground::Recorded | Ground::Presumed => Ok(()),
+        Ground::Refused => Err(CONSENT_REFUSED),
+        Ground::None if options.consent == Consent::Ignore => Ok(()),
+        Ground::None => Err(CONSENT_MISSING),
+    }
 }
 
 /// Checks what the recipe asks of a completion whose answer is used.

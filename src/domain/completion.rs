@@ -195,6 +195,8 @@ pub struct Completion {
     pub n_response_bytes: u32,
     /// Whether the answer may be used for training.
     pub consent_training: Option<bool>,
+    /// Whether that is the project's word, since the completion says nothing itself.
+    pub is_consent_presumed: bool,
     /// Whether the selection lets it through; answers beside a selected one are read too, for pairs.
     pub selected: bool,
     /// When we received it.

@@ -1,6 +1,38 @@
-//! What a project declares of completions that say nothing of consent.
+//! Consent to training: what a completion says itself, and what its project declares of those that say nothing.
 
 use serde::{Serialize, Serializer};
+
+use super::completion::Completion;
+
+/// What a row rests on where consent is concerned, the best ground first: a row of two answers rests on the worse of
+/// their grounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ground {
+    /// The completion says that its user agreed.
+    Recorded,
+    /// It says nothing, and the project declares that this means yes.
+    Presumed,
+    /// Nobody says anything.
+    None,
+    /// The completion says no; or it says nothing, and the project declares that this means no.
+    Refused,
+}
+
+impl Ground {
+    /// Every ground that a row may rest on, with its word.
+    pub const OF_ROWS: [(&'static str, Self); 3] =
+        [("recorded", Self::Recorded), ("presumed", Self::Presumed), ("none", Self::None)];
+
+    /// Tells what training on a completion would rest on.
+    pub fn of(completion: &Completion) -> Self {
+        match completion.consent_training {
+            Some(false) => Self::Refused,
+            Some(true) if completion.is_consent_presumed => Self::Presumed,
+            Some(true) => Self::Recorded,
+            None => Self::None,
+        }
+    }
+}
 
 /// What holds for completions that say nothing of consent to training.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,110 +6,13 @@
 use std::fmt;
 
 use chrono::{DateTime, Datelike as _, SubsecRound, Utc};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::clock::Timestamp;
+pub use super::field_code::FieldCode;
 use super::json::Json;
-
-/// What is wrong with one field; the wire form is [`FieldCode::as_str`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FieldCode {
-    /// A required member is absent or null.
-    Required,
-    /// A member that this object does not have.
-    UnknownField,
-    /// Another JSON type was expected.
-    WrongType,
-    /// Empty where something is needed.
-    Empty,
-    /// Longer than its bound.
-    TooLong,
-    /// A number outside its range.
-    OutOfRange,
-    /// Text with U+0000, which Postgres cannot store.
-    NulCharacter,
-    /// A word outside the list of words allowed here.
-    NotOneOf,
-    /// Not a UUID, timestamp or other structured text of the expected form.
-    Malformed,
-    /// A `signal` that does not exist.
-    UnknownSignal,
-    /// A preference of a completion against itself.
-    SelfPreference,
-    /// Two members that exclude each other.
-    Contradiction,
-    /// More than one choice in an OpenAI response.
-    MultipleChoices,
-    /// A path that is absolute or has `..` in it.
-    UnsafePath,
-    /// A recipe name that is not shipped with the product.
-    UnknownRecipe,
-    /// A destination that the operator has not configured.
-    UnknownDestination,
-    /// A user other than the one that the token speaks for.
-    SubjectMismatch,
-    /// A completion that the token does not name.
-    CompletionNotGranted,
-    /// A signal that the token does not name.
-    SignalNotGranted,
-}
-
-impl FieldCode {
-    /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 19] = [
-        Self::Required,
-        Self::UnknownField,
-        Self::WrongType,
-        Self::Empty,
-        Self::TooLong,
-        Self::OutOfRange,
-        Self::NulCharacter,
-        Self::NotOneOf,
-        Self::Malformed,
-        Self::UnknownSignal,
-        Self::SelfPreference,
-        Self::Contradiction,
-        Self::MultipleChoices,
-        Self::UnsafePath,
-        Self::UnknownRecipe,
-        Self::UnknownDestination,
-        Self::SubjectMismatch,
-        Self::CompletionNotGranted,
-        Self::SignalNotGranted,
-    ];
-
-    /// Returns the code as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Required => "required",
-            Self::UnknownField => "unknown_field",
-            Self::WrongType => "wrong_type",
-            Self::Empty => "empty",
-            Self::TooLong => "too_long",
-            Self::OutOfRange => "out_of_range",
-            Self::NulCharacter => "nul_character",
-            Self::NotOneOf => "not_one_of",
-            Self::Malformed => "malformed",
-            Self::UnknownSignal => "unknown_signal",
-            Self::SelfPreference => "self_preference",
-            Self::Contradiction => "contradiction",
-            Self::MultipleChoices => "multiple_choices",
-            Self::UnsafePath => "unsafe_path",
-            Self::UnknownRecipe => "unknown_recipe",
-            Self::UnknownDestination => "unknown_destination",
-            Self::SubjectMismatch => "subject_mismatch",
-            Self::CompletionNotGranted => "completion_not_granted",
-            Self::SignalNotGranted => "signal_not_granted",
-        }
-    }
-}
-
-impl Serialize for FieldCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
+use super::nearest::nearest;
 
 /// One thing that is wrong with an input: where, what, and a sentence that helps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,12 +23,15 @@ pub struct FieldError {
     pub code: FieldCode,
     /// A sentence that says what is expected; it never quotes the input.
     pub detail: String,
+    /// Of an object with members that it does not have, the names of those that it has: for whoever can show the text.
+    #[serde(skip)]
+    pub known: Vec<&'static str>,
 }
 
 impl FieldError {
     /// Makes an error at a place.
     pub fn new(pointer: impl Into<String>, code: FieldCode, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.into() }
+        Self { pointer: pointer.into(), code, detail: detail.into(), known: Vec::new() }
     }
 }
 
@@ -230,6 +136,25 @@ impl Fields {
         None
     }
 
+    /// Takes an optional list of at most `max_items` items, each through `parse`; what is wrong with one of them is
+    /// recorded at its place.
+    pub fn items<T>(
+        &mut self,
+        name: &'static str,
+        max_items: usize,
+        parse: impl Fn(&Json) -> Result<T, (FieldCode, String)>,
+    ) -> Option<Vec<T>> {
+        let items = self.optional(name, list(max_items, |item| Ok(item.clone())))?;
+        let mut parsed = Vec::with_capacity(items.len());
+        for (place, item) in items.iter().enumerate() {
+            match parse(item) {
+                Ok(item) => parsed.push(item),
+                Err((code, detail)) => self.fail(&format!("{name}/{place}"), code, detail),
+            }
+        }
+        (parsed.len() == items.len()).then_some(parsed)
+    }
+
     /// Takes an optional member that is an object of its own through `parse`, which is given its fields.
     pub fn nested<T>(&mut self, name: &'static str, parse: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let value = self.take(name)?;
@@ -266,8 +191,18 @@ impl Fields {
             let mut known = std::mem::take(&mut self.known);
             known.sort_unstable();
             known.dedup();
-            let detail = format!("holds a field that is not known here; known are: {}", known.join(", "));
-            self.fail("", FieldCode::UnknownField, detail);
+            // One field is told apart from others by what it may mean; several are not, since they cannot be named.
+            let meant = match &self.entries[..] {
+                [(name, _)] => nearest(name, &known),
+                _ => None,
+            };
+            let what = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known are: {}", known.join(", ")),
+            };
+            let detail = format!("holds a field that is not known here; {what}");
+            let error = FieldError::new(self.pointer.as_str(), FieldCode::UnknownField, detail);
+            self.record(FieldError { known, ..error });
         }
         if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
     }
@@ -433,6 +368,34 @@ pub fn check_storable(value: &Json, max_bytes: usize) -> Parsed<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_field_is_told_by_what_it_may_mean_and_never_quoted() {
+        let said = |text: &str| {
+            let mut fields = Fields::open(Json::parse(text.as_bytes()).unwrap(), "/options").unwrap();
+            fields.take("min_votes");
+            fields.take("margin");
+            fields.finish().unwrap_err().remove(0)
+        };
+
+        let near = said(r#"{"min_votez":1}"#);
+        assert_eq!((near.pointer.as_str(), near.code), ("/options", FieldCode::UnknownField));
+        assert_eq!(near.detail, "holds a field that is not known here; did you mean `min_votes`?");
+        assert_eq!(near.known, ["margin", "min_votes"]);
+        for strange in [r#"{"canary":1}"#, r#"{"min_votez":1,"canary":1}"#] {
+            assert_eq!(said(strange).detail, "holds a field that is not known here; known are: margin, min_votes");
+        }
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_faulted_at_its_place() {
+        let mut fields = Fields::open(Json::parse(br#"{"l":["a","",7]}"#).unwrap(), "").unwrap();
+
+        assert_eq!(fields.items("l", 3, short_text), None);
+        let errors = fields.finish().unwrap_err();
+        let found: Vec<(&str, FieldCode)> = errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
+        assert_eq!(found, [("/l/1", FieldCode::Empty), ("/l/2", FieldCode::WrongType)]);
+    }
 
     #[test]
     fn an_integer_may_be_written_with_a_fraction_of_zero_as_far_as_it_is_exact() {

@@ -48,6 +48,20 @@ impl Selection {
         Ok(selection)
     }
 
+    /// Lists the filters of completions that are set, by their names.
+    pub fn filters(&self) -> Vec<&'static str> {
+        let set = [
+            ("models", !self.models.is_empty()),
+            ("experiment", self.experiment.is_some()),
+            ("variants", !self.variants.is_empty()),
+            ("tasks", !self.tasks.is_empty()),
+            ("languages", !self.languages.is_empty()),
+            ("from", self.from.is_some()),
+            ("to", self.to.is_some()),
+        ];
+        set.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+    }
+
     /// Takes the members of a selection out of an object that may have others.
     pub fn read(fields: &mut Fields) -> Self {
         let selection = Self {

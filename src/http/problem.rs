@@ -122,6 +122,8 @@ kinds! {
         "name a destination that the operator has configured, or none; `errors` lists them";
     UNKNOWN_RECIPE = "unknown_recipe" 422 "There is no such recipe",
         "name a shipped recipe (`afterword recipe list` shows them) or send one inline";
+    NOTHING_SELECTED = "nothing_selected" 422 "The selection matches nothing",
+        "no completion of the project passes the filters of the selection; `errors` names them";
     SUBJECT_MISMATCH = "subject_mismatch" 422 "The token speaks for another user",
         "leave `user` out, or send the token of that user";
     COMPLETION_NOT_GRANTED = "completion_not_granted" 422 "The token does not name the completion",

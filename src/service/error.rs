@@ -52,10 +52,19 @@ pub enum ServiceError {
     Columnar(#[source] crate::columnar::ColumnarError),
     /// A file of a benchmark cannot be used.
     #[error("a benchmark file of the recipe cannot be used: {0}")]
-    Benchmark(&'static str),
+    Benchmark(FieldError),
     /// A service beside ours that the recipe names was of no use; nothing leaves unasked.
     #[error("a hook of the recipe failed: {0}")]
     Hook(#[source] HookError),
+    /// A hook of the recipe was of no use before anything was read.
+    #[error("a hook of the recipe (`{name}`) failed before anything was read: {error}")]
+    HookAway {
+        /// The option that names it.
+        name: &'static str,
+        /// Why.
+        #[source]
+        error: HookError,
+    },
     /// Somebody whose rows an export would hold was erased while it ran.
     #[error("somebody was erased while the export ran; run it again")]
     ErasedMeanwhile,

@@ -12,6 +12,7 @@ use super::outside::BenchmarkPlace;
 use crate::columnar::ColumnarError;
 use crate::columnar::texts::for_each_text;
 use crate::dataset::decontaminate::{BenchmarkReader, Benchmarks, TooManySequences};
+use crate::domain::fields::{FieldCode, FieldError};
 
 /// The largest file in JSON, which is read whole, and the longest line of one in JSON lines.
 const MAX_JSON_BYTES: u64 = 256 << 20;
@@ -36,6 +37,7 @@ enum Unusable {
     NotJson,
     NotParquet,
     TooManySequences,
+    NoTexts,
 }
 
 impl From<std::io::Error> for Unusable {
@@ -56,16 +58,23 @@ impl From<ColumnarError> for Unusable {
     }
 }
 
-impl From<Unusable> for ServiceError {
-    fn from(unusable: Unusable) -> Self {
-        Self::Benchmark(match unusable {
-            Unusable::Unreadable => "it cannot be read",
-            Unusable::TooLarge => "a JSON file, or a line of JSON lines, is larger than 256 MiB",
-            Unusable::NotJson => "it is not JSON, or not JSON lines, as its name says",
-            Unusable::NotParquet => "it is not Parquet, as its name says",
-            Unusable::TooManySequences => "together the files hold more than 16 million sequences of words",
-        })
+impl Unusable {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Unreadable => "cannot be read",
+            Self::TooLarge => "is JSON, or has a line of JSON, that is larger than 256 MiB",
+            Self::NotJson => "is not JSON, or not JSON lines, as its name says",
+            Self::NotParquet => "is not Parquet, as its name says",
+            Self::TooManySequences => "holds, with those before it, more than 16 million sequences of words",
+            Self::NoTexts => "holds no text that is long enough to be looked for, so that it would leave nothing out",
+        }
     }
+}
+
+/// Says what is wrong with the file at a place of the recipe's list.
+fn fault(nth: usize, unusable: Unusable) -> ServiceError {
+    let pointer = format!("/options/decontaminate/{nth}");
+    ServiceError::Benchmark(FieldError::new(pointer, FieldCode::Malformed, unusable.words()))
 }
 
 /// Reads the files of a recipe; each is counted from here on by its place.
@@ -75,14 +84,17 @@ pub(super) fn read_benchmarks(
 ) -> Result<(Benchmarks, Vec<BenchmarkFile>), ServiceError> {
     let mut reader = BenchmarkReader::default();
     let mut files = Vec::new();
-    for path in paths {
-        let found = place.resolve(path).ok_or(ServiceError::Benchmark("it lies where recipes may not read"))?;
+    for (nth, path) in paths.iter().enumerate() {
+        let found = place.resolve(path).ok_or_else(|| fault(nth, Unusable::Unreadable))?;
         reader.begin_file();
-        let sha256 = read_file(&found, &mut reader)?;
+        let sha256 = read_file(&found, &mut reader).map_err(|unusable| fault(nth, unusable))?;
         files.push(BenchmarkFile { path: path.clone(), sha256, n_texts: 0, n_rows: 0 });
     }
     let benchmarks = reader.finish();
-    for (file, n_texts) in files.iter_mut().zip(benchmarks.n_texts()) {
+    for (nth, (file, n_texts)) in files.iter_mut().zip(benchmarks.n_texts()).enumerate() {
+        if *n_texts == 0 {
+            return Err(fault(nth, Unusable::NoTexts));
+        }
         file.n_texts = *n_texts;
     }
     Ok((benchmarks, files))
@@ -201,10 +213,20 @@ mod tests {
             assert_eq!((files[0].path.as_str(), files[0].sha256.len()), (path.as_str(), 64));
             assert!(files[0].n_texts > 0);
         }
-        for path in [write("b.jsonl", "{"), write("b.json", "x"), write("b.parquet", "x"), "/nowhere".to_owned()] {
-            let error = read_benchmarks(&[path], &BenchmarkPlace::Anywhere).unwrap_err();
+        let good = write("good.txt", QUESTION);
+        for (path, words) in [
+            (write("b.jsonl", "{"), "is not JSON"),
+            (write("b.json", "x"), "is not JSON"),
+            (write("b.parquet", "x"), "is not Parquet"),
+            (write("empty.jsonl", ""), "holds no text"),
+            (write("short.txt", "Two words\n"), "holds no text"),
+            ("/nowhere".to_owned(), "cannot be read"),
+        ] {
+            let error = read_benchmarks(&[good.clone(), path], &BenchmarkPlace::Anywhere).unwrap_err();
 
-            assert!(matches!(error, ServiceError::Benchmark(_)));
+            let ServiceError::Benchmark(fault) = error else { panic!("{error}") };
+            assert_eq!(fault.pointer, "/options/decontaminate/1");
+            assert!(fault.detail.starts_with(words), "{fault:?}");
         }
         let (none, _) = read_benchmarks(&[], &BenchmarkPlace::Anywhere).unwrap();
         assert!(!repeats(&none, QUESTION));

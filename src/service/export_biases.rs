@@ -91,19 +91,25 @@ impl LabelNoise {
         })
     }
 
-    /// Returns what to smooth labels by, where enough was voted on twice to tell, and there is something to smooth.
+    /// Tells whether so many votes are wrong that nobody should train on them, however the loss is smoothed.
+    pub fn is_too_high(&self) -> bool {
+        self.n_items >= N_TO_JUDGE && self.error_rate > ERROR_RATE_TO_WARN
+    }
+
+    /// Returns what to smooth labels by, where enough was voted on twice to tell, there is something to smooth, and the
+    /// rows may be trained on at all.
     pub fn label_smoothing(&self) -> Option<f64> {
         let smoothing = (self.error_rate * 100.0).round() / 100.0;
-        (self.n_items >= N_TO_JUDGE && (0.01..0.5).contains(&smoothing)).then_some(smoothing)
+        (self.n_items >= N_TO_JUDGE && smoothing >= 0.01 && !self.is_too_high()).then_some(smoothing)
     }
 
     /// Warns of votes that are wrong too often.
     pub fn warning(&self) -> Option<String> {
-        (self.n_items >= N_TO_JUDGE && self.error_rate > ERROR_RATE_TO_WARN).then(|| {
+        self.is_too_high().then(|| {
             format!(
                 "Users disagree so often that about {:.0}% of the votes must be wrong (95% interval {:.0}% to \
-                 {:.0}%, {} items with two votes or more): do not train on pairs of single votes; ask for more votes \
-                 (`min_votes`) or clearer questions.",
+                 {:.0}%, {} items with two votes or more): do not train on these rows, and no command for it is given. \
+                 Ask for more votes (`min_votes`) or clearer questions first.",
                 100.0 * self.error_rate,
                 100.0 * self.low,
                 100.0 * self.high,
@@ -418,8 +424,12 @@ mod tests {
         assert_eq!(of(20, 5).unwrap().label_smoothing(), None, "too few to tell");
         assert_eq!(of(100, 0).unwrap().label_smoothing(), None, "nothing to smooth");
         let noisy = of(50, 50).unwrap();
-        assert!(noisy.warning().unwrap().contains("do not train on pairs"), "{noisy:?}");
+        assert!(noisy.warning().unwrap().contains("do not train on these rows"), "{noisy:?}");
         assert_eq!(noisy.label_smoothing(), None, "votes say nothing");
+        // d = 0.45: e = (1 - sqrt(0.1)) / 2 = 0.342, which a loss could smooth, but nobody should.
+        let bad = of(55, 45).unwrap();
+        assert!((bad.error_rate - 0.341_886).abs() < 1e-6 && bad.is_too_high(), "{bad:?}");
+        assert_eq!((bad.label_smoothing(), bad.warning().is_some()), (None, true), "one piece of advice");
     }
 
     #[test]

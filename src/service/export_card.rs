@@ -207,6 +207,7 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     }
     writeln!(card, "`metadata` names the rule, the completions and the feedback behind a row.\n")?;
     writeln!(card, "{}\n", manifest.trust.sentence())?;
+    writeln!(card, "{}\n", manifest.consent.sentences(manifest.consent_default))?;
     write_splits(card, facts)?;
     write_loading(card, facts)?;
     write_funnel(card, facts)?;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::detached::detached;
 use super::error::ServiceError;
+use super::export_checks::check_selection;
 use super::export_files::MANIFEST;
 use super::export_holders;
 use super::export_lineage::{LineageError, lineage};
@@ -113,6 +114,10 @@ pub async fn export_to(
     if !faults.is_empty() {
         return Err(FolderError::Recipe(faults));
     }
+    let unselected = check_selection(app, project_id, &recipe.selection).await.map_err(RunError::from)?;
+    if let Some(fault) = unselected {
+        return Err(FolderError::Recipe(vec![fault]));
+    }
     let place = Place::open(target.out, target.force)?;
     if let Some(parent) = target.parent {
         // A parent that is none is told before anything is read.
@@ -209,8 +214,8 @@ fn recover(parent: &Path, prefix: &str, out: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks that nothing is lost when the folder is put there.
-fn check(out: &Path, force: bool) -> Result<(), FolderError> {
+/// Checks that nothing is lost when an export is put into a folder.
+pub fn check(out: &Path, force: bool) -> Result<(), FolderError> {
     match fs::metadata(out) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(FolderError::Unwritable(error)),

@@ -1,6 +1,9 @@
 //! Asks the hooks of a recipe about rows. Nothing leaves unasked: a hook that fails ends the export.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::{error::Elapsed, timeout};
 
 use tokio::sync::Semaphore;
 
@@ -14,6 +17,11 @@ use crate::hook::{HookError, Hooks};
 
 /// Rows that are asked about at once, by all lanes together.
 const N_AT_ONCE: usize = 8;
+
+/// How long a hook may take for its first answer.
+const GREET_WITHIN: Duration = Duration::from_secs(5);
+/// What it is asked then; nobody's words.
+const GREETING: &str = "Which rivers cross the city?";
 
 /// A row that passed what is known without asking anybody.
 #[derive(Debug)]
@@ -63,6 +71,24 @@ impl Asking {
             safety_url,
             places: Semaphore::new(N_AT_ONCE),
         })
+    }
+
+    /// Asks each hook once, before anything is read: one that is away, or is none, is told at once and not after an hour.
+    pub(super) async fn greet(&self) -> Result<(), ServiceError> {
+        let Some(hooks) = &self.hooks else { return Ok(()) };
+        let told = |name, answer: Result<Result<(), HookError>, Elapsed>| {
+            let answer = answer.unwrap_or(Err(HookError::Unreachable));
+            answer.map_err(|error| ServiceError::HookAway { name, error })
+        };
+        if !self.pii_url.is_empty() {
+            let asked = async { self.personal_data(hooks, GREETING).await.map(|_| ()) };
+            told("pii_url", timeout(GREET_WITHIN, asked).await)?;
+        }
+        if !self.safety_url.is_empty() {
+            let asked = async { hooks.is_flagged(&self.safety_url, GREETING).await.map(|_| ()) };
+            told("safety_url", timeout(GREET_WITHIN, asked).await)?;
+        }
+        Ok(())
     }
 
     /// Asks about rows, a few at once; they come back in their order.

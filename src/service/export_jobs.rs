@@ -299,6 +299,10 @@ fn judge(error: &RunError, n_tries: i32) -> Judgement {
             ExportProblem::STORAGE_FAILED,
             "files could not be written at any attempt; is the disk full, or the storage server away?",
         ),
+        ServiceError::HookAway { .. } => (
+            ExportProblem::HOOK_FAILED,
+            "a hook of the recipe did not answer as documented, before anything was read; see the log",
+        ),
         ServiceError::Hook(_) => (
             ExportProblem::HOOK_FAILED,
             "a hook of the recipe failed at every attempt, and nothing leaves without its answer; see the log",
@@ -309,8 +313,10 @@ fn judge(error: &RunError, n_tries: i32) -> Judgement {
         ),
         _ => (ExportProblem::INTERNAL, "the export failed for a reason of ours; see the log"),
     };
-    let is_final =
-        [ExportProblem::INTERNAL, ExportProblem::DESTINATION_REFUSED, ExportProblem::RECIPE_REFUSED].contains(&code);
+    // A hook that is away from the very start was never there; one that goes away meanwhile is waited for.
+    let was_never_there = matches!(failed, ServiceError::HookAway { .. }) && n_tries <= 1;
+    let is_final = was_never_there
+        || [ExportProblem::INTERNAL, ExportProblem::DESTINATION_REFUSED, ExportProblem::RECIPE_REFUSED].contains(&code);
     if n_tries < MAX_ATTEMPTS && !is_final {
         return Judgement::GiveBack { delay_s: FIRST_DELAY_S * 2_f64.powi(n_tries - 1) };
     }
@@ -378,6 +384,7 @@ async fn record(
 mod tests {
     use super::*;
     use crate::columnar::ColumnarError;
+    use crate::domain::fields::{FieldCode, FieldError};
     use crate::hook::HookError;
     use crate::store::StoreError;
     use crate::store::error::Cause;
@@ -422,9 +429,13 @@ mod tests {
         let delays: Vec<Judgement> = (1..MAX_ATTEMPTS).map(|attempt| judge(&error, attempt)).collect();
 
         assert!(matches!(
-            judge(&RunError::Failed(ServiceError::Benchmark("x")), 1),
+            judge(&RunError::Failed(ServiceError::Benchmark(FieldError::new("/x", FieldCode::Malformed, "x"))), 1),
             Judgement::Fail(problem) if problem.code == ExportProblem::RECIPE_REFUSED
         ));
+        let away = ServiceError::HookAway { name: "pii_url", error: HookError::Unreachable };
+        let away = RunError::Failed(away);
+        assert!(matches!(judge(&away, 1), Judgement::Fail(problem) if problem.code == ExportProblem::HOOK_FAILED));
+        assert_eq!(judge(&away, 2), Judgement::GiveBack { delay_s: 10.0 }, "it was there before");
         let refused = RunError::Failed(ServiceError::Hook(HookError::Unreachable));
         assert_eq!(judge(&refused, 1), Judgement::GiveBack { delay_s: 5.0 });
         assert!(matches!(

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::export_benchmarks::BenchmarkFile;
 use super::export_bias_counts::Biases;
+use super::export_consent::ConsentOfRows;
 use super::export_lineage::Lineage;
 use super::export_stats::{Labels, Stats};
 use crate::columnar::shape::{Config, Shape};
@@ -52,6 +53,8 @@ pub struct Manifest {
     pub trust: TrustRule,
     /// What held for completions that say nothing of consent.
     pub consent_default: ConsentDefault,
+    /// What consent the rows rest on.
+    pub consent: ConsentOfRows,
     /// How many of what went in, from completions to rows.
     pub funnel: ManifestFunnel,
     /// Rows, over all formats.
@@ -250,8 +253,14 @@ pub fn top_exclusions(exclusions: &BTreeMap<&'static str, u64>) -> Vec<(&'static
     listed
 }
 
-/// Returns the command that trains on a format's rows, where the layout's trainer has one that needs no configuration file.
-pub fn command(format: Format, recipe: &Recipe, stats: &Stats) -> Option<Command> {
+/// Returns the command that trains on a format's rows, where the layout's trainer has one that needs no configuration file,
+/// there are rows to train on, and no warning says not to.
+pub fn command(format: Format, recipe: &Recipe, stats: &Stats, parts: &[Part]) -> Option<Command> {
+    let is_trained_on =
+        |shape: Shape| parts.iter().any(|part| part.shape == shape && part.split == Split::Train && part.file.rows > 0);
+    if stats.biases.label_noise.is_some_and(|noise| noise.is_too_high()) {
+        return None;
+    }
     let shape = |config| Shape::plain(config, recipe);
     let n_configs = Shape::of(recipe).len();
     let (before, after) = match recipe.layout {
@@ -270,6 +279,9 @@ pub fn command(format: Format, recipe: &Recipe, stats: &Stats) -> Option<Command
                 Format::Sft | Format::Reward => String::new(),
             };
             let flags = if format == Format::Prompts { flags } else { flags + &stats.length_flags() };
+            if !is_trained_on(shape(config)) {
+                return None;
+            }
             let config = shape(config).name();
             let after =
                 format!(" --dataset_config {config}{flags} --model_name_or_path YOUR_MODEL --output_dir OUTPUT");
@@ -282,6 +294,9 @@ pub fn command(format: Format, recipe: &Recipe, stats: &Stats) -> Option<Command
                 Format::Reward => ("rm", Config::Reward),
                 Format::Sft | Format::Prompts => ("sft", Config::Sft),
             };
+            if !is_trained_on(shape(config)) {
+                return None;
+            }
             let set = shape(config).name();
             let after = format!(
                 " --dataset {set} --stage {stage} --do_train --model_name_or_path YOUR_MODEL --template YOUR_TEMPLATE \
@@ -290,10 +305,55 @@ pub fn command(format: Format, recipe: &Recipe, stats: &Stats) -> Option<Command
             ("llamafactory-cli train --dataset_dir ".to_owned(), after)
         }
         Layout::MlxJsonl => {
+            if !is_trained_on(shape(Config::Sft)) {
+                return None;
+            }
             let folder = folder(shape(Config::Sft), n_configs);
             ("mlx_lm.lora --train --data ".to_owned(), format!("/{folder} --model YOUR_MODEL"))
         }
         Layout::Implicit | Layout::NemoRl | Layout::Verl | Layout::OpenaiJsonl => return None,
     };
     Some(Command { before, after })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::recipe::Options;
+    use crate::domain::selection::Selection;
+    use crate::service::export_biases::LabelNoise;
+
+    #[test]
+    fn a_command_is_given_only_where_there_are_rows_to_train_on_and_no_warning_says_not_to() {
+        let recipe = Recipe {
+            formats: Formats::of(Format::Preference),
+            layout: Layout::Trl,
+            selection: Selection::default(),
+            options: Options::default(),
+        };
+        let part = |split| Part {
+            shape: Shape::plain(Config::Dpo, &recipe),
+            split,
+            uncompressed_bytes: 1,
+            file: ListedFile { path: String::new(), rows: 1, bytes: 1, sha256: String::new() },
+        };
+        let noisy = |error_rate| {
+            let noise = LabelNoise { n_items: 100, disagreement: 0.4, error_rate, low: 0.0, high: 0.5 };
+            Stats { biases: Biases { label_noise: Some(noise), ..Biases::default() }, ..Stats::default() }
+        };
+        let line = |stats: &Stats, splits: &[Split]| {
+            let parts: Vec<Part> = splits.iter().map(|split| part(*split)).collect();
+            command(Format::Preference, &recipe, stats, &parts).map(|command| command.line("."))
+        };
+
+        let all = [Split::Train, Split::Validation];
+        let smoothed = line(&noisy(0.1), &all).unwrap();
+        assert!(smoothed.contains("--loss_type robust --label_smoothing 0.1 "), "{smoothed}");
+        assert_eq!(line(&Stats::default(), &all[1..]), None, "nothing to train on");
+        assert_eq!(line(&noisy(0.35), &all), None, "nobody should");
+        for layout in [Layout::Llamafactory, Layout::MlxJsonl] {
+            let recipe = Recipe { formats: Formats::of(Format::Sft), layout, ..recipe.clone() };
+            assert_eq!(command(Format::Sft, &recipe, &Stats::default(), &[]), None, "{layout:?}");
+        }
+    }
 }

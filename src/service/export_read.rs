@@ -30,14 +30,18 @@ pub(super) async fn gather(
     stop: &CancellationToken,
 ) -> Result<Gathered, RunError> {
     let (project_id, mut recipe) = (production.project_id, production.recipe.clone());
+    let asking = Asking::of(&recipe.options)?;
+    tokio::select! {
+        greeted = asking.greet() => greeted?,
+        () = stop.cancelled() => return Err(RunError::Stopped),
+    }
+    let (paths, place) = (recipe.options.decontaminate.clone(), production.benchmarks.clone());
+    let (benchmarks, files) = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
     let hasher = hasher(app, project_id).await?;
     let mut tx = app.store.begin_snapshot("export.read", project_id).await?;
     let trust = TrustRule::settle(recipe.selection.trust, projects::token_used_at(&mut tx, project_id).await?);
     recipe.selection.trust = Some(trust.filter);
     let consent_default = projects::consent_default(&mut tx, project_id).await?;
-    let (paths, place) = (recipe.options.decontaminate.clone(), production.benchmarks.clone());
-    let (benchmarks, files) = blocking(move || Ok(read_benchmarks(&paths, &place)?)).await?;
-    let asking = Asking::of(&recipe.options)?;
     let mut collector = Collector::create(recipe.clone(), (trust, consent_default), spill, files)?;
     let mut maker = RowMaker::new(recipe.clone(), hasher, benchmarks, asking);
     let snapshot = groups::snapshot(&mut tx).await?;

@@ -16,6 +16,7 @@ use super::App;
 use super::error::ServiceError;
 use super::export_card::{CardFacts, to_card};
 use super::export_collect::{Gathered, WhatWasRead};
+use super::export_consent::ConsentOfRows;
 use super::export_failure::{empty_formats, refuse};
 use super::export_files::MANIFEST;
 use super::export_llamafactory::{DATASET_INFO, dataset_info};
@@ -29,8 +30,8 @@ use super::export_write::{Writing, Written};
 use super::outside::BenchmarkPlace;
 use crate::blob::{Blob, BlobError, ObjectKey};
 use crate::columnar::ColumnarError;
-use crate::columnar::shape::Shape;
-use crate::dataset::example::RowKind;
+use crate::columnar::shape::{Config, Shape};
+use crate::dataset::example::{RowKind, Split};
 use crate::domain::clock::Timestamp;
 use crate::domain::export::ExportProblem;
 use crate::domain::ids::{ExportId, ProjectId};
@@ -211,6 +212,9 @@ fn describe(
     let ties = counts(RowKind::Tie);
     let total = FormatCounts::total(by_format.values());
     let mut warnings = empty_formats(&read, &formats);
+    let consent = ConsentOfRows::of(&recipe, stats);
+    warnings.extend(without_train_rows(parts));
+    warnings.extend(consent.warning());
     warnings.extend(stats.warnings(&recipe));
     let shapes: Vec<Shape> =
         Shape::of(&recipe).into_iter().filter(|shape| parts.iter().any(|part| part.shape == *shape)).collect();
@@ -226,6 +230,7 @@ fn describe(
         default_config: shapes.first().map_or("", |shape| shape.name()),
         trust: read.trust,
         consent_default: read.consent_default,
+        consent,
         funnel: ManifestFunnel {
             n_prompts: read.funnel.n_prompts,
             n_completions: read.funnel.n_completions,
@@ -249,7 +254,7 @@ fn describe(
         files: Vec::new(),
         configs: by_config(parts),
         warnings,
-        commands: formats.iter().filter_map(|format| command(format, &recipe, stats.of(format)?)).collect(),
+        commands: formats.iter().filter_map(|format| command(format, &recipe, stats.of(format)?, parts)).collect(),
         formats,
         recipe,
         parent: None,
@@ -299,6 +304,22 @@ async fn put_text(production: &Production, path: &str, text: String) -> Result<L
     };
     production.destination.blob().put(&production.key(path), content).await?;
     Ok(file)
+}
+
+/// Says which configs have nothing to train on: where groups are few, chance puts all of them elsewhere.
+fn without_train_rows(parts: &[Part]) -> Vec<String> {
+    let mut trained: BTreeMap<&'static str, bool> = BTreeMap::new();
+    for part in parts.iter().filter(|part| part.shape.config != Config::Ties) {
+        *trained.entry(part.shape.name()).or_default() |= part.split == Split::Train;
+    }
+    let without = trained.into_iter().filter(|(_, is_trained)| !is_trained);
+    let said = |(config, _)| {
+        format!(
+            "`{config}` has no train split: every group of its rows fell into validation or test. Collect more \
+             conversations, or lower `validation_share` and `test_share`."
+        )
+    };
+    without.map(said).collect()
 }
 
 fn group_warning(n_rows_largest_group: u64, n_examples: u64) -> Option<String> {

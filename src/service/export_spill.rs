@@ -13,6 +13,7 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, RowKind, Turn};
+use crate::domain::consent::Ground;
 use crate::domain::feedback::Signal;
 use crate::domain::hash::ContentHash;
 use crate::domain::ids::{CompletionId, FeedbackId};
@@ -98,6 +99,7 @@ impl Encoder<'_> {
         for value in [example.agreement, example.preference_strength, example.sample_weight] {
             self.bytes.extend(value.to_bits().to_le_bytes());
         }
+        self.place(&Ground::OF_ROWS.map(|(_, ground)| ground), example.consent);
         self.place(&FIRST_SHOWN, example.shown_first);
         self.text(&example.language);
         self.option(example.experiment.as_deref());
@@ -178,6 +180,7 @@ impl<'a> Decoder<'a> {
         let chosen_source = *SOURCES.get(usize::from(self.byte()?))?;
         let n_votes = self.number()?;
         let (agreement, preference_strength, sample_weight) = (self.float()?, self.float()?, self.float()?);
+        let consent = Ground::OF_ROWS.get(usize::from(self.byte()?))?.1;
         let shown_first = *FIRST_SHOWN.get(usize::from(self.byte()?))?;
         let language = self.text()?.to_owned();
         let experiment = self.list(|decoder| decoder.text().map(str::to_owned))?.pop();
@@ -199,6 +202,7 @@ impl<'a> Decoder<'a> {
             agreement,
             preference_strength,
             sample_weight,
+            consent,
             shown_first,
             language,
             experiment,
@@ -289,6 +293,7 @@ mod tests {
             agreement: 2.0 / 3.0,
             preference_strength: 0.1 + 0.2,
             sample_weight: 1.0,
+            consent: Ground::Presumed,
             shown_first: FirstShown::Unknown,
             language: String::new(),
             experiment: (number == 0).then(|| "test".to_owned()),

@@ -11,6 +11,7 @@ use crate::dataset::example::{Example, FirstShown, RowKind, Split};
 use crate::dataset::label_balance::{LabelWeights, label_weights};
 use crate::dataset::plan::UserRows;
 use crate::dataset::redact::Redacted;
+use crate::domain::consent::Ground;
 use crate::domain::recipe::{Format, Formats, Options, Recipe};
 
 /// Token limits that trainers apply by default or that users set, and the characters that a token takes on average.
@@ -114,6 +115,8 @@ pub struct Stats {
     pub languages: BTreeMap<String, u64>,
     /// Votes behind the rows.
     pub votes: Votes,
+    /// Rows by the consent that they rest on: `recorded`, `presumed` or `none`.
+    pub consent: BTreeMap<&'static str, u64>,
     /// Lengths in characters.
     pub lengths: Lengths,
     /// For pairs only.
@@ -288,6 +291,9 @@ impl Stats {
         *self.signals.entry(example.signal.as_str()).or_default() += 1;
         *self.rules.entry(example.rule).or_default() += 1;
         *self.chosen_sources.entry(example.chosen_source.as_str()).or_default() += 1;
+        if let Some((word, _)) = Ground::OF_ROWS.iter().find(|(_, ground)| *ground == example.consent) {
+            *self.consent.entry(word).or_default() += 1;
+        }
         count(&mut self.languages, &example.language, |n| *n += 1);
         count(&mut self.models, &example.chosen_model, |counts| counts.n_chosen += 1);
         if let Some(model) = &example.rejected_model {
@@ -348,9 +354,6 @@ impl Stats {
     fn warnings(&self, options: &Options) -> Vec<String> {
         let mut warnings = Vec::new();
         let n = self.n_examples;
-        if !self.splits.contains_key(Split::Train.as_str()) {
-            warnings.push("There is no train split: every group of rows fell into validation or test.".to_owned());
-        }
         if n < N_ROWS_TO_JUDGE {
             warnings.push(format!("With {n} rows this is enough to try a pipeline, not to train a model."));
         }
@@ -419,6 +422,7 @@ mod tests {
             agreement: 0.75,
             preference_strength: 1.0,
             sample_weight: 1.0,
+            consent: Ground::Recorded,
             shown_first,
             language: "de".to_owned(),
             experiment: None,

@@ -4,12 +4,14 @@ use super::App;
 use super::destinations::{place, place_asked_for};
 use super::detached::detached;
 use super::error::{Conflict, ServiceError};
+use super::export_checks::check_selection;
 use super::ids::new_id;
 use super::outside::BenchmarkPlace;
 use super::{erase, recipes};
 use crate::blob::Folder;
 use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
+use crate::domain::fields::FieldError;
 use crate::domain::ids::{ExportId, JobId, UserId};
 use crate::domain::json::Json;
 use crate::domain::principal::Principal;
@@ -66,7 +68,8 @@ pub async fn request(
     let (app, principal) = (app.clone(), principal.clone());
     detached(async move {
         place_asked_for(&app, request.destination.as_ref()).await?;
-        insert(&app, &principal, &request, idempotency.as_ref()).await
+        let unselected = check_selection(&app, principal.project_id, &request.recipe.selection).await?;
+        insert(&app, &principal, &request, idempotency.as_ref(), unselected).await
     })
     .await
 }
@@ -76,6 +79,7 @@ async fn insert(
     principal: &Principal,
     request: &ExportRequest,
     idempotency: Option<&Idempotency>,
+    unselected: Option<FieldError>,
 ) -> Result<(Export, bool), ServiceError> {
     let (project_id, id, now) = (principal.project_id, ExportId(new_id()), app.clock.now());
     let recipe =
@@ -99,6 +103,10 @@ async fn insert(
         let (export, request_hash) = found.ok_or(ServiceError::Internal("a repeated export is gone"))?;
         let same = request_hash == key.request_hash;
         return if same { Ok((export, false)) } else { Err(ServiceError::Conflict(Conflict::IdempotencyKey)) };
+    }
+    // A repetition is answered as the first request was; whatever is new must have something to export.
+    if let Some(fault) = unselected {
+        return Err(ServiceError::Invalid(vec![fault]));
     }
     jobs::insert_export(&mut tx, JobId(new_id()), project_id, id, now).await?;
     let entry = AuditEntry {

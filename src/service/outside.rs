@@ -37,7 +37,11 @@ impl Outside {
             let pointer = format!("/options/decontaminate/{nth}");
             match place.resolve(path) {
                 Some(path) if path.is_file() => {}
-                Some(_) => faults.push(FieldError::new(pointer, FieldCode::NotOneOf, "must be the path of a file")),
+                Some(path) => {
+                    let detail =
+                        if path.exists() { "is no file" } else { "does not exist where benchmark files are read" };
+                    faults.push(FieldError::new(pointer, FieldCode::NotOneOf, detail));
+                }
                 None => {
                     let detail = "must be the relative path of a file below the directory that the service's \
                                   configuration names in `exports.benchmarks_directory`";

@@ -10,6 +10,14 @@ use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
 use crate::domain::ids::{ExportId, ProjectId};
 
+/// The columns that an [`Export`] is read from.
+macro_rules! export_columns {
+    () => {
+        "export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
+                created_at, finished_at"
+    };
+}
+
 /// An export that is asked for.
 #[derive(Debug, Clone)]
 pub struct NewExport<'a> {
@@ -98,14 +106,15 @@ pub async fn find_by_idempotency_key(
     project: ProjectId,
     key: &str,
 ) -> Result<Option<(Export, Vec<u8>)>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::exports::find_by_idempotency_key
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at, request_hash
+         select ",
+        export_columns!(),
+        ", request_hash
            from exports
           where project_id = $1
             and idempotency_key = $2",
-    )
+    ))
     .bind(project.0)
     .bind(key)
     .fetch_optional(tx.connection())
@@ -116,14 +125,14 @@ pub async fn find_by_idempotency_key(
 
 /// Finds an export.
 pub async fn find(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<Option<Export>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::exports::find
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at
-           from exports
+         select ",
+        export_columns!(),
+        " from exports
           where project_id = $1
             and export_id = $2",
-    )
+    ))
     .bind(project.0)
     .bind(id.0)
     .fetch_optional(tx.connection())
@@ -140,17 +149,17 @@ pub async fn list(
     before: Option<ExportId>,
     limit: i64,
 ) -> Result<Vec<Export>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::exports::list
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at
-           from exports
+         select ",
+        export_columns!(),
+        " from exports
           where project_id = $1
             and ($2::uuid is null or export_id < $2)
             and ($4::uuid[] is null or export_id = any ($4))
           order by export_id desc
           limit $3",
-    )
+    ))
     .bind(project.0)
     .bind(before.map(|id| id.0))
     .bind(limit)
@@ -297,10 +306,11 @@ pub async fn list_unswept(
     all: bool,
     limit: i64,
 ) -> Result<Vec<(Export, bool)>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "-- store::exports::list_unswept
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at, erasure_id is not null as is_of_erasure
+         select ",
+        export_columns!(),
+        ", erasure_id is not null as is_of_erasure
            from exports
           where project_id = $1
             and written_to = 'service'
@@ -309,7 +319,7 @@ pub async fn list_unswept(
             and ($2::uuid is null or export_id > $2)
           order by export_id
           limit $4",
-    )
+    ))
     .bind(project.0)
     .bind(after.map(|id| id.0))
     .bind(all)

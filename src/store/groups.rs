@@ -8,7 +8,7 @@ use sqlx::{Executor as _, Row};
 
 use super::completions::hash_part;
 use super::connection::Tx;
-use super::error::StoreError;
+use super::error::{Cause, StoreError};
 use super::reading::feedback_from_row;
 use crate::domain::completion::{Completion, Message};
 use crate::domain::feedback::Feedback;
@@ -51,6 +51,9 @@ pub struct Wanted<'a> {
 /// Values of a safety label that call an answer safe; any other one calls it unsafe.
 const SAFE: [&str; 8] = ["", "0", "false", "no", "none", "ok", "pass", "safe"];
 
+/// The SQLSTATE of a statement that took longer than it may.
+const QUERY_CANCELED: &str = "57014";
+
 /// The moment that a snapshot shows, in Postgres's own form, for the manifest.
 pub async fn snapshot(tx: &mut Tx) -> Result<String, StoreError> {
     Ok(sqlx::query("-- store::groups::snapshot\nselect pg_current_snapshot()::text")
@@ -86,6 +89,23 @@ pub async fn list_prompts(
     Ok(prompts)
 }
 
+/// Tells whether a selection lets any completion through. Where no index helps and nothing is found for two seconds, that
+/// is not known: a request must not wait for a look at every row.
+pub async fn has_selected(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<Option<bool>, StoreError> {
+    sqlx::query("set local statement_timeout = '2s'").execute(tx.connection()).await?;
+    let words = Words::of(selection);
+    let found = words
+        .bind(sqlx::query(include_str!("sql/has_selected.sql")).bind(project.0))
+        .fetch_one(tx.connection())
+        .await
+        .map_err(StoreError::from);
+    match found {
+        Ok(row) => Ok(Some(row.try_get(0)?)),
+        Err(StoreError::Unavailable(Cause::Server { code, .. })) if code == QUERY_CANCELED => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Counts the items of feedback that are filed under an alias which several completions carry, where one of these answers
 /// a prompt of which an answer is selected. No group holds them: they are about nothing in particular (LATE-3).
 pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Selection) -> Result<u64, StoreError> {
@@ -99,7 +119,9 @@ pub async fn count_ambiguous(tx: &mut Tx, project: ProjectId, selection: &Select
 
 /// Holds the planner to the index: pages are read by it even where a table is small.
 pub async fn read_by_index(tx: &mut Tx) -> Result<(), StoreError> {
-    tx.connection().execute("set local enable_seqscan = off; set local enable_nestloop = on; set local jit = off").await?;
+    tx.connection()
+        .execute("set local enable_seqscan = off; set local enable_nestloop = on; set local jit = off")
+        .await?;
     Ok(())
 }
 
@@ -289,6 +311,7 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<(Complet
         language: row.try_get("language")?,
         experiment: row.try_get("experiment")?,
         consent_training: row.try_get("consent_training")?,
+        is_consent_presumed: row.try_get("is_consent_presumed")?,
         selected: row.try_get("selected")?,
         received_at: row.try_get("received_at")?,
     };

@@ -15,7 +15,7 @@ mod sql;
 use afterword::columnar::shape::{Config, Shape};
 use afterword::dataset::exclusion::{FEEDBACK_REASONS, REASONS};
 use afterword::domain::fields::FieldCode;
-use afterword::domain::recipe::{Format, Layout, Options};
+use afterword::domain::recipe::{EFFECTS, Format, Layout, Options};
 
 use source::{Source, Violation, files_below, read};
 
@@ -132,7 +132,7 @@ fn the_data_model_document_is_the_schema() {
 }
 
 #[test]
-fn the_data_set_document_has_every_option_with_its_default() {
+fn the_data_set_document_has_every_option_with_its_default_and_where_it_has_an_effect() {
     let defaults = serde_json::to_value(Options::default()).unwrap();
     let rows: Vec<Vec<String>> = defaults
         .as_object()
@@ -140,7 +140,9 @@ fn the_data_set_document_has_every_option_with_its_default() {
         .iter()
         .map(|(name, value)| {
             let value = value.as_str().filter(|word| !word.is_empty()).map_or_else(|| value.to_string(), str::to_owned);
-            vec![format!("`{name}`"), format!("`{value}`")]
+            let effect = EFFECTS.iter().find(|effect| effect.option == name).unwrap();
+            let needs = if effect.needs.is_empty() { String::new() } else { format!("; needs {}", effect.needs) };
+            vec![format!("`{name}`"), format!("`{value}`"), effect.of_formats() + &needs]
         })
         .collect();
     assert_none(&documents::rows("options", "docs/data-sets.md", &read("docs/data-sets.md"), &rows));

@@ -1,5 +1,6 @@
 //! A recipe: what an export produces. Parsed from TOML files and JSON bodies alike, by one reader.
 
+mod effects;
 mod options;
 mod votes;
 mod words;
@@ -13,8 +14,9 @@ use super::json::Json;
 use super::selection::Selection;
 use super::trust::TrustFilter;
 
+pub use effects::{EFFECTS, Effect};
 use options::read_options;
-pub use options::{MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, Options};
+pub use options::{MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, MIN_TRAIN_SHARE, MIN_USER_SHARE, Options};
 pub use words::{
     Aggregate, Consent, Dedup, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise, Layout,
     LengthRule, Margin, MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety,
@@ -146,39 +148,8 @@ impl Recipe {
 
     /// Lists what the parts of the recipe ask of each other and do not get: the place in the recipe, and why.
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let has = |format| self.formats.has(format);
         let (options, layout) = (&self.options, self.layout.as_str());
-        let unlabelled = "labels are of the format `unpaired`, which the recipe does not ask for";
-        let mut found: Vec<(&'static str, String)> = Vec::new();
-        for (place, is_in_vain, detail) in [
-            (
-                "options/margin",
-                options.margin == Margin::Strength && !has(Format::Reward),
-                "`margin` is a column of the format `reward`, which the recipe does not ask for",
-            ),
-            (
-                "options/ties",
-                options.ties == Ties::SideFile && !has(Format::Preference) && !has(Format::Reward),
-                "ties are comparisons, which only the formats `preference` and `reward` look at",
-            ),
-            (
-                "options/implicit_positive",
-                options.implicit_positive == ImplicitPositive::On && !has(Format::Unpaired),
-                unlabelled,
-            ),
-            (
-                "options/kto_balance",
-                options.kto_balance == KtoBalance::Downsample && !has(Format::Unpaired),
-                unlabelled,
-            ),
-        ] {
-            if is_in_vain {
-                found.push((place, detail.to_owned()));
-            }
-        }
-        found.extend(
-            votes::contradictions(&self.formats, options).into_iter().map(|(place, why)| (place, why.to_owned())),
-        );
+        let mut found = effects::in_vain(&self.formats, options);
         let formless = self.formats.iter().filter(|format| !self.layout.formats().contains(format));
         let formless: Vec<String> = formless.map(|format| format!("`{}`", format.as_str())).collect();
         if !formless.is_empty() {
@@ -348,6 +319,23 @@ mod tests {
     }
 
     #[test]
+    fn validation_and_test_leave_something_to_train_on() {
+        let read = |options: &str| recipe(&format!(r#"{{"format":"dpo","options":{{{options}}}}}"#));
+        for (validation, test) in [("0.5", "0.5"), ("0.5", "0.41"), ("0.42", "0.5")] {
+            let errors = read(&format!(r#""validation_share":{validation},"test_share":{test}"#)).unwrap_err();
+
+            assert_eq!((errors[0].pointer.as_str(), errors.len()), ("/options/validation_share", 1));
+            assert_eq!(errors[0].code, FieldCode::OutOfRange);
+            assert!(errors[0].detail.contains("`validation_share` and `test_share`"), "{errors:?}");
+        }
+        for (validation, test) in [("0.5", "0.4"), ("0.45", "0.45"), ("0.41", "0.49"), ("0", "0.5")] {
+            assert!(read(&format!(r#""validation_share":{validation},"test_share":{test}"#)).is_ok());
+        }
+        let nobody = read(r#""max_user_share":0.0"#).unwrap_err();
+        assert_eq!((nobody[0].pointer.as_str(), nobody[0].code), ("/options/max_user_share", FieldCode::OutOfRange));
+    }
+
+    #[test]
     fn options_of_what_texts_pass_have_bounds_and_words_of_their_own() {
         let long = format!(r#""decontaminate":["{}"]"#, "a".repeat(MAX_PATH_BYTES + 1));
         let many = format!(r#""decontaminate":[{}]"#, vec![r#""a""#; MAX_BENCHMARKS + 1].join(","));
@@ -356,8 +344,8 @@ mod tests {
             (r#""near_threshold":0.79"#, "/options/near_threshold", FieldCode::OutOfRange),
             (r#""near_threshold":1.01"#, "/options/near_threshold", FieldCode::OutOfRange),
             (r#""decontaminate":"gsm8k.jsonl""#, "/options/decontaminate", FieldCode::WrongType),
-            (r#""decontaminate":[""]"#, "/options/decontaminate", FieldCode::Empty),
-            (&long, "/options/decontaminate", FieldCode::TooLong),
+            (r#""decontaminate":["a",""]"#, "/options/decontaminate/1", FieldCode::Empty),
+            (&long, "/options/decontaminate/0", FieldCode::TooLong),
             (&many, "/options/decontaminate", FieldCode::TooLong),
             (r#""holdout":true"#, "/options/holdout", FieldCode::WrongType),
             (r#""pii":"presidio""#, "/options/pii", FieldCode::NotOneOf),

@@ -8,7 +8,7 @@ use super::words::{
     MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt,
     Ties, ToolCalls, Weights,
 };
-use crate::domain::fields::{FieldCode, Fields, boolean, integer, list, number, one_of, short_text, text};
+use crate::domain::fields::{FieldCode, Fields, boolean, integer, number, one_of, short_text, text};
 use crate::domain::ids::MAX_ID_BYTES;
 use crate::domain::json::Json;
 
@@ -19,6 +19,12 @@ pub const MAX_SYSTEM_PROMPT_BYTES: usize = 16 << 10;
 pub const MAX_BENCHMARKS: usize = 64;
 /// The longest path or URL that a recipe can hold, in bytes.
 pub const MAX_PATH_BYTES: usize = 1024;
+/// What validation and test must leave: below it, chance leaves many a data set without a row to train on.
+pub const MIN_TRAIN_SHARE: f64 = 0.1;
+/// The smallest share of the rows that one user may be held to; zero would be nobody.
+pub const MIN_USER_SHARE: f64 = 0.0001;
+/// Sums of shares that are written with two digits are off by less.
+const ROUNDING: f64 = 1e-9;
 
 /// The options of a recipe; `Options::default` is what `datasets.md` calls the defaults.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -210,7 +216,7 @@ pub(super) fn read_options(fields: &mut Fields, base: Options) -> Options {
         kto_balance: fields.optional("kto_balance", one_of(KtoBalance::WORDS)).unwrap_or(base.kto_balance),
         dedup: fields.optional("dedup", one_of(Dedup::WORDS)).unwrap_or(base.dedup),
         near_threshold: fields.optional("near_threshold", number(0.8, 1.0)).unwrap_or(base.near_threshold),
-        decontaminate: fields.optional("decontaminate", list(MAX_BENCHMARKS, read_path)).unwrap_or(base.decontaminate),
+        decontaminate: fields.items("decontaminate", MAX_BENCHMARKS, read_path).unwrap_or(base.decontaminate),
         holdout: fields.optional("holdout", one_of(Holdout::WORDS)).unwrap_or(base.holdout),
         pii: fields.optional("pii", one_of(Pii::WORDS)).unwrap_or(base.pii),
         pii_url: fields.optional("pii_url", read_url).unwrap_or(base.pii_url),
@@ -237,25 +243,18 @@ pub(super) fn read_options(fields: &mut Fields, base: Options) -> Options {
     if options.edit_min_distance >= options.edit_max_distance {
         fields.fail("edit_max_distance", FieldCode::OutOfRange, "must be greater than `edit_min_distance`");
     }
-    check_hooks(fields, &options);
-    let replaces = options.system_prompt == SystemPrompt::Replace;
-    if replaces == options.system_prompt_text.trim().is_empty() {
-        let detail = "is the text that `system_prompt = \"replace\"` puts in place: neither stands without the other";
+    if options.validation_share + options.test_share > 1.0 - MIN_TRAIN_SHARE + ROUNDING {
+        let most = 1.0 - MIN_TRAIN_SHARE;
+        let detail =
+            format!("`validation_share` and `test_share` must be at most {most} together: the rest is to train on");
+        fields.fail("validation_share", FieldCode::OutOfRange, detail);
+    }
+    // The other way round, a text that nothing puts in place has no effect.
+    if options.system_prompt == SystemPrompt::Replace && options.system_prompt_text.trim().is_empty() {
+        let detail = "must be the text that `system_prompt = \"replace\"` puts in place";
         fields.fail("system_prompt_text", FieldCode::Contradiction, detail);
     }
     options
-}
-
-/// Refuses hooks that nobody would ask.
-fn check_hooks(fields: &mut Fields, options: &Options) {
-    if options.pii == Pii::Off && !options.pii_url.is_empty() {
-        fields.fail("pii_url", FieldCode::Contradiction, "is asked only where `pii` is `regex`");
-    }
-    for (name, asked) in [("safety_label", &options.safety_label), ("safety_url", &options.safety_url)] {
-        if options.safety == Safety::Off && !asked.is_empty() {
-            fields.fail(name, FieldCode::Contradiction, "is asked only where `safety` is not `off`");
-        }
-    }
 }
 
 /// Reads the path of a file; whether it may be read is for whoever opens it to say.

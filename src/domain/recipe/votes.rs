@@ -1,8 +1,7 @@
 //! The options about votes and weights: who is believed, how many rows one user makes, what biases are evened out.
 
-use super::Formats;
-use super::options::Options;
-use super::words::{Aggregate, Format, LabelNoise, LengthRule, PositionRule, SelectionBias, Weights};
+use super::options::{MIN_USER_SHARE, Options};
+use super::words::{Aggregate, LabelNoise, LengthRule, PositionRule, SelectionBias, Weights};
 use crate::domain::fields::{Fields, boolean, integer, number, one_of};
 
 /// Reads these options; absent ones keep the values of `base`.
@@ -13,7 +12,7 @@ pub(super) fn read_votes(fields: &mut Fields, base: Options) -> Options {
         max_rows_per_user: fields
             .optional("max_rows_per_user", integer(0, 1_000_000_000))
             .unwrap_or(base.max_rows_per_user),
-        max_user_share: fields.optional("max_user_share", number(0.0, 1.0)).unwrap_or(base.max_user_share),
+        max_user_share: fields.optional("max_user_share", number(MIN_USER_SHARE, 1.0)).unwrap_or(base.max_user_share),
         length: fields.optional("length", one_of(LengthRule::WORDS)).unwrap_or(base.length),
         max_length_ratio: fields.optional("max_length_ratio", number(1.0, 1e6)).unwrap_or(base.max_length_ratio),
         position: fields.optional("position", one_of(PositionRule::WORDS)).unwrap_or(base.position),
@@ -25,22 +24,4 @@ pub(super) fn read_votes(fields: &mut Fields, base: Options) -> Options {
             .unwrap_or(base.recency_half_life_days),
         ..base
     }
-}
-
-/// Lists which of these options are about rows that no format of the recipe has: the place in the recipe, and why.
-pub(super) fn contradictions(formats: &Formats, options: &Options) -> Vec<(&'static str, &'static str)> {
-    const OF_PAIRS: &str = "is about pairs, which only the formats `preference` and `reward` have";
-    let has_pairs = formats.has(Format::Preference) || formats.has(Format::Reward);
-    let has_comparisons = has_pairs || formats.has(Format::Sft);
-    let checks = [
-        (
-            "options/aggregate",
-            options.aggregate == Aggregate::Bt && !has_comparisons,
-            "`bt` ranks answers that were compared, which no format of the recipe looks at",
-        ),
-        ("options/length", options.length != LengthRule::Report && !has_pairs, OF_PAIRS),
-        ("options/position", options.position != PositionRule::Report && !has_pairs, OF_PAIRS),
-        ("options/drop_unrandomised", options.drop_unrandomised && !has_pairs, OF_PAIRS),
-    ];
-    checks.into_iter().filter(|(_, is_in_vain, _)| *is_in_vain).map(|(place, _, why)| (place, why)).collect()
 }

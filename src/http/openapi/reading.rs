@@ -11,9 +11,10 @@ use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
 use crate::domain::ids::MAX_ID_BYTES;
 use crate::domain::recipe::{
-    Aggregate, Consent, Dedup, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise, Layout,
-    LengthRule, MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, Margin, MinSignal, PairScope, Pairing, Pii,
-    Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
+    Aggregate, Consent, Dedup, EFFECTS, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise,
+    Layout, LengthRule, MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, MIN_USER_SHARE, Margin, MinSignal,
+    PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt, Ties,
+    ToolCalls, Weights,
 };
 use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
@@ -107,14 +108,13 @@ fn selection() -> Value {
 
 fn options() -> Value {
     let share = || number(0.0, 0.5);
-    let of_pairs = |values, what| described(values, &format!("{what} the format `preference` or `reward`."));
-    closed(vec![
+    let members = vec![
         optional("min_votes", integer(1, 1000)),
         optional("min_agreement", number(0.5, 1.0)),
-        optional("aggregate", described(one_of(Aggregate::WORDS), "`bt` needs a format of comparisons.")),
+        optional("aggregate", one_of(Aggregate::WORDS)),
         optional("label_noise", one_of(LabelNoise::WORDS)),
         optional("max_rows_per_user", described(integer(0, 1_000_000_000), "0 for any number.")),
-        optional("max_user_share", described(number(0.0, 1.0), "1 for any share.")),
+        optional("max_user_share", described(number(MIN_USER_SHARE, 1.0), "1 for any share.")),
         optional("pair_scope", one_of(PairScope::WORDS)),
         optional("rating_min_points", number(0.0, 1e6)),
         optional("rating_min_difference", number(0.0, 1.0)),
@@ -123,14 +123,14 @@ fn options() -> Value {
         optional("edit_max_distance", described(number(0.0, 1.0), "Greater than `edit_min_distance`.")),
         optional("regenerate", one_of(RegenerateRule::WORDS)),
         optional("sft_min_signal", one_of(MinSignal::WORDS)),
-        optional("implicit_positive", described(one_of(ImplicitPositive::WORDS), "`on` needs the format `unpaired`.")),
-        optional("ties", described(one_of(Ties::WORDS), "`side_file` needs the format `preference` or `reward`.")),
+        optional("implicit_positive", one_of(ImplicitPositive::WORDS)),
+        optional("ties", one_of(Ties::WORDS)),
         optional("pairing", one_of(Pairing::WORDS)),
         optional("max_pairs_per_prompt", integer(1, 1000)),
-        optional("margin", described(one_of(Margin::WORDS), "`strength` needs the format `reward`.")),
+        optional("margin", one_of(Margin::WORDS)),
         optional("policy", one_of(Policy::WORDS)),
         optional("target_model", text(MAX_ID_BYTES)),
-        optional("kto_balance", described(one_of(KtoBalance::WORDS), "`downsample` needs the format `unpaired`.")),
+        optional("kto_balance", one_of(KtoBalance::WORDS)),
         optional("dedup", one_of(Dedup::WORDS)),
         optional("near_threshold", number(0.8, 1.0)),
         optional(
@@ -155,17 +155,31 @@ fn options() -> Value {
         optional("system_prompt", described(one_of(SystemPrompt::WORDS), "`replace` needs `system_prompt_text`.")),
         optional("system_prompt_text", text(MAX_SYSTEM_PROMPT_BYTES)),
         optional("max_chars", integer(0, 100_000_000)),
-        optional("length", of_pairs(one_of(LengthRule::WORDS), "All but `report` need")),
+        optional("length", one_of(LengthRule::WORDS)),
         optional("max_length_ratio", number(1.0, 1e6)),
-        optional("position", of_pairs(one_of(PositionRule::WORDS), "`reweight` needs")),
-        optional("drop_unrandomised", of_pairs(boolean(), "`true` needs")),
+        optional("position", one_of(PositionRule::WORDS)),
+        optional("drop_unrandomised", boolean()),
         optional("selection_bias", one_of(SelectionBias::WORDS)),
         optional("recency_half_life_days", described(number(0.0, 36_500.0), "0 for never.")),
         optional("weights", one_of(Weights::WORDS)),
-        optional("validation_share", share()),
+        optional("validation_share", described(share(), "At most 0.9 together with `test_share`.")),
         optional("test_share", share()),
         optional("split_salt", short_text()),
-    ])
+    ];
+    closed(members.into_iter().map(|(name, schema, presence)| (name, with_effect(name, schema), presence)).collect())
+}
+
+/// Adds to an option's schema where the option has an effect, if that is not everywhere; elsewhere it is refused.
+fn with_effect(name: &str, schema: Value) -> Value {
+    let Some(effect) = EFFECTS.iter().find(|effect| effect.option == name) else { return schema };
+    let mut sentences: Vec<String> = schema["description"].as_str().map(str::to_owned).into_iter().collect();
+    if effect.of_formats() != "all" {
+        sentences.push(format!("Has an effect on {}.", effect.of_formats()));
+    }
+    if !effect.needs.is_empty() {
+        sentences.push(format!("Needs {}.", effect.needs));
+    }
+    if sentences.is_empty() { schema } else { described(schema, &sentences.join(" ")) }
 }
 
 /// The body of `POST /v1/exports`: a shipped recipe by its name, or one inline.

@@ -8,6 +8,7 @@ select c.completion_id, c.prompt_hash, c.model, c.prompt, c.response, c.tools is
        -- Where the client said nothing of consent, the project's own word holds.
        coalesce(c.consent_training, (select p.consent_default from projects p where p.project_id = $1))
            as consent_training,
+       c.consent_training is null as is_consent_presumed,
        array(
            select distinct told.name
              from unnest(c.aliases) as told (name)

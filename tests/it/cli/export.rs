@@ -98,7 +98,7 @@ async fn a_recipe_of_ones_own_is_used_and_an_earlier_export_is_replaced_only_wit
     let refused = run(&mut export(&database, "dpo", &out, &[]));
     let replaced = run(&mut export(&database, "dpo", &out, &["--force", "--model", "new", "--from", "2026-01-01"]));
 
-    assert!(checked.out.ends_with("  test_share = 0.5 (default 0.05)\n"), "{checked:?}");
+    assert!(checked.out.contains("  test_share = 0.5 (default 0.05)\nnot checked: "), "{checked:?}");
     assert_eq!((first.status, replaced.status), (Some(0), Some(0)), "{first:?}\n{replaced:?}");
     refused.assert_refused(1, "--force");
     let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
@@ -130,11 +130,52 @@ async fn what_cannot_be_exported_is_one_line_and_leaves_no_folder() {
     run(&mut export(&database, "dpo", &file, &[])).assert_refused(1, "not a folder");
     run(&mut export(&database, "dpo", &file.join("below"), &[])).assert_refused(1, "cannot be written");
     let none = run(&mut export(&database, "dpo", &out, &["--model", "absent"]));
-    none.assert_refused(1, "no_examples: no completion that the selection lets through has feedback");
+    none.assert_refused(1, "/selection: no completion of the project passes `models`");
+    run(&mut export(&database, "dpo", &out, &["--model", ""])).assert_refused(2, "must not be empty");
 
     let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["broken.toml", "file"]);
+}
+
+#[tokio::test]
+async fn what_an_export_refuses_a_check_of_the_recipe_refuses_in_the_same_words() {
+    let database = TestDatabase::new().await;
+    seed(&database).await;
+    let dir = open_dir();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("good.txt"), "Which rivers cross the city and which do not?\n").unwrap();
+    fs::write(path("broken.json"), "{").unwrap();
+    fs::write(path("empty.jsonl"), "").unwrap();
+    let write = |name: &str, options: &str| {
+        fs::write(path(name), format!("format = \"dpo\"\n[options]\n{options}\n")).unwrap();
+        path(name)
+    };
+    let naming = |file: &str| format!("decontaminate = [{:?}, {:?}]", path("good.txt"), path(file));
+
+    for (options, words) in [
+        (naming("absent.jsonl"), "/options/decontaminate/1: does not exist"),
+        (naming("broken.json"), "/options/decontaminate/1: is not JSON"),
+        (naming("empty.jsonl"), "/options/decontaminate/1: holds no text"),
+        ("pii_url = \"http://127.0.0.1:1/\"".to_owned(), "/options/pii_url: must be one of the URLs"),
+        ("validation_share = 0.5\ntest_share = 0.5".to_owned(), "`validation_share` and `test_share`"),
+        ("min_votez = 2".to_owned(), "line 3, column 1: /options: the key is not known; did you mean `min_votes`?"),
+    ] {
+        let recipe = write("mine.toml", &options);
+
+        let checked = run(&mut afterword(&["recipe", "check", &recipe]));
+        let exported = run(&mut export(&database, &recipe, &dir.path().join("out"), &[]));
+
+        assert!(checked.status == Some(1) && checked.err.contains(words), "{options}: {checked:?}");
+        assert!(exported.status != Some(0) && exported.err.contains(words), "{options}: {exported:?}");
+        assert!(!dir.path().join("out").exists());
+    }
+    let good = write("mine.toml", &format!("decontaminate = [{:?}]", path("good.txt")));
+    let checked = run(&mut afterword(&["recipe", "check", &good, "--out", &path("good.txt")]));
+    assert!(checked.status == Some(1) && checked.err.contains("good.txt: there is something"), "{checked:?}");
+    let checked = run(&mut afterword(&["recipe", "check", &good, "--out", &path("out")]));
+    assert!(checked.status == Some(0) && !checked.out.contains("--out"), "{checked:?}");
+    assert!(checked.out.contains("not checked: whether the selection"), "{checked:?}");
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) fn answer(name: &str) -> Completion {
         experiment: None,
         n_response_bytes: 100,
         consent_training: Some(true),
+        is_consent_presumed: false,
         selected: true,
         received_at: at(0),
     }
@@ -71,6 +72,7 @@ pub(super) fn stored(value: &serde_json::Value) -> Completion {
         experiment: new.experiment,
         n_response_bytes: 100,
         consent_training: new.consent_training,
+        is_consent_presumed: false,
         selected: true,
         received_at: at(0),
     }

@@ -1,7 +1,7 @@
 //! Labelled answers: what calls an answer good or bad, and what does not.
 
 use afterword::dataset::example::Body;
-use afterword::domain::feedback::{Outcome, Signal, Thumb};
+use afterword::domain::feedback::{Outcome, Reaction, Signal, Thumb};
 use afterword::domain::ids::UserId;
 use afterword::domain::recipe::{ImplicitPositive, Options};
 
@@ -96,13 +96,6 @@ fn contrary_votes_and_missing_requirements_leave_an_answer_out() {
             default(),
             "a bad by thumb_down, 1 not_selected",
         ),
-        (
-            "both bad no more",
-            two(),
-            vec![react(1, "u", "a", prefer("b", Outcome::BothBad)), react(2, "u", "a", better("b"))],
-            default(),
-            "2 retracted",
-        ),
         ("cut", cut(), vec![react(1, "u", "a", down())], default(), "1 finish_reason_not_stop"),
         (
             "no consent",
@@ -110,6 +103,50 @@ fn contrary_votes_and_missing_requirements_leave_an_answer_out() {
             vec![react(1, "u", "a", down())],
             default(),
             "1 consent_missing",
+        ),
+    ];
+    check(cases, labelled_of);
+}
+
+#[test]
+fn that_both_answers_are_bad_is_retracted_or_outvoted() {
+    let default = Options::default;
+    let cases: Vec<Case> = vec![
+        (
+            "both bad no more",
+            two(),
+            vec![react(1, "u", "a", prefer("b", Outcome::BothBad)), react(2, "u", "a", better("b"))],
+            default(),
+            "2 retracted",
+        ),
+        (
+            "both bad, and outvoted",
+            two(),
+            vec![
+                react(1, "u", "a", prefer("b", Outcome::BothBad)),
+                react(2, "v", "a", better("b")),
+                react(3, "w", "a", better("b")),
+            ],
+            default(),
+            "2 votes_disagree",
+        ),
+        (
+            "both bad, and divided",
+            two(),
+            vec![react(1, "u", "a", prefer("b", Outcome::BothBad)), react(2, "v", "a", better("b"))],
+            default(),
+            "2 votes_disagree",
+        ),
+        (
+            "both bad, and then too few",
+            two(),
+            vec![
+                react(1, "u", "a", prefer("b", Outcome::BothBad)),
+                react(2, "v", "a", prefer("b", Outcome::BothBad)),
+                react(3, "v", "a", better("b")),
+            ],
+            options(|options| options.min_votes = 2),
+            "2 votes_disagree",
         ),
     ];
     check(cases, labelled_of);
@@ -155,6 +192,40 @@ fn a_copy_calls_an_answer_good_on_request_and_only_where_nothing_else_was_said()
         made.examples.sort_by(|left, right| left.chosen_id.cmp(&right.chosen_id));
         made
     });
+}
+
+#[test]
+fn retracted_is_said_only_where_no_vote_stands() {
+    let both_bad = || prefer("b", Outcome::BothBad);
+    let moves = [up(), thumb(Thumb::None), both_bad(), better("b"), prefer("b", Outcome::Tie)];
+    let mut n_retracted = 0;
+    // Every two users with two reactions each.
+    for nth in 0..moves.len().pow(4) {
+        let of = |place: u32| &moves[nth / moves.len().pow(place) % moves.len()];
+        let cast = [("u", of(0)), ("u", of(1)), ("v", of(2)), ("v", of(3))];
+        let feedback: Vec<_> =
+            cast.iter().enumerate().map(|(n, (user, cast))| react(n as u64 + 1, user, "a", (*cast).clone())).collect();
+        let is_thumb = |reaction: &Reaction| reaction.signal() == Signal::Thumb;
+        let stands = |kind: &dyn Fn(&Reaction) -> bool, wanted: &Reaction| {
+            ["u", "v"].iter().any(|user| {
+                let own = cast.iter().filter(|(other, reaction)| other == user && kind(reaction));
+                own.last().is_some_and(|(_, reaction)| *reaction == wanted)
+            })
+        };
+        let is_both_bad = stands(&|reaction| !is_thumb(reaction), &both_bad());
+        let n_without_votes = match (is_both_bad, stands(&is_thumb, &up())) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
+        };
+
+        let found = labelled_of(&two(), &feedback, &Options::default());
+
+        let n = found.exclusions.0.get("retracted").copied().unwrap_or_default();
+        assert!(n <= n_without_votes, "{cast:?}: {}", summary(&found));
+        n_retracted += n;
+    }
+    assert!(n_retracted > 50, "{n_retracted}");
 }
 
 #[test]

@@ -12,8 +12,8 @@ use afterword::domain::hash::ContentHash;
 use afterword::domain::ids::UserId;
 use afterword::domain::principal::Trust;
 use afterword::domain::recipe::{
-    Aggregate, Dedup, Format, Formats, ImplicitPositive, KtoBalance, LengthRule, MinSignal, Options, PairScope,
-    Pairing, Recipe, Ties, Weights,
+    Aggregate, Consent, Dedup, EFFECTS, FinishReason, Format, Formats, ImplicitPositive, KtoBalance, LengthRule,
+    Margin, MinSignal, Options, PairScope, Pairing, Policy, Recipe, RegenerateRule, Ties, Weights,
 };
 use proptest::prelude::*;
 
@@ -318,6 +318,53 @@ proptest! {
                 let example = &new_examples[row.index];
                 if example.created_at <= at(minute) {
                     prop_assert!(old_splits.contains_key(&example.row_id));
+                }
+            }
+        }
+    }
+}
+
+/// An option and what sets it to something else than its default.
+type Change = (&'static str, fn(&mut Options));
+
+/// The options that are looked at where rows are made; what plans, screens and writes is elsewhere.
+const CHANGES: &[Change] = &[
+    ("min_votes", |options| options.min_votes = 2),
+    ("min_agreement", |options| options.min_agreement = 1.0),
+    ("aggregate", |options| options.aggregate = Aggregate::Bt),
+    ("pair_scope", |options| options.pair_scope = PairScope::Prompt),
+    ("rating_min_points", |options| options.rating_min_points = 3.0),
+    ("rating_min_difference", |options| options.rating_min_difference = 0.9),
+    ("rating_good", |options| options.rating_good = 1.0),
+    ("edit_min_distance", |options| options.edit_min_distance = 0.5),
+    ("edit_max_distance", |options| options.edit_max_distance = 0.03),
+    ("regenerate", |options| options.regenerate = RegenerateRule::Off),
+    ("sft_min_signal", |options| options.sft_min_signal = MinSignal::Implicit),
+    ("implicit_positive", |options| options.implicit_positive = ImplicitPositive::On),
+    ("ties", |options| options.ties = Ties::SideFile),
+    ("pairing", |options| options.pairing = Pairing::All),
+    ("max_pairs_per_prompt", |options| options.max_pairs_per_prompt = 1),
+    ("margin", |options| options.margin = Margin::Strength),
+    ("policy", |options| options.policy = Policy::SameModel),
+    ("target_model", |options| "none".clone_into(&mut options.target_model)),
+    ("consent", |options| options.consent = Consent::Ignore),
+    ("finish_reason", |options| options.finish_reason = FinishReason::Any),
+    ("max_chars", |options| options.max_chars = 60),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_option_that_is_refused_for_having_no_effect_has_none(world in any_world()) {
+        for (word, format) in Format::WORDS {
+            let default = export(&world, &recipe(*format, Options::default())).0;
+            for (option, change) in CHANGES {
+                let effect = EFFECTS.iter().find(|effect| effect.option == *option).unwrap();
+                if !effect.formats.contains(format) {
+                    let mut options = Options::default();
+                    change(&mut options);
+                    prop_assert_eq!(&export(&world, &recipe(*format, options)).0, &default, "{} under {}", option, word);
                 }
             }
         }

@@ -12,15 +12,21 @@ use super::fixtures::{
 };
 
 #[test]
-fn what_a_pair_needs_of_its_answers_is_counted_under_its_own_reason() {
+fn consent_that_is_absent_can_be_settled_elsewhere_and_a_refusal_cannot() {
     let prefer_a = || vec![react(1, "u", "a", better("b"))];
     let other = |change: fn(&mut Completion)| vec![answer("a"), with(answer("b"), change)];
     let default = Options::default;
-    let lax = || options(|options| options.finish_reason = FinishReason::Any);
     let pair = "a>b by preference";
     let cases: Vec<Case> = vec![
         ("no consent", other(|b| b.consent_training = None), prefer_a(), default(), "1 consent_missing"),
-        ("refused", other(|b| b.consent_training = Some(false)), prefer_a(), default(), "1 consent_missing"),
+        ("refused", other(|b| b.consent_training = Some(false)), prefer_a(), default(), "1 consent_refused"),
+        (
+            "refused, and settled elsewhere",
+            other(|b| b.consent_training = Some(false)),
+            prefer_a(),
+            options(|options| options.consent = Consent::Ignore),
+            "1 consent_refused",
+        ),
         (
             "consent settled elsewhere",
             other(|b| b.consent_training = None),
@@ -28,6 +34,18 @@ fn what_a_pair_needs_of_its_answers_is_counted_under_its_own_reason() {
             options(|options| options.consent = Consent::Ignore),
             pair,
         ),
+    ];
+    check(cases, pairs_of);
+}
+
+#[test]
+fn what_a_pair_needs_of_its_answers_is_counted_under_its_own_reason() {
+    let prefer_a = || vec![react(1, "u", "a", better("b"))];
+    let other = |change: fn(&mut Completion)| vec![answer("a"), with(answer("b"), change)];
+    let default = Options::default;
+    let lax = || options(|options| options.finish_reason = FinishReason::Any);
+    let pair = "a>b by preference";
+    let cases: Vec<Case> = vec![
         ("cut", other(|b| b.finish_reason = Some("length".into())), prefer_a(), default(), "1 finish_reason_not_stop"),
         ("unknown end", other(|b| b.finish_reason = None), prefer_a(), default(), "1 finish_reason_missing"),
         ("cut, and that is fine", other(|b| b.finish_reason = Some("length".into())), prefer_a(), lax(), pair),

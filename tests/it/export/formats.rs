@@ -157,3 +157,29 @@ async fn a_format_without_rows_beside_others_is_left_out_and_the_export_says_so(
     assert!(margins["reward"][0].column_by_name("margin").is_some());
     assert_ne!(both["schema"]["reward"], strong["schema"]["reward"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_has_nothing_to_train_on_says_so_and_prints_no_command() {
+    let fixture = Fixture::with_pairs(2).await;
+    let worker = Worker::start(fixture.app.clone());
+
+    // Two groups of which one in ten is to train on: under one of the first salts neither is.
+    let mut without_train = None;
+    for salt in 0..30 {
+        let options = json!({"validation_share": 0.5, "test_share": 0.4, "split_salt": format!("s{salt}")});
+        let id = fixture.request(json!({"recipe": "dpo", "options": options})).await;
+        let made = manifest(&fixture.until_ended(id).await);
+        if made["configs"]["dpo"].get("train").is_none() {
+            without_train = Some(made);
+            break;
+        }
+    }
+    worker.stop().await;
+
+    let made = without_train.unwrap();
+    assert_eq!(made["commands"], json!([]));
+    let warnings = made["warnings"].as_array().unwrap();
+    let told =
+        warnings.iter().filter(|warning| warning.as_str().unwrap().starts_with("`dpo` has no train split")).count();
+    assert_eq!(told, 1, "{warnings:?}");
+}

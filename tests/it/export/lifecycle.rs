@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use afterword::domain::export::{ExportProblem, ExportStatus};
+use afterword::domain::fields::FieldCode;
+use afterword::domain::recipe::ExportRequest;
 use afterword::service::error::Conflict;
 use afterword::service::exports::{self, Idempotency};
 use afterword::service::{ServiceError, bootstrap, export_files};
@@ -11,7 +13,9 @@ use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::fixture::{Fixture, answer_text, batches, completion, hashes, manifest, preference, principal, prompt_text};
+use super::fixture::{
+    Fixture, answer_text, batches, completion, hashes, manifest, preference, principal, prompt_text, to_json,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_completed_export_holds_every_decisive_pair_byte_for_byte() {
@@ -273,20 +277,25 @@ async fn feedback_under_an_alias_of_two_answers_makes_no_row_and_is_counted_once
 #[tokio::test(flavor = "multi_thread")]
 async fn the_selection_and_the_options_of_a_request_reach_the_rows() {
     let fixture = Fixture::with_pairs(10).await;
-    let mut refused = completion(10, "new");
-    refused["consent"] = json!({"training": false});
-    fixture.record(vec![refused, completion(10, "old")], vec![preference(10, "better")]).await;
+    let mut silent = completion(10, "new");
+    silent["consent"] = json!(null);
+    fixture.record(vec![silent, completion(10, "old")], vec![preference(10, "better")]).await;
     let worker = Worker::start(fixture.app.clone());
 
     let strict = fixture.request(json!({"recipe": "dpo"})).await;
     let open = fixture.request(json!({"recipe": "dpo", "options": {"consent": "ignore"}})).await;
-    let none = fixture.request(json!({"recipe": "dpo", "selection": {"models": ["absent"]}})).await;
+    let absent = json!({"recipe": "dpo", "selection": {"models": ["absent"], "from": "2026-01-01T00:00:00Z"}});
+    let absent = ExportRequest::from_json(to_json(&absent), exports::shipped).unwrap();
+    let none = exports::request(&fixture.app, &fixture.principal, absent, None).await.unwrap_err();
+    let n_requested = fixture.audit().await.iter().filter(|action| *action == "export.requested").count();
     let strict: Value = manifest(&fixture.until_ended(strict).await);
     let open: Value = manifest(&fixture.until_ended(open).await);
-    let none = fixture.until_ended(none).await;
     worker.stop().await;
 
     assert_eq!((&strict["n_examples"], &strict["n_exclusions"]), (&json!(10), &json!({"consent_missing": 1})));
     assert_eq!((&open["n_examples"], &open["recipe"]["options"]["consent"]), (&json!(11), &json!("ignore")));
-    assert_eq!(none.problem.unwrap().code, ExportProblem::NO_EXAMPLES);
+    let ServiceError::Invalid(faults) = none else { panic!("{none}") };
+    assert_eq!((faults[0].pointer.as_str(), faults[0].code), ("/selection", FieldCode::NothingSelected));
+    assert_eq!(faults[0].detail, "no completion of the project passes `models`, `from`");
+    assert_eq!(n_requested, 2, "nothing is written for it");
 }

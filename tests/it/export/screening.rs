@@ -170,7 +170,7 @@ async fn a_hook_finds_names_and_its_failure_lets_nothing_out() {
     assert!(contents(&found, "prompt")[0].ends_with("|\u{1F600} I am <PERSON_1>"));
     assert_eq!(contents(&found, "chosen"), ["Hello <PERSON_1>"]);
     assert_eq!(manifest["pii"]["n_places"], json!({"PERSON": 2}));
-    assert_eq!(n_asked.load(Ordering::SeqCst), 4, "every text is asked about once");
+    assert_eq!(n_asked.load(Ordering::SeqCst), 5, "once at the beginning, and once about every text");
     let foreign = json!({"recipe": "dpo", "options": {"pii_url": "http://127.0.0.1:1/analyze"}});
     let refused = request(&fixture, &app, &foreign).await.unwrap_err();
     let ServiceError::Invalid(faults) = refused else { panic!("{refused}") };
@@ -186,6 +186,23 @@ async fn a_hook_finds_names_and_its_failure_lets_nothing_out() {
     let export = exports::show(&app, &fixture.principal, id).await.unwrap();
     assert_ne!(export.status, ExportStatus::Completed);
     assert_eq!((export.manifest, fixture.n_files()), (None, n_files), "nothing was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_was_never_there_fails_the_export_at_once() {
+    let fixture = Fixture::with_pairs(3).await;
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", free.local_addr().unwrap());
+    drop(free);
+    let app = app_reaching(&fixture, Outside { hook_urls: vec![url.clone()], benchmarks_dir: None });
+    let started = Instant::now();
+
+    let export = run(&fixture, &app, json!({"recipe": "dpo", "options": {"pii_url": url}})).await;
+
+    let problem = export.problem.unwrap();
+    assert_eq!((problem.code.as_str(), fixture.n_files()), (ExportProblem::HOOK_FAILED, 0));
+    assert!(problem.detail.contains("before anything was read"), "{problem:?}");
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,9 +229,12 @@ async fn the_snapshot_does_not_stand_idle_while_a_hook_takes_its_time() {
     let fixture = Fixture::with_pairs(3).await;
     let (may_answer, answers) = std::sync::mpsc::channel::<()>();
     let answers = std::sync::Mutex::new(answers);
+    let is_greeted = std::sync::atomic::AtomicBool::new(false);
     let (url, _) = hook(move |_| {
-        // Once the sender is gone, every question is answered at once.
-        let _nothing = answers.lock().unwrap().recv();
+        // What it is asked before anything is read, it answers; then it waits until the sender is gone.
+        if is_greeted.swap(true, Ordering::SeqCst) {
+            let _nothing = answers.lock().unwrap().recv();
+        }
         Some(json!({"results": [{"flagged": false}]}))
     })
     .await;
@@ -296,8 +316,11 @@ async fn rows_that_repeat_a_benchmark_are_counted_by_file_and_other_files_are_re
     assert_eq!((&file["path"], &file["n_texts"], &file["n_rows"]), (&json!("truthful.jsonl"), &json!(1), &json!(1)));
     let none_left = run(&fixture, &app, naming(json!(["own.parquet"]))).await;
     assert_eq!(none_left.problem.unwrap().n_exclusions, BTreeMap::from([("contaminated".to_owned(), 2)]));
-    let broken = run(&fixture, &app, naming(json!(["broken.parquet"]))).await;
-    assert_eq!(broken.problem.unwrap().code, ExportProblem::RECIPE_REFUSED);
+    std::fs::write(benchmarks.path().join("empty.jsonl"), "").unwrap();
+    for path in ["broken.parquet", "empty.jsonl"] {
+        let broken = run(&fixture, &app, naming(json!(["truthful.jsonl", path]))).await;
+        assert_eq!(broken.problem.unwrap().code, ExportProblem::RECIPE_REFUSED, "{path}");
+    }
     for path in ["../truthful.jsonl", "/etc/passwd", "absent.jsonl"] {
         let refused = request(&fixture, &app, &naming(json!([path]))).await.unwrap_err();
         let ServiceError::Invalid(faults) = refused else { panic!("{refused}") };

@@ -63,7 +63,7 @@ fn export() -> Value {
             "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"},
         "options": {"trust": "any", "min_votes": 1, "min_agreement": 0.66, "pair_scope": "user", "rating_min_points": 1,
             "rating_min_difference": 0.2, "rating_good": 0.7, "edit_min_distance": 0.1, "edit_max_distance": 0.5,
-            "regenerate": "off", "sft_min_signal": "explicit", "policy": "any", "dedup": "exact", "consent": "ignore",
+            "regenerate": "require_positive", "sft_min_signal": "explicit", "policy": "any", "dedup": "exact", "consent": "ignore",
             "implicit_positive": "off", "ties": "drop", "pairing": "all", "max_pairs_per_prompt": 3, "margin": "none",
             "target_model": "m", "kto_balance": "report", "finish_reason": "stop", "require_stop": true,
             "tool_calls": "exclude", "system_prompt": "replace", "system_prompt_text": "t", "max_chars": 0, "validation_share": 0.05, "test_share": 0.05,
