@@ -3,6 +3,7 @@
 //! What a command makes goes to the standard output, everything else to the standard error. Exit status 0 means done,
 //! 1 that it could not be done (one line says why), 2 that the arguments or the configuration make no sense.
 
+mod background;
 pub mod compare;
 pub mod config;
 pub mod connect;
@@ -146,9 +147,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(file.as_deref(), &env)?;
     telemetry::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let background = if matches!(command, Command::Serve(_)) { Some(background::start()?) } else { None };
+    let jobs = background.as_ref().unwrap_or(&runtime).handle();
+    let ended = runtime.block_on(async {
         match command {
-            Command::Serve(args) => Box::pin(serve::run(args, &config)).await,
+            Command::Serve(args) => Box::pin(serve::run(args, &config, jobs)).await,
             Command::Demo(args) => Box::pin(demo::run(args, &config)).await,
             Command::Migrate(args) => Box::pin(migrate::run(args, &config)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
@@ -163,7 +166,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
         }
-    })
+    });
+    // A job that was not given back by now is one that its signal gave no time for.
+    if let Some(background) = background {
+        background.shutdown_background();
+    }
+    ended
 }
 
 /// Says in one line what went wrong, with its causes, and chooses the exit status.

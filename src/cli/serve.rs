@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -37,8 +38,8 @@ pub struct Args {
     pub(super) listen: Option<String>,
 }
 
-/// Runs the subcommand until a signal ends it.
-pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+/// Runs the subcommand until a signal ends it; jobs run in the background.
+pub async fn run(_args: Args, config: &Config, background: &Handle) -> anyhow::Result<ExitCode> {
     // Signals are caught before anything is started that would have to be stopped.
     let mut signals = Signals::catch()?;
     let listener = TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -47,7 +48,7 @@ pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         // The database is not open yet: what was started for it stops with the process that is being left.
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
-    let served = serve(&mut connected, config, listener, &mut signals).await;
+    let served = serve(&mut connected, config, listener, (&mut signals, background)).await;
     let closed = connected.close().await;
     served?;
     closed?;
@@ -59,12 +60,12 @@ async fn serve(
     connected: &mut Connected,
     config: &Config,
     listener: TcpListener,
-    signals: &mut Signals,
+    (signals, background): (&mut Signals, &Handle),
 ) -> anyhow::Result<()> {
     let app = connected.app.clone();
     prepare(connected, config).await?;
     let server = Server::start(app.clone(), listener, http_settings(config))?;
-    let worker = Worker::start(app);
+    let worker = Worker::start_on(background, app);
     writeln!(std::io::stdout().lock(), "listening on http://{}", server.address())?;
 
     let mut look = tokio::time::interval(WATCH_EVERY);

@@ -43,7 +43,7 @@ pub fn shipped(name: &str) -> Option<Recipe> {
 pub(super) fn parse_recipe(stored: &str) -> Result<Recipe, ServiceError> {
     let unreadable = ServiceError::Internal("a stored recipe cannot be read");
     let Ok(value) = Json::parse(stored.as_bytes()) else { return Err(unreadable) };
-    Recipe::from_json(value, "").map_err(|_| unreadable)
+    Recipe::from_stored(value).ok_or(unreadable)
 }
 
 /// Lists the names of the shipped recipes.

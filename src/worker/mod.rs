@@ -8,12 +8,13 @@ mod eraser;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::service::App;
-use crate::service::detached::spawn;
+use crate::service::detached::{spawn, spawn_on};
 use crate::service::export_jobs::{self, ExportJob};
 use crate::service::export_leftovers;
 use crate::service::export_progress::Progress;
@@ -38,13 +39,18 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker, which runs until it is stopped.
+    /// Starts a worker on the present runtime, which runs until it is stopped.
     pub fn start(app: App) -> Self {
+        Self::start_on(&Handle::current(), app)
+    }
+
+    /// Starts a worker on another runtime, where its jobs are in nobody's way.
+    pub fn start_on(runtime: &Handle, app: App) -> Self {
         let stop = CancellationToken::new();
         let tasks = [
-            spawn(work(app.clone(), stop.clone())),
-            spawn(tidy_up(app.clone(), stop.clone())),
-            spawn(eraser::work(app, stop.clone())),
+            spawn_on(runtime, work(app.clone(), stop.clone())),
+            spawn_on(runtime, tidy_up(app.clone(), stop.clone())),
+            spawn_on(runtime, eraser::work(app, stop.clone())),
         ];
         Self { stop, tasks }
     }

@@ -108,8 +108,18 @@ impl Recipe {
     pub fn from_json(value: Json, pointer: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::open(value, pointer)?;
         let recipe = Self::read(&mut fields, None);
+        refuse_contradictions(&mut fields, recipe.as_ref());
         fields.finish()?;
         recipe.ok_or_else(|| vec![FieldError::new(pointer, FieldCode::Required, "`format` is required")])
+    }
+
+    /// Reads a recipe back that an earlier version may have taken: what contradicts itself was let through then, and makes
+    /// the rows now that it would have made.
+    pub fn from_stored(value: Json) -> Option<Self> {
+        let mut fields = Fields::open(value, "").ok()?;
+        let recipe = Self::read(&mut fields, None);
+        fields.finish().ok()?;
+        recipe
     }
 
     /// Reads a recipe out of an object that may have other members, over a shipped one that it names.
@@ -139,11 +149,7 @@ impl Recipe {
         });
         selection.trust = selection.trust.or(trust);
         let options = options.unwrap_or(base_options);
-        let recipe = Self { formats: formats?, layout, selection, options };
-        for (place, detail) in recipe.contradictions() {
-            fields.fail(place, FieldCode::Contradiction, detail);
-        }
-        Some(recipe)
+        Some(Self { formats: formats?, layout, selection, options })
     }
 
     /// Lists what the parts of the recipe ask of each other and do not get: the place in the recipe, and why.
@@ -193,7 +199,9 @@ impl ExportRequest {
             fields.take_rest();
             None
         } else {
-            Recipe::read(&mut fields, base)
+            let recipe = Recipe::read(&mut fields, base);
+            refuse_contradictions(&mut fields, recipe.as_ref());
+            recipe
         };
         let place = fields.nested("destination", |inner| {
             (inner.optional("name", DestinationName::from_json), inner.optional("path", directory))
@@ -203,6 +211,12 @@ impl ExportRequest {
         recipe
             .map(|recipe| Self { recipe, destination, directory })
             .ok_or_else(|| vec![FieldError::new("", FieldCode::Required, "`recipe` or `format` is required")])
+    }
+}
+
+fn refuse_contradictions(fields: &mut Fields, recipe: Option<&Recipe>) {
+    for (place, detail) in recipe.map(Recipe::contradictions).unwrap_or_default() {
+        fields.fail(place, FieldCode::Contradiction, detail);
     }
 }
 
@@ -365,5 +379,15 @@ mod tests {
         let options = recipe(kept).unwrap().options;
         assert_eq!((options.dedup, options.near_threshold), (Dedup::Near, 0.8));
         assert_eq!(options.decontaminate, ["a/b.jsonl"]);
+    }
+
+    #[test]
+    fn what_an_earlier_version_took_is_read_back_though_it_would_be_refused_now() {
+        let text = r#"{"format":"prompts","options":{"max_pairs_per_prompt":5}}"#;
+        let json = || Json::parse(text.as_bytes()).unwrap();
+
+        assert!(Recipe::from_json(json(), "").is_err());
+        assert_eq!(Recipe::from_stored(json()).map(|recipe| recipe.options.max_pairs_per_prompt), Some(5));
+        assert_eq!(Recipe::from_stored(Json::parse(br#"{"format":"none"}"#).unwrap()), None);
     }
 }
