@@ -85,8 +85,9 @@ impl Problem {
     }
 
     /// Adds a header to the answer.
-    pub(crate) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.0.headers.push((name, HeaderValue::from_static(value)));
+    pub(crate) fn header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        // Values are words and numbers of ours; none fails.
+        self.0.headers.extend(value.try_into().ok().map(|value| (name, value)));
         self
     }
 

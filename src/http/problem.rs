@@ -95,6 +95,8 @@ kinds! {
     TOO_MANY_ITEMS = "too_many_items" 422 "Too many items", "send at most 500 items in one request";
     NONE_ACCEPTED = "none_accepted" 422 "No item was accepted", "`rejected` says what is wrong with each item";
     CONFLICT = "conflict" 422 "Other content is stored under this id",
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable" 416 "The file has none of these bytes",
+        "Content-Range says how many bytes the file has; one that was fetched to its end is whole";
         "an id belongs to one content for good; give other content an id of its own";
     UNSTORABLE = "unstorable" 422 "The database refuses the item", "the item holds something that cannot be stored";
     NO_DATA = "no_data" 422 "There is nothing to compare",
