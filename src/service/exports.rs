@@ -18,7 +18,7 @@ use crate::store::Access;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
 use crate::store::exports::{self, NewExport};
-use crate::store::jobs;
+use crate::store::{holders, jobs};
 
 /// The most exports that one page lists.
 pub const MAX_PAGE: i64 = 200;
@@ -191,8 +191,10 @@ pub async fn revoke(app: &App, principal: &Principal, id: ExportId) -> Result<()
             return Err(ServiceError::Conflict(Conflict::ExportUnfinished));
         }
         tx.commit().await?;
-        let blob = place(&app, export.destination.as_ref())?;
-        Ok(blob.delete_folder(&whole_folder(&export)).await?)
+        place(&app, export.destination.as_ref())?.delete_folder(&whole_folder(&export)).await?;
+        let mut tx = app.store.begin(Pool::Reading, "export.withdrawn", Access::Projects(&[project_id])).await?;
+        holders::mark_files_deleted(&mut tx, project_id, id, now).await?;
+        Ok(tx.commit().await?)
     })
     .await
 }

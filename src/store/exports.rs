@@ -289,25 +289,29 @@ pub(super) fn destination_part(row: &PgRow) -> Result<Option<DestinationName>, S
 }
 
 /// Lists exports that have ended and whose places may hold files that nobody published, by their ids, those after
-/// `after` only; with `all` also those that were swept before. Tells of each whether an erasure revoked it.
+/// `after` only; with `all` also those that were swept before. Tells of each what an erasure has to do with its files.
 pub async fn list_unswept(
     tx: &mut Tx,
     project: ProjectId,
     after: Option<ExportId>,
     all: bool,
     limit: i64,
-) -> Result<Vec<(Export, bool)>, StoreError> {
+) -> Result<Vec<(Export, SweptFor)>, StoreError> {
     sqlx::query(
         "-- store::exports::list_unswept
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at, erasure_id is not null as is_of_erasure
-           from exports
-          where project_id = $1
-            and written_to = 'service'
-            and status in ('completed', 'failed', 'revoked')
-            and (swept_at is null or $3)
-            and ($2::uuid is null or export_id > $2)
-          order by export_id
+         select x.export_id, x.project_id, x.status, x.recipe, x.destination, x.directory, x.parent_id, x.n_done,
+                x.n_total, x.problem, x.manifest, x.created_at, x.finished_at, x.erasure_id is not null as is_of_erasure,
+                coalesce(e.status = 'completed' and e.delete_files and x.files_deleted_at is null, false) as is_left
+           from exports x
+           left join erasures e
+             on e.project_id = x.project_id
+            and e.erasure_id = x.erasure_id
+          where x.project_id = $1
+            and x.written_to = 'service'
+            and x.status in ('completed', 'failed', 'revoked')
+            and (x.swept_at is null or $3)
+            and ($2::uuid is null or x.export_id > $2)
+          order by x.export_id
           limit $4",
     )
     .bind(project.0)
@@ -317,7 +321,25 @@ pub async fn list_unswept(
     .fetch_all(tx.connection())
     .await?
     .iter()
-    .map(|row| Ok((from_row(row)?, row.try_get("is_of_erasure")?)))
+/// What an export's published files are to a sweep of its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweptFor {
+    /// No erasure revoked it.
+    Itself,
+    /// An erasure revoked it, and nobody asked to delete its files, or they are deleted.
+    Erasure,
+    /// An erasure that has ended revoked it and was to delete its files, which it could not reach.
+    LeftFiles,
+}
+
+    .map(|row| {
+        let swept_for = match (row.try_get("is_of_erasure")?, row.try_get("is_left")?) {
+            (_, true) => SweptFor::LeftFiles,
+            (true, false) => SweptFor::Erasure,
+            (false, false) => SweptFor::Itself,
+        };
+        Ok((from_row(row)?, swept_for))
+    })
     .collect()
 }
 
