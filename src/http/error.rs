@@ -196,6 +196,7 @@ impl From<ServiceError> for Problem {
             ServiceError::Conflict(Conflict::IdempotencyKey) => problem::IDEMPOTENCY_KEY_REUSED,
             ServiceError::Conflict(Conflict::Experiment) => problem::EXPERIMENT_CONFLICT,
             ServiceError::Conflict(Conflict::ExportUnfinished) => problem::EXPORT_UNFINISHED,
+            ServiceError::Conflict(Conflict::ParentGone) => problem::PARENT_GONE,
             ServiceError::Conflict(Conflict::ExportEnded) => problem::EXPORT_ENDED,
             ServiceError::Conflict(Conflict::TooManyKeys) => problem::TOO_MANY_KEYS,
             ServiceError::Conflict(Conflict::NoSigningKey) => problem::SIGNING_KEY_MISSING,

@@ -132,6 +132,8 @@ pub async fn export_to(
         recipe: recipe.clone(),
         destination: Destination::Own(blob),
         benchmarks: BenchmarkPlace::Anywhere,
+        // Compared where both folders lie already.
+        parent: None,
     };
     let mut manifest = run(app, &production, &work, progress, stop).await?;
     if let Some(parent) = target.parent {

@@ -66,6 +66,12 @@ impl ReadManifest {
         splits.filter(move |(_, _, parts)| parts.iter().any(is_line))
     }
 
+    /// Lists the files that hold what proves rows.
+    pub(super) fn files_that_prove(&self) -> impl Iterator<Item = &ReadFile> {
+        let columns = self.parts().map(|part| part.file).filter(|file| file.form() == Some(PartForm::Parquet));
+        columns.chain(self.splits_of_lines().filter_map(|(config, split, _)| self.provenance(config, split)))
+    }
+
     /// Finds the file whose lines prove a split of lines.
     pub(super) fn provenance(&self, config: &str, split: &str) -> Option<&ReadFile> {
         let path = provenance_of(config, split);

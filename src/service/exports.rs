@@ -6,7 +6,7 @@ use super::detached::detached;
 use super::error::{Conflict, ServiceError};
 use super::ids::new_id;
 use super::outside::BenchmarkPlace;
-use super::{erase, recipes};
+use super::{erase, export_parent, recipes};
 use crate::blob::Folder;
 use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
@@ -86,19 +86,25 @@ async fn insert(
         recipe: &recipe,
         destination: request.destination.as_ref().map(DestinationName::as_str),
         directory: request.directory.as_deref(),
+        parent: request.parent,
         idempotency_key: idempotency.map(|given| given.key.as_str()),
         request_hash: idempotency.map_or(&[], |given| &given.request_hash),
         created_by: principal.credential.as_str(),
         created_at: now,
     };
     let mut tx = app.store.begin(Pool::Reading, "export.request", Access::Projects(&[project_id])).await?;
-    if !exports::insert(&mut tx, &new).await? {
+    let is_new = exports::insert(&mut tx, &new).await?;
+    if !is_new {
         let key = idempotency.ok_or(ServiceError::Internal("an export without a key was a repetition"))?;
         let found = exports::find_by_idempotency_key(&mut tx, project_id, &key.key).await?;
         tx.commit().await?;
         let (export, request_hash) = found.ok_or(ServiceError::Internal("a repeated export is gone"))?;
         let same = request_hash == key.request_hash;
         return if same { Ok((export, false)) } else { Err(ServiceError::Conflict(Conflict::IdempotencyKey)) };
+    }
+    if let Some(parent) = request.parent {
+        // Behind the insert: a request that is repeated gives its export, whatever became of the parent meanwhile.
+        export_parent::find(&mut tx, project_id, parent).await?;
     }
     jobs::insert_export(&mut tx, JobId(new_id()), project_id, id, now).await?;
     let entry = AuditEntry {

@@ -35,6 +35,7 @@ pub mod export_leftovers;
 pub mod export_lineage;
 mod export_llamafactory;
 pub mod export_manifest;
+mod export_parent;
 pub mod export_progress;
 mod export_proofs;
 mod export_read;

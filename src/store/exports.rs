@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use super::connection::Tx;
 use super::error::StoreError;
@@ -23,6 +24,8 @@ pub struct NewExport<'a> {
     pub destination: Option<&'a str>,
     /// Folder below the project's root.
     pub directory: Option<&'a str>,
+    /// The earlier export whose rows its manifest will follow.
+    pub parent: Option<ExportId>,
     /// The client's `Idempotency-Key`.
     pub idempotency_key: Option<&'a str>,
     /// Hash of the request.
@@ -38,8 +41,8 @@ pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreEr
     let done = sqlx::query(
         "-- store::exports::insert
          insert into exports (project_id, export_id, status, recipe, directory, n_done, n_total, idempotency_key,
-                              request_hash, created_by, created_at, destination)
-         values ($1, $2, 'queued', $3, $4, 0, 0, $5, $6, $7, $8, $9)
+                              request_hash, created_by, created_at, destination, parent_id)
+         values ($1, $2, 'queued', $3, $4, 0, 0, $5, $6, $7, $8, $9, $10)
          on conflict (project_id, idempotency_key) do nothing",
     )
     .bind(export.project_id.0)
@@ -51,6 +54,7 @@ pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreEr
     .bind(export.created_by)
     .bind(export.created_at)
     .bind(export.destination)
+    .bind(export.parent.map(|id| id.0))
     .execute(tx.connection())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -100,8 +104,8 @@ pub async fn find_by_idempotency_key(
 ) -> Result<Option<(Export, Vec<u8>)>, StoreError> {
     sqlx::query(
         "-- store::exports::find_by_idempotency_key
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at, request_hash
+         select export_id, project_id, status, recipe, destination, directory, parent_id, n_done, n_total, problem,
+                manifest, created_at, finished_at, request_hash
            from exports
           where project_id = $1
             and idempotency_key = $2",
@@ -118,8 +122,8 @@ pub async fn find_by_idempotency_key(
 pub async fn find(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<Option<Export>, StoreError> {
     sqlx::query(
         "-- store::exports::find
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at
+         select export_id, project_id, status, recipe, destination, directory, parent_id, n_done, n_total, problem,
+                manifest, created_at, finished_at
            from exports
           where project_id = $1
             and export_id = $2",
@@ -129,6 +133,31 @@ pub async fn find(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<Optio
     .fetch_optional(tx.connection())
     .await?
     .map(|row| from_row(&row))
+    .transpose()
+}
+
+/// Finds an export, and tells whether the service still has the files that it published.
+pub async fn find_with_files(
+    tx: &mut Tx,
+    project: ProjectId,
+    id: ExportId,
+) -> Result<Option<(Export, bool)>, StoreError> {
+    sqlx::query(
+        "-- store::exports::find_with_files
+         select export_id, project_id, status, recipe, destination, directory, parent_id, n_done, n_total, problem,
+                manifest, created_at, finished_at,
+                written_to = 'service'
+                and files_deleted_at is null
+                and (status = 'completed' or status = 'revoked' and erasure_id is not null) as has_files
+           from exports
+          where project_id = $1
+            and export_id = $2",
+    )
+    .bind(project.0)
+    .bind(id.0)
+    .fetch_optional(tx.connection())
+    .await?
+    .map(|row| Ok((from_row(&row)?, row.try_get("has_files")?)))
     .transpose()
 }
 
@@ -142,8 +171,8 @@ pub async fn list(
 ) -> Result<Vec<Export>, StoreError> {
     sqlx::query(
         "-- store::exports::list
-         select export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at
+         select export_id, project_id, status, recipe, destination, directory, parent_id, n_done, n_total, problem,
+                manifest, created_at, finished_at
            from exports
           where project_id = $1
             and ($2::uuid is null or export_id < $2)
@@ -288,6 +317,17 @@ pub(super) fn destination_part(row: &PgRow) -> Result<Option<DestinationName>, S
     name.map(|name| DestinationName::parse(name).ok_or(wrong)).transpose()
 }
 
+/// What an export's published files are to a sweep of its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweptFor {
+    /// No erasure revoked it.
+    Itself,
+    /// An erasure revoked it, and nobody asked to delete its files, or they are deleted.
+    Erasure,
+    /// An erasure that has ended revoked it and was to delete its files, which it could not reach.
+    LeftFiles,
+}
+
 /// Lists exports that have ended and whose places may hold files that nobody published, by their ids, those after
 /// `after` only; with `all` also those that were swept before. Tells of each what an erasure has to do with its files.
 pub async fn list_unswept(
@@ -321,17 +361,6 @@ pub async fn list_unswept(
     .fetch_all(tx.connection())
     .await?
     .iter()
-/// What an export's published files are to a sweep of its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SweptFor {
-    /// No erasure revoked it.
-    Itself,
-    /// An erasure revoked it, and nobody asked to delete its files, or they are deleted.
-    Erasure,
-    /// An erasure that has ended revoked it and was to delete its files, which it could not reach.
-    LeftFiles,
-}
-
     .map(|row| {
         let swept_for = match (row.try_get("is_of_erasure")?, row.try_get("is_left")?) {
             (_, true) => SweptFor::LeftFiles,
@@ -370,6 +399,7 @@ fn from_row(row: &PgRow) -> Result<Export, StoreError> {
         recipe: row.try_get("recipe")?,
         destination: destination_part(row)?,
         directory: row.try_get("directory")?,
+        parent: row.try_get::<Option<Uuid>, _>("parent_id")?.map(ExportId),
         n_done: row.try_get("n_done")?,
         n_total: row.try_get("n_total")?,
         problem: problem.map(serde_json::from_str).transpose().map_err(|_| wrong("problem"))?,

@@ -183,7 +183,8 @@ async fn a_repeated_request_gives_the_export_that_the_first_one_made() {
     let fixture = Fixture::new().await;
     let ask = async |key: &str, hash: &[u8]| {
         let recipe = exports::shipped("dpo").unwrap();
-        let request = afterword::domain::recipe::ExportRequest { recipe, destination: None, directory: None };
+        let request =
+            afterword::domain::recipe::ExportRequest { recipe, destination: None, directory: None, parent: None };
         let idempotency = Idempotency { key: key.to_owned(), request_hash: hash.to_vec() };
         exports::request(&fixture.app, &fixture.principal, request, Some(idempotency)).await
     };

@@ -17,6 +17,7 @@ mod jobs;
 mod layouts;
 mod lifecycle;
 mod lines;
+mod parents;
 mod readers;
 mod s3;
 mod screening;

@@ -294,3 +294,30 @@ async fn a_file_comes_in_ranges_so_that_a_download_goes_on_where_it_broke_off() 
         assert_eq!((head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()), (206, "4"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_follows_an_earlier_one_of_its_project_and_no_other() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Admin).await;
+    write_pairs(&service, &key, 20).await;
+    let parent = service.post("/v1/exports", &key, &json!({"recipe": "dpo"})).await;
+    ended(&service, &key, parent.header("location")).await;
+    let parent = parent.json()["id"].clone();
+    let stranger = service.key_of("b", Role::Admin).await.reveal();
+
+    let asked = service.post("/v1/exports", &key, &json!({"recipe": "dpo", "parent": parent})).await;
+    let item = ended(&service, &key, asked.header("location")).await;
+    let n_exports = service.count("exports").await;
+    let foreign = service.post("/v1/exports", &stranger, &json!({"recipe": "dpo", "parent": parent})).await;
+    let absent = service.post("/v1/exports", &key, &json!({"recipe": "dpo", "parent": uuid::Uuid::nil()})).await;
+    let malformed = service.post("/v1/exports", &key, &json!({"recipe": "dpo", "parent": "../x"})).await;
+
+    assert_eq!((asked.status, &asked.json()["parent"]), (202, &parent));
+    let told = &item["manifest"]["parent"];
+    assert_eq!((&told["export_id"], &told["n_kept"], &told["n_added"]), (&parent, &json!(20), &json!(0)), "{item}");
+    assert_eq!(foreign.problem(), (404, "not_found".to_owned()));
+    assert_eq!(absent.problem(), (404, "not_found".to_owned()));
+    assert_eq!(malformed.problem(), (422, "malformed".to_owned()));
+    assert_eq!(malformed.json()["errors"][0]["pointer"], "/parent");
+    assert_eq!(service.count("exports").await, n_exports);
+}
