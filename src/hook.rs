@@ -12,6 +12,8 @@ use serde_json::json;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long an answer may take, to its last byte.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long somebody waits who only wants to know whether the service is there.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
 /// The longest answer.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
@@ -84,6 +86,16 @@ impl Hooks {
         match answer.results.as_slice() {
             [] => Err(HookError::Malformed),
             verdicts => Ok(verdicts.iter().any(|verdict| verdict.flagged)),
+        }
+    }
+
+    /// Looks whether a service is there, and sends it no text. That it wants another method is an answer; that it knows no
+    /// such address, wants a credential or is broken is none to build upon.
+    pub async fn look(&self, url: &str) -> Result<(), HookError> {
+        let answer = self.client.get(url).timeout(LOOK_WITHIN).send().await.map_err(|_| HookError::Unreachable)?;
+        match answer.status().as_u16() {
+            status @ (401 | 403 | 404 | 500..) => Err(HookError::Refused(status)),
+            _ => Ok(()),
         }
     }
 

@@ -10,6 +10,7 @@ mod key;
 
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,9 @@ use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, WriteMultipart};
+use object_store::{
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, WriteMultipart,
+};
 
 use crate::domain::destination::Bucket;
 use bucket::OpenBucket;
@@ -190,6 +193,17 @@ impl Blob {
         let found = self.store.get(&self.path(key)).await?;
         let size_bytes = found.meta.size;
         Ok((size_bytes, Box::pin(found.into_stream().map_err(BlobError::from))))
+    }
+
+    /// Reads some bytes of a file in pieces; there must be so many.
+    pub async fn read_range(
+        &self,
+        key: &ObjectKey,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let found = self.store.get_opts(&self.path(key), options).await?;
+        Ok(Box::pin(found.into_stream().map_err(BlobError::from)))
     }
 
     /// Deletes a file; one that is absent is no error.

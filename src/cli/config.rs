@@ -20,10 +20,20 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Print every key with its default and its description.
+    #[command(after_help = "\
+Examples:
+  afterword config template > afterword.toml")]
     Template,
     /// Print the configuration in force; secrets are only said to be set.
+    #[command(after_help = "\
+Examples:
+  afterword config print
+  AFTERWORD_LISTEN=0.0.0.0:80 afterword config print")]
     Print,
     /// Say whether the configuration makes sense.
+    #[command(after_help = "\
+Examples:
+  afterword --config /etc/afterword.toml config check")]
     Check,
 }
 

@@ -12,6 +12,7 @@ use crate::domain::clock::SystemClock;
 use crate::postgres::{Cluster, PostgresError};
 use crate::service::destinations;
 use crate::service::instance::{self, Finding};
+use crate::service::outside::{self, Outside};
 
 /// Below this much free space a disk counts as full, in bytes.
 const MIN_FREE_BYTES: u64 = 1 << 30;
@@ -39,6 +40,12 @@ pub async fn run(_args: Args, config: &Config) -> anyhow::Result<ExitCode> {
             found: found.map(told).map_err(|words| format!("`{name}`: {words}")),
         });
     }
+    let outside = Outside {
+        hook_urls: config.exports.hook_urls.clone(),
+        benchmarks_dir: config.exports.benchmarks_directory.clone(),
+    };
+    let reached = outside::examine(&outside).await;
+    findings.extend(reached.into_iter().map(|(subject, found)| Finding { subject, found }));
     findings.push(Finding { subject: "port", found: examine_port(config.listen).await });
 
     let mut out = std::io::stdout().lock();

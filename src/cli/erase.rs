@@ -11,7 +11,7 @@ use super::export_checks::user;
 use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::domain::principal::Principal;
-use crate::service::erase::{self, ErasurePreview, ErasureReport};
+use crate::service::erase::{self, ErasurePreview, ErasureReport, FilesFate};
 use crate::service::{App, erase_jobs};
 
 /// Arguments of `afterword erase`.
@@ -127,8 +127,12 @@ fn print(report: &ErasureReport, as_json: bool) -> anyhow::Result<()> {
         counts.n_completions, counts.n_feedback, counts.n_exposures, counts.n_exports
     )?;
     for export in &report.exports {
-        let place =
-            if export.is_folder { "in a folder of yours, which you delete" } else { "in the place for exports" };
+        let place = match FilesFate::of(export, erasure.delete_files) {
+            FilesFate::Folder => "in a folder of yours, which you delete",
+            FilesFate::Kept => "in the place for exports",
+            FilesFate::Left => "LEFT: its destination is not configured; its files go once it is again",
+            FilesFate::Deleted => "deleted",
+        };
         writeln!(out, "  {}  {place}", export.id)?;
     }
     Ok(())

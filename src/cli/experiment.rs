@@ -37,6 +37,10 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Declare an experiment; to declare the same again changes nothing.
+    #[command(after_help = "\
+Examples:
+  afterword experiment declare llama-swap.toml
+  afterword experiment declare llama-swap.json --project support")]
     Declare {
         /// The declaration, .json or .toml.
         file: PathBuf,
@@ -45,6 +49,9 @@ enum Command {
         project: Option<String>,
     },
     /// List the declared experiments, newest first.
+    #[command(after_help = "\
+Examples:
+  afterword experiment list")]
     List {
         /// Project of the experiments; not needed where there is only one.
         #[arg(long, value_name = "NAME")]

@@ -22,6 +22,7 @@ use crate::domain::json::Json;
 use crate::domain::recipe::{Layout, Recipe};
 use crate::domain::selection::Selection;
 use crate::domain::trust::TrustFilter;
+use crate::report::count::counted;
 use crate::service::App;
 use crate::service::export_card::sentence;
 use crate::service::export_folder::{FolderError, Target, export_to};
@@ -79,13 +80,13 @@ struct WriteArgs {
     #[arg(long, value_name = "NAME|FILE")]
     recipe: String,
     /// The folder to write; it must be absent or empty, and be named without `..`.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = out)]
     out: PathBuf,
     /// Replace an earlier export in the folder.
     #[arg(long)]
     force: bool,
     /// An earlier export's folder: the manifest then tells which of its rows left, and which because of an erasure.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = export_checks::folder)]
     parent: Option<PathBuf>,
     /// Names and shapes of the columns, in place of the recipe's: trl, implicit, llamafactory, nemo_rl, verl,
     /// openai_jsonl or mlx_jsonl.
@@ -135,6 +136,12 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
     day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|moment| moment.with_timezone(&Utc)))
         .map_err(|_| "expected a day such as 2026-01-31 or a moment such as 2026-01-31T12:00:00Z".to_owned())
+}
+
+/// Reads the folder to write. An address would become a folder of that name, which nobody means.
+fn out(text: &str) -> Result<PathBuf, &'static str> {
+    export_checks::folder(text)
+        .map_err(|_| "is an address and no folder; into a bucket exports go over REST, with a `destination`")
 }
 
 /// Reads whose feedback counts.
@@ -297,33 +304,35 @@ fn summary(manifest: &Manifest, out: &Path) -> String {
 
 fn write_summary(text: &mut String, manifest: &Manifest, out: &Path) -> std::fmt::Result {
     let folder = out.display().to_string();
-    writeln!(text, "{} rows written to {folder}\n", HumanCount(manifest.n_examples))?;
+    writeln!(text, "{} written to {folder}\n", counted(manifest.n_examples, "row"))?;
     for (config, splits) in &manifest.configs {
         for (split, files) in splits {
             let n_rows: u64 = files.iter().map(|file| file.rows).sum();
             let n_bytes: u64 = files.iter().map(|file| file.bytes).sum();
             let (rows, bytes) = (HumanCount(n_rows).to_string(), HumanBytes(n_bytes).to_string());
-            writeln!(text, "  {config:15} {split:11} {rows:>12} rows {bytes:>12}")?;
+            let noun = if n_rows == 1 { "row" } else { "rows" };
+            writeln!(text, "  {config:15} {split:11} {rows:>12} {noun:4} {bytes:>12}")?;
         }
     }
     let n_excluded: u64 = manifest.n_exclusions.values().sum();
     if n_excluded > 0 {
-        let (left_out, all) = (HumanCount(n_excluded), HumanCount(manifest.funnel.n_candidates));
-        writeln!(text, "\n{left_out} of {all} candidates left out:")?;
+        let (left_out, all) = (HumanCount(n_excluded), counted(manifest.funnel.n_candidates, "candidate"));
+        writeln!(text, "\n{left_out} of {all} left out:")?;
         let mut reasons: Vec<_> = manifest.n_exclusions.iter().collect();
         reasons.sort_by_key(|(reason, n)| (std::cmp::Reverse(**n), **reason));
         for (reason, n) in reasons.iter().take(N_REASONS) {
             writeln!(text, "  {:>8}  {reason}: {}", HumanCount(**n).to_string(), sentence(reason))?;
         }
         if reasons.len() > N_REASONS {
-            writeln!(text, "  and {} more reasons, see README.md there", reasons.len() - N_REASONS)?;
+            let more = counted((reasons.len() - N_REASONS) as u64, "more reason");
+            writeln!(text, "  and {more}, see README.md there")?;
         }
     }
     if let Some(parent) = &manifest.parent {
-        let (kept, added, removed) =
-            (HumanCount(parent.n_kept), HumanCount(parent.n_added), HumanCount(parent.n_removed));
+        let kept = counted(parent.n_kept, "row");
+        let (added, removed) = (HumanCount(parent.n_added), HumanCount(parent.n_removed));
         let erased = HumanCount(parent.n_erased);
-        writeln!(text, "\nparent: {kept} rows kept, {added} added, {removed} removed, {erased} of these erased")?;
+        writeln!(text, "\nparent: {kept} kept, {added} added, {removed} removed, {erased} of these erased")?;
     }
     writeln!(text, "\n{}", manifest.trust.sentence())?;
     for (place, warning) in manifest.warnings.iter().enumerate() {

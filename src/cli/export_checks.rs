@@ -9,26 +9,35 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::connect::{self, Connected};
 use crate::config::Config;
 use crate::domain::ids::UserId;
+use crate::report::count::counted;
 use crate::service::erase::{self, AffectedExport};
 use crate::service::export_diff::{self, Diff, Difference, SplitDiff};
 use crate::service::export_progress::Progress;
-use crate::service::export_reading::ReadError;
+use crate::service::export_reading::{self, ReadError};
 use crate::service::export_verify::{self, Verification};
 
 /// How often the progress bar looks at a check.
 const TICK: Duration = Duration::from_millis(100);
 /// Row ids that a comparison lists where nobody says how many.
 const N_LISTED: usize = 10;
+/// Characters of a value that a comparison shows; `--json` has all of them.
+const MAX_VALUE_CHARS: usize = 60;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status 1 where a check fails.")]
+#[command(after_help = "\
+Examples:
+  afterword export verify pairs
+  afterword export verify pairs --json
+
+It needs the folder and nothing else: neither database nor service. The exit status is 1 where a check fails.")]
 pub(super) struct Verify {
     /// The export's folder.
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = folder)]
     folder: PathBuf,
     /// Print JSON instead of a table.
     #[arg(long)]
@@ -36,15 +45,22 @@ pub(super) struct Verify {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status 1 where a row has moved from one split to another.")]
+#[command(after_help = "\
+Examples:
+  afterword export diff pairs-1 pairs-2
+  afterword export diff pairs answers            before you train on one and evaluate on the other
+  afterword export diff pairs-1 pairs-2 --list 100 --json
+
+The exit status is 1 where a row has moved from one split to another, or where a prompt or a group that one of the two
+trains on is evaluated on by the other.")]
 pub(super) struct DiffArgs {
     /// The earlier export's folder.
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", value_parser = folder)]
     a: PathBuf,
     /// The later export's folder.
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", value_parser = folder)]
     b: PathBuf,
-    /// How many row ids of each kind are listed.
+    /// How many row ids, prompts, groups and statistics of each kind are listed.
     #[arg(long, value_name = "N", default_value_t = N_LISTED)]
     list: usize,
     /// Print JSON instead of text.
@@ -53,6 +69,10 @@ pub(super) struct DiffArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  afterword export affected --user u-1
+  afterword export affected --user u-1 --project support --json")]
 pub(super) struct Affected {
     /// The user's id, as completions and feedback name it.
     #[arg(long, value_name = "USER", value_parser = user)]
@@ -63,6 +83,20 @@ pub(super) struct Affected {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+}
+
+/// Reads the path of a folder. What begins as an address does is none that could be looked into from here.
+pub(super) fn folder(text: &str) -> Result<PathBuf, &'static str> {
+    let is_scheme = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_alphabetic())
+            && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "+.-".contains(letter))
+    };
+    if text.split_once("://").is_some_and(|(word, _)| is_scheme(word)) {
+        return Err(
+            "is an address and no folder; copy it from its bucket first: `aws s3 sync ADDRESS DIR`, then name DIR",
+        );
+    }
+    Ok(PathBuf::from(text))
 }
 
 /// Reads a user's id.
@@ -118,36 +152,39 @@ fn print_checks(verification: &Verification) -> io::Result<()> {
         table.add_row([check.name, check.status.as_str(), &check.detail]);
     }
     let mut out = io::stdout().lock();
-    writeln!(out, "export {}, {} rows\n", verification.export_id, verification.n_examples)?;
+    writeln!(out, "export {}, {}\n", verification.export_id, counted(verification.n_examples, "row"))?;
     writeln!(out, "{}", table.trim_fmt())
 }
 
 /// Runs `afterword export diff`.
 pub(super) async fn diff(args: DiffArgs) -> anyhow::Result<ExitCode> {
     let (a, b, n_listed) = (args.a.clone(), args.b.clone(), args.list);
+    for folder in [&a, &b] {
+        export_reading::look(folder).map_err(|error| unreadable(folder, error))?;
+    }
     let compared = tokio::task::spawn_blocking(move || export_diff::diff(&a, &b, n_listed)).await?;
     let names = format!("{} or {}", args.a.display(), args.b.display());
     let diff = compared.map_err(|error| anyhow::Error::new(error).context(names))?;
     if args.json {
         print_json(&diff)?;
     } else {
-        write!(io::stdout().lock(), "{}", told(&diff))?;
+        write!(io::stdout().lock(), "{}", told(&diff, args.list))?;
     }
-    Ok(if diff.n_moved == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if diff.is_safe() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Tells a comparison as text.
-fn told(diff: &Diff) -> String {
+fn told(diff: &Diff, n_listed: usize) -> String {
     let mut text = String::new();
     // Writing into a string cannot fail.
-    let _written = write_diff(&mut text, diff);
+    let _written = write_diff(&mut text, diff, n_listed);
     text
 }
 
-fn write_diff(text: &mut String, diff: &Diff) -> std::fmt::Result {
+fn write_diff(text: &mut String, diff: &Diff, n_listed: usize) -> std::fmt::Result {
     use std::fmt::Write as _;
     for (name, side) in [("A", &diff.a), ("B", &diff.b)] {
-        writeln!(text, "{name}  export {}, {} rows", side.export_id, side.n_examples)?;
+        writeln!(text, "{name}  export {}, {}", side.export_id, counted(side.n_examples, "row"))?;
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -160,7 +197,7 @@ fn write_diff(text: &mut String, diff: &Diff) -> std::fmt::Result {
     }
     writeln!(text, "\n{}", table.trim_fmt())?;
     for config in &diff.not_compared {
-        writeln!(text, "{config}: its parts hold no row ids, so that its rows are not compared")?;
+        writeln!(text, "{config}: nothing there tells the ids of its rows, so that they are not compared")?;
     }
     for (config, splits) in &diff.configs {
         for (split, rows) in splits {
@@ -168,13 +205,39 @@ fn write_diff(text: &mut String, diff: &Diff) -> std::fmt::Result {
         }
     }
     if diff.n_moved > 0 {
-        writeln!(text, "\n{} rows MOVED from one split to another:", diff.n_moved)?;
+        writeln!(text, "\n{} MOVED from one split to another:", counted(diff.n_moved, "row"))?;
         for row in &diff.moved {
             writeln!(text, "  {} {} from {} to {}", row.config, row.row_id, row.from, row.to)?;
         }
     }
-    write_values(text, "recipe", &diff.recipe)?;
-    write_values(text, "statistics", &diff.stats)
+    for (noun, crossing) in [("prompt", &diff.prompts), ("group", &diff.groups)] {
+        write_crossing(text, noun, ("A", "B"), crossing.n_trained_in_a, &crossing.trained_in_a)?;
+        write_crossing(text, noun, ("B", "A"), crossing.n_trained_in_b, &crossing.trained_in_b)?;
+    }
+    write_values(text, "recipe", &diff.recipe, usize::MAX)?;
+    write_values(text, "statistics", &diff.stats, n_listed)
+}
+
+/// Tells what one side trains on and the other evaluates on.
+fn write_crossing(
+    text: &mut String,
+    noun: &str,
+    (trained, evaluated): (&str, &str),
+    n_crossing: u64,
+    keys: &[String],
+) -> std::fmt::Result {
+    use std::fmt::Write as _;
+    if n_crossing == 0 {
+        return Ok(());
+    }
+    let are = if n_crossing == 1 { "is" } else { "are" };
+    let crossing = counted(n_crossing, noun);
+    writeln!(
+        text,
+        "\n{crossing} of the train split of {trained} {are} in the validation or test split of {evaluated}: DO NOT evaluate on \
+         {evaluated} what was trained on {trained}:"
+    )?;
+    write_keys(text, n_crossing, keys)
 }
 
 fn write_ids(text: &mut String, config: &str, split: &str, rows: &SplitDiff) -> std::fmt::Result {
@@ -188,27 +251,50 @@ fn write_ids(text: &mut String, config: &str, split: &str, rows: &SplitDiff) -> 
             continue;
         }
         writeln!(text, "\n{config} {split}: {n_rows} {what}")?;
-        for id in ids {
-            writeln!(text, "  {id}")?;
-        }
-        let n_more = n_rows - ids.len() as u64;
-        if n_more > 0 {
-            writeln!(text, "  and {n_more} more, which --list shows")?;
-        }
+        write_keys(text, n_rows, ids)?;
     }
     Ok(())
 }
 
-fn write_values(text: &mut String, what: &str, differences: &[Difference]) -> std::fmt::Result {
+fn write_keys(text: &mut String, n_keys: u64, listed: &[String]) -> std::fmt::Result {
+    use std::fmt::Write as _;
+    for key in listed {
+        writeln!(text, "  {key}")?;
+    }
+    match n_keys - listed.len() as u64 {
+        0 => Ok(()),
+        n_more => writeln!(text, "  and {n_more} more, which --list shows"),
+    }
+}
+
+/// Tells what differs, a value a line.
+fn write_values(text: &mut String, what: &str, differences: &[Difference], n_listed: usize) -> std::fmt::Result {
     use std::fmt::Write as _;
     if differences.is_empty() {
         return writeln!(text, "\nthe same {what}");
     }
     writeln!(text, "\nother {what}:")?;
-    for Difference { pointer, a, b } in differences {
-        writeln!(text, "  {pointer}: {a} -> {b}")?;
+    for Difference { pointer, a, b } in differences.iter().take(n_listed) {
+        let name = pointer.trim_start_matches("/options").trim_start_matches('/').replace('/', ".");
+        writeln!(text, "  {}: {} → {}", name.replace("~1", "/").replace("~0", "~"), short(a), short(b))?;
     }
-    Ok(())
+    match differences.len().saturating_sub(n_listed) {
+        0 => Ok(()),
+        n_more => writeln!(text, "  and {n_more} more, which --list shows"),
+    }
+}
+
+/// Writes a value so that two of them fit into a line.
+fn short(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "absent".to_owned(),
+        Value::String(word) if !word.is_empty() => word.replace(char::is_control, " "),
+        value => value.to_string(),
+    };
+    if text.chars().count() <= MAX_VALUE_CHARS {
+        return text;
+    }
+    text.chars().take(MAX_VALUE_CHARS - 1).chain(['…']).collect()
 }
 
 /// An export that holds rows of a user, as it is printed.
@@ -248,6 +334,9 @@ pub(super) async fn affected(args: Affected, config: &Config) -> anyhow::Result<
 }
 
 fn print_affected(items: &[AffectedItem]) -> io::Result<()> {
+    if items.is_empty() {
+        return writeln!(io::stdout().lock(), "no export holds rows of this user");
+    }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["EXPORT", "STATUS", "WRITTEN TO", "CREATED"]);
@@ -265,4 +354,40 @@ fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 fn unreadable(folder: &Path, error: ReadError) -> anyhow::Error {
     anyhow::Error::new(error).context(folder.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_no_folder_and_a_path_with_a_colon_is_one() {
+        for address in ["s3://bucket/pairs", "gs://b", "https://host/x", "file:///tmp"] {
+            assert!(folder(address).is_err_and(|words| words.contains("copy it from its bucket first")), "{address}");
+        }
+        for path in ["pairs", "./s3:/x", "a b://c", "/data/p://q"] {
+            assert_eq!(folder(path), Ok(PathBuf::from(path)));
+        }
+    }
+
+    #[test]
+    fn what_recipes_differ_in_is_an_option_a_line() {
+        let difference = |pointer: &str, a: Value, b: Value| Difference { pointer: pointer.to_owned(), a, b };
+        let differences = [
+            difference("/options/min_votes", json!(1), json!(2)),
+            difference("/selection/models", json!([]), json!(["m".repeat(99)])),
+            difference("/options/pii_url", json!(""), Value::Null),
+        ];
+        let mut text = String::new();
+
+        write_values(&mut text, "recipe", &differences, 3).unwrap();
+
+        let long = format!("[\"{}…", "m".repeat(57));
+        assert_eq!(
+            text,
+            format!("\nother recipe:\n  min_votes: 1 → 2\n  selection.models: [] → {long}\n  pii_url: \"\" → absent\n")
+        );
+    }
 }

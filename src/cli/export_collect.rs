@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::connect::{self, Connected};
 use crate::config::Config;
+use crate::report::count::counted;
 use crate::service::export_leftovers::{Collected, collect};
 
 /// Arguments of `afterword export collect`.
@@ -28,14 +29,20 @@ pub async fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
         let Collected { n_exports, swept, n_scratch_folders, n_failed } = collect(&connected.app, args.all).await?;
         writeln!(
             std::io::stdout().lock(),
-            "looked into {n_exports} exports: removed {} files, {} unfinished uploads and {n_scratch_folders} scratch folders",
-            swept.n_files,
-            swept.n_uploads,
+            "looked into {}: removed {}, {} and {}",
+            counted(n_exports, "export"),
+            counted(swept.n_files, "file"),
+            counted(swept.n_uploads, "unfinished upload"),
+            counted(n_scratch_folders, "scratch folder"),
         )?;
         if n_failed == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        writeln!(std::io::stderr().lock(), "error: {n_failed} exports could not be looked into; `afterword doctor` tells why")?;
+        writeln!(
+            std::io::stderr().lock(),
+            "error: {} could not be looked into; `afterword doctor` tells why",
+            counted(n_failed, "export")
+        )?;
         Ok(ExitCode::FAILURE)
     })
     .await

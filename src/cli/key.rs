@@ -38,10 +38,22 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Make a key and print it; this is the only time that it is seen.
+    #[command(after_help = "\
+Examples:
+  KEY=$(afterword key create --role ingest --name backend --expires-in 90d)
+  afterword key create --publishable --origin https://shop.example --name shop
+  afterword key create --signing eddsa --name tokens > signing-key.pem")]
     Create(Create),
     /// List a project's keys, without their secrets.
+    #[command(after_help = "\
+Examples:
+  afterword key list
+  afterword key list --project support")]
     List(List),
     /// Revoke a key for good.
+    #[command(after_help = "\
+Examples:
+  afterword key revoke 7hq2mzt4x5c3b6ka")]
     Revoke(Revoke),
 }
 

@@ -188,3 +188,32 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     let is_usage = error.is::<UsageError>() || error.is::<ConfigError>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Lists the subcommands below one that have none themselves, with their words.
+    fn leaves(command: &clap::Command, words: &str) -> Vec<(String, String)> {
+        let words = format!("{words} {}", command.get_name());
+        let below: Vec<(String, String)> = command.get_subcommands().flat_map(|below| leaves(below, &words)).collect();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        if below.is_empty() { vec![(words, help)] } else { below }
+    }
+
+    #[test]
+    fn the_help_of_every_subcommand_shows_how_it_is_used() {
+        let leaves = leaves(&Cli::command(), "");
+
+        assert!(leaves.len() > 25, "{leaves:?}");
+        for (words, help) in leaves {
+            let shown = help.split_once("Examples:\n").map(|(_, examples)| examples).unwrap_or_default();
+            assert!(
+                shown.contains(words.trim()) || shown.contains(words.trim_start_matches(" afterword")),
+                "{words}: {help}"
+            );
+        }
+    }
+}

@@ -24,8 +24,15 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Print the owner's URL of the private Postgres that runs on the data directory, password included.
+    #[command(after_help = "\
+Examples:
+  psql \"$(afterword postgres url)\"
+  pg_dump --format=custom --file=afterword.dump \"$(afterword postgres url)\"")]
     Url,
     /// Stop the private Postgres of the data directory, unless a process uses it.
+    #[command(after_help = "\
+Examples:
+  afterword postgres stop")]
     Stop,
 }
 

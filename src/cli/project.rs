@@ -24,8 +24,15 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List the projects with what they declare.
+    #[command(after_help = "\
+Examples:
+  afterword project list")]
     List,
     /// Declare what holds for a project.
+    #[command(after_help = "\
+Examples:
+  afterword project set --consent-default granted
+  afterword project set --project support --consent-default none")]
     Set(Set),
 }
 

@@ -26,13 +26,23 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List the recipes that are shipped with the product.
+    #[command(after_help = "\
+Examples:
+  afterword recipe list")]
     List,
     /// Print a shipped recipe, to be copied and edited.
+    #[command(after_help = "\
+Examples:
+  afterword recipe show dpo
+  afterword recipe show dpo > mine.toml")]
     Show {
         /// Its name.
         name: String,
     },
     /// Check a recipe file as far as that goes without the database, and print what it resolves to.
+    #[command(after_help = "\
+Examples:
+  afterword recipe check mine.toml")]
     Check {
         /// The file.
         file: PathBuf,

@@ -26,8 +26,15 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Mint a token and print it.
+    #[command(after_help = "\
+Examples:
+  TOKEN=$(afterword token mint --subject u-1 --completion-id chatcmpl-9f --signal thumb)
+  afterword token mint --subject u-1 --conversation-id c-1 --ttl-s 3600")]
     Mint(Mint),
     /// Take tokens back before they expire.
+    #[command(after_help = "\
+Examples:
+  afterword token revoke \"$TOKEN\"")]
     Revoke(Revoke),
 }
 

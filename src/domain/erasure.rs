@@ -120,6 +120,38 @@ pub struct AffectedExport {
     pub directory: Option<String>,
     /// Whether its files went into a folder of an operator's, which the service does not know.
     pub is_folder: bool,
+    /// Whether an erasure has deleted its files.
+    pub has_no_files: bool,
     /// When it was asked for.
     pub created_at: Timestamp,
+}
+
+/// What became of the files of an export that an erasure revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FilesFate {
+    /// They lie in a folder of an operator's, who deletes them.
+    Folder,
+    /// Nobody asked to delete them.
+    Kept,
+    /// They are to be deleted and are still there: the erasure runs, or their destination could not be reached.
+    Left,
+    /// They are deleted.
+    Deleted,
+}
+
+impl FilesFate {
+    /// Every fate with its word on the wire.
+    pub const WORDS: &'static [(&'static str, Self)] =
+        &[("folder", Self::Folder), ("kept", Self::Kept), ("left", Self::Left), ("deleted", Self::Deleted)];
+
+    /// Tells it of an export that an erasure revoked which was, or was not, to delete files.
+    pub fn of(export: &AffectedExport, delete_files: bool) -> Self {
+        match (export.is_folder, export.has_no_files, delete_files) {
+            (true, ..) => Self::Folder,
+            (false, true, _) => Self::Deleted,
+            (false, false, true) => Self::Left,
+            (false, false, false) => Self::Kept,
+        }
+    }
 }

@@ -71,6 +71,8 @@ impl ExportProblem {
     pub const HOOK_FAILED: &'static str = "hook_failed";
     /// What the recipe asks for is not there, or not allowed any more.
     pub const RECIPE_REFUSED: &'static str = "recipe_refused";
+    /// The files of the parent export are gone.
+    pub const PARENT_GONE: &'static str = "parent_gone";
     /// Again and again somebody was erased while it ran.
     pub const ERASED_MEANWHILE: &'static str = "erased_meanwhile";
     /// A bug of ours.
@@ -86,6 +88,7 @@ impl ExportProblem {
         Self::ATTEMPTS_EXHAUSTED,
         Self::HOOK_FAILED,
         Self::RECIPE_REFUSED,
+        Self::PARENT_GONE,
         Self::CANCELLED,
         Self::ERASED_MEANWHILE,
         Self::INTERNAL,
@@ -112,6 +115,8 @@ pub struct Export {
     pub destination: Option<DestinationName>,
     /// Folder below the project's root, where one was asked for.
     pub directory: Option<String>,
+    /// The earlier export whose rows the manifest follows, where the request named one.
+    pub parent: Option<ExportId>,
     /// Prompts read so far.
     pub n_done: i64,
     /// Prompts to read; 0 until it is known.

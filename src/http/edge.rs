@@ -28,6 +28,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
 ];
 
+/// Marks a request whose answer has no body, for handlers that spare themselves reading one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadOnly;
+
 /// Carries a request to its handler and the answer back.
 pub(crate) async fn edge(
     mut request: ServiceRequest,
@@ -40,6 +44,7 @@ pub(crate) async fn edge(
         // Whoever asks for the head alone is answered by the same handler (RFC 9110, section 9.3.2); the server writes no
         // body for it, because it remembers the method that came.
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadOnly);
     }
     let incoming = Incoming::new(std::mem::replace(request.parts_mut().1, Payload::None));
     request.extensions_mut().insert(incoming.clone());

@@ -85,8 +85,9 @@ impl Problem {
     }
 
     /// Adds a header to the answer.
-    pub(crate) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.0.headers.push((name, HeaderValue::from_static(value)));
+    pub(crate) fn header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        // Values are words and numbers of ours; none fails.
+        self.0.headers.extend(value.try_into().ok().map(|value| (name, value)));
         self
     }
 
@@ -195,6 +196,7 @@ impl From<ServiceError> for Problem {
             ServiceError::Conflict(Conflict::IdempotencyKey) => problem::IDEMPOTENCY_KEY_REUSED,
             ServiceError::Conflict(Conflict::Experiment) => problem::EXPERIMENT_CONFLICT,
             ServiceError::Conflict(Conflict::ExportUnfinished) => problem::EXPORT_UNFINISHED,
+            ServiceError::Conflict(Conflict::ParentGone) => problem::PARENT_GONE,
             ServiceError::Conflict(Conflict::ExportEnded) => problem::EXPORT_ENDED,
             ServiceError::Conflict(Conflict::TooManyKeys) => problem::TOO_MANY_KEYS,
             ServiceError::Conflict(Conflict::NoSigningKey) => problem::SIGNING_KEY_MISSING,

@@ -7,6 +7,7 @@ mod admission;
 mod auth;
 mod body;
 mod budget;
+mod byte_range;
 mod client_address;
 mod connection;
 mod crowd;

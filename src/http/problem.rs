@@ -73,6 +73,9 @@ kinds! {
          another key";
     EXPORT_UNFINISHED = "export_unfinished" 409 "The export has not ended",
         "wait until the export has ended";
+    PARENT_GONE = "parent_gone" 409 "The parent's rows are not here",
+        "the export that `parent` names failed, its files were deleted, or the command line wrote them into a folder: name \
+         another one, or compare folders with `afterword export --parent DIR`";
     EXPORT_ENDED = "export_ended" 409 "The export has ended",
         "only an export that is queued or running can be cancelled; one that is completed can be withdrawn";
     TOO_MANY_KEYS = "too_many_keys" 409 "The project has too many keys",
@@ -92,6 +95,8 @@ kinds! {
         "send one of the media types in the Accept-Post header";
     CONTENT_ENCODING_UNSUPPORTED = "content_encoding_unsupported" 415 "The body's encoding is not supported",
         "send the body as it is, or with one of the encodings in the Accept-Encoding header";
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable" 416 "The file has none of these bytes",
+        "Content-Range says how many bytes the file has; one that was fetched to its end is whole";
     TOO_MANY_ITEMS = "too_many_items" 422 "Too many items", "send at most 500 items in one request";
     NONE_ACCEPTED = "none_accepted" 422 "No item was accepted", "`rejected` says what is wrong with each item";
     CONFLICT = "conflict" 422 "Other content is stored under this id",

@@ -16,7 +16,7 @@ use crate::store::erasures::{self, NewErasure};
 use crate::store::holders;
 
 pub use crate::domain::erasure::{
-    AffectedExport, ErasedCounts, Erasure, ErasurePreview, ErasureStatus, IdHash, IdKind,
+    AffectedExport, ErasedCounts, Erasure, ErasurePreview, ErasureStatus, FilesFate, IdHash, IdKind,
 };
 
 /// An erasure with what it did to exports.

@@ -215,7 +215,9 @@ impl Eraser<'_> {
     }
 
     /// Deletes the files of the exports that were revoked, where that was asked for, also since the job began. A folder
-    /// of an operator's is theirs to delete.
+    /// of an operator's is theirs to delete. Files whose destination was taken out of the configuration are left, and told:
+    /// waiting for it would keep the user's id here for as long (PRIV-4). Whoever collects leftovers deletes them once it
+    /// is configured again.
     async fn delete_files(&self) -> Result<(), ServiceError> {
         let (project_id, id) = (self.job.project_id, self.job.erasure_id);
         let mut tx = self.begin("erasure.files").await?;
@@ -225,10 +227,20 @@ impl Eraser<'_> {
         if erasure.is_none_or(|erasure| !erasure.delete_files) {
             return Ok(());
         }
-        for export in exports.into_iter().filter(|export| !export.is_folder) {
+        for export in exports.into_iter().filter(|export| !export.is_folder && !export.has_no_files) {
             let folder = Folder::Export { project_id, directory: export.directory, export_id: export.id };
-            // Where a destination was taken out of the configuration, the erasure waits for it to come back.
-            place(self.app, export.destination.as_ref())?.delete_folder(&folder).await?;
+            let place = place(self.app, export.destination.as_ref());
+            if let Ok(blob) = place {
+                blob.delete_folder(&folder).await?;
+            }
+            let mut tx = self.begin("erasure.files").await?;
+            if place.is_ok() {
+                holders::mark_files_deleted(&mut tx, project_id, export.id, self.app.clock.now()).await?;
+            } else {
+                tracing::warn!(erasure.id = %id, export.id = %export.id, "the files of an export are left: its destination is not configured");
+                holders::leave_files(&mut tx, project_id, export.id).await?;
+            }
+            tx.commit().await?;
         }
         Ok(())
     }

@@ -88,6 +88,9 @@ pub enum Conflict {
     /// The export has not ended yet.
     #[error("the export has not ended yet")]
     ExportUnfinished,
+    /// The rows of an export cannot be compared with.
+    #[error("the files of the parent export are not here")]
+    ParentGone,
     /// The export has ended already.
     #[error("the export has ended already")]
     ExportEnded,

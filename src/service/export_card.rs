@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use super::export_card_biases::write_biases;
-use super::export_manifest::{FormatCounts, Manifest, Part, folder, parts_pattern, top_exclusions};
+use super::export_card_rows::{proof, what};
+use super::export_manifest::{FormatCounts, Manifest, Part, THIS_FOLDER, folder, parts_pattern, top_exclusions};
 use crate::columnar::columns::Kind;
-use crate::columnar::shape::Shape;
+use crate::columnar::shape::{Config, Shape};
 use crate::dataset::example::Split;
 use crate::dataset::exclusion;
 use crate::domain::recipe::{Format, Layout, Pii};
@@ -72,12 +73,9 @@ fn write_head(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
         writeln!(card, "- {tag}")?;
     }
     writeln!(card, "size_categories:\n- {}", size_category(facts.manifest.n_examples))?;
-    // Lines of JSON have no schema that could be declared.
-    if !facts.manifest.layout.is_lines() {
-        writeln!(card, "dataset_info:")?;
-        for shape in facts.shapes() {
-            write_config_info(card, facts, shape)?;
-        }
+    writeln!(card, "dataset_info:")?;
+    for shape in facts.shapes() {
+        write_config_info(card, facts, shape)?;
     }
     writeln!(card, "configs:")?;
     for (place, shape) in facts.shapes().into_iter().enumerate() {
@@ -115,10 +113,15 @@ fn tags(format: Format) -> &'static [&'static str] {
 
 /// Writes the exact counts of every split, so that `load_dataset` refuses a folder in which a part is missing.
 fn write_config_info(card: &mut String, facts: &CardFacts<'_>, shape: Shape) -> std::fmt::Result {
-    writeln!(card, "- config_name: {}\n  features:", shape.name())?;
-    for column in shape.columns() {
-        writeln!(card, "  - name: {}", column.name)?;
-        write_type(card, column.kind)?;
+    writeln!(card, "- config_name: {}", shape.name())?;
+    if shape.layout.is_lines() {
+        write!(card, "{}", features_of_lines(shape))?;
+    } else {
+        writeln!(card, "  features:")?;
+        for column in shape.columns() {
+            writeln!(card, "  - name: {}", column.name)?;
+            write_type(card, column.kind)?;
+        }
     }
     writeln!(card, "  splits:")?;
     let (mut download_bytes, mut dataset_bytes) = (0, 0);
@@ -130,6 +133,27 @@ fn write_config_info(card: &mut String, facts: &CardFacts<'_>, shape: Shape) -> 
         writeln!(card, "  - name: {}\n    num_bytes: {n_bytes}\n    num_examples: {n_examples}", split.as_str())?;
     }
     writeln!(card, "  download_size: {download_bytes}\n  dataset_size: {dataset_bytes}")
+}
+
+/// Returns the keys of a config's lines the way that `datasets` reads them. Messages of OpenAI's conversations are JSON:
+/// `weight` stands in some only, so that a declared one would be null in all others, and splits left to themselves differ.
+fn features_of_lines(shape: Shape) -> String {
+    let message = |indent: &str| {
+        format!(
+            "{indent}list:\n{indent}- name: role\n{indent}  dtype: string\n{indent}- name: content\n{indent}  dtype: string\n"
+        )
+    };
+    match (shape.config, shape.layout) {
+        (Config::Dpo, _) => format!(
+            "  features:\n  - name: input\n    struct:\n    - name: messages\n{}    - name: tools\n      list: 'null'\n    \
+             - name: parallel_tool_calls\n      dtype: bool\n  - name: preferred_output\n{}  - name: non_preferred_output\n{}",
+            message("      "),
+            message("    "),
+            message("    ")
+        ),
+        (_, Layout::MlxJsonl) => format!("  features:\n  - name: messages\n{}", message("    ")),
+        _ => "  features:\n  - name: messages\n    list: json\n".to_owned(),
+    }
 }
 
 /// Writes a column's type the way that `datasets` reads it.
@@ -179,17 +203,11 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
         let layout = manifest.layout.as_str();
         writeln!(card, "The layout is `{layout}`: the same rows as in `trl`, under the same ids, in another shape.\n")?;
     }
-    if manifest.layout.is_lines() {
-        writeln!(
-            card,
-            "The lines hold nothing but what the trainer takes. What proves them is in `provenance/`, line for line.\n"
-        )?;
-    }
     for format in manifest.formats.iter() {
         if manifest.formats.only().is_none() {
             writeln!(card, "**{}** (`{}`)\n", title(format), format.as_str())?;
         }
-        writeln!(card, "{}\n", what(format))?;
+        writeln!(card, "{}\n", what(format, manifest.layout))?;
     }
     if manifest.ties.as_ref().is_some_and(|ties| ties.n_examples > 0) {
         writeln!(
@@ -205,7 +223,7 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
              as objects, and the definitions in `tools`. They need datasets 4.7 and TRL 1.0 or newer.\n"
         )?;
     }
-    writeln!(card, "`metadata` names the rule, the completions and the feedback behind a row.\n")?;
+    writeln!(card, "{}\n", proof(manifest.layout))?;
     writeln!(card, "{}\n", manifest.trust.sentence())?;
     writeln!(card, "{}\n", manifest.consent.sentences(manifest.consent_default))?;
     write_splits(card, facts)?;
@@ -262,31 +280,6 @@ fn write_screening(card: &mut String, manifest: &Manifest) -> std::fmt::Result {
     Ok(())
 }
 
-fn what(format: Format) -> &'static str {
-    match format {
-        Format::Preference => {
-            "Each row is a prompt with a better answer (`chosen`) and a worse one (`rejected`), as lists\n\
-             of messages. The columns beside them say which signal, votes and models are behind it."
-        }
-        Format::Unpaired => {
-            "Each row is a prompt with one answer (`completion`) and whether users called it good (`label`):\n\
-             by thumbs and ratings, or bad because both answers of a comparison were."
-        }
-        Format::Sft => {
-            "Each row is a prompt with an answer that somebody endorsed, in two shapes with the same\n\
-             examples: `sft_completion` (`prompt`, `completion`), on which TRL learns the answer only, and\n\
-             `sft` (`messages`) for the other trainers."
-        }
-        Format::Reward => {
-            "Each row is a prompt with a better answer (`chosen`) and a worse one (`rejected`) to train a\n\
-             reward model on. A column `margin`, which trainers subtract in the loss, is there only on request."
-        }
-        Format::Prompts => {
-            "Each row is a prompt to whose answers somebody reacted, for training with a reward function."
-        }
-    }
-}
-
 fn write_splits(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     writeln!(card, "## Splits\n\nNo prompt, conversation or user is on both sides of a split.\n")?;
     writeln!(card, "| config | split | rows | files | bytes |\n| --- | --- | ---: | ---: | ---: |")?;
@@ -305,11 +298,12 @@ fn write_loading(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     let Some(shape) = facts.shapes().first().copied() else { return Ok(()) };
     let pattern = facts.pattern(shape, facts.splits(shape).next().unwrap_or(Split::Train));
     let folder = facts.folder(shape);
-    writeln!(card, "## Loading\n\nInside this folder:\n\n```python")?;
+    writeln!(card, "## Loading\n\nInside this folder, whatever it is called:\n\n```python")?;
     let others = if facts.manifest.layout.is_lines() { "" } else { ", pandas, polars, duckdb" };
-    writeln!(card, "import datasets{others}")?;
+    writeln!(card, "import os, datasets{others}")?;
     for shape in facts.shapes() {
-        writeln!(card, "datasets.load_dataset(\".\", \"{}\")", shape.name())?;
+        // Not `.`: what is loaded is named after the path, and that has no name.
+        writeln!(card, "datasets.load_dataset(os.getcwd(), \"{}\")", shape.name())?;
     }
     if !facts.manifest.layout.is_lines() {
         writeln!(card, "pandas.read_parquet(\"{folder}\")  # every split")?;
@@ -322,7 +316,7 @@ fn write_loading(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
     }
     writeln!(card, "```sh")?;
     for command in &facts.manifest.commands {
-        writeln!(card, "{}", command.line("."))?;
+        writeln!(card, "{}", command.line(THIS_FOLDER))?;
     }
     writeln!(card, "```\n")
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::export_reading::{PartForm, Pass, ReadError, ReadManifest, ReadPart, open_part};
+use super::export_crossing::{Crossing, crossing};
+use super::export_proofs::Proofs;
+use super::export_reading::{Pass, ReadError, ReadManifest};
 use crate::domain::hash::ContentHash;
 
 /// What two exports, `a` and then `b`, differ in.
@@ -18,11 +20,15 @@ pub struct Diff {
     pub b: Side,
     /// Rows by config and split.
     pub configs: BTreeMap<String, BTreeMap<String, SplitDiff>>,
-    /// Rows that lie in another split of `b` than of `a`; under one salt there must be none.
+    /// Rows that lie in another split of `b` than of `a`; under one salt and one recipe there must be none.
     pub n_moved: u64,
     /// The first of them.
     pub moved: Vec<Moved>,
-    /// Configs that cannot be compared row by row, because their parts hold no row ids.
+    /// Prompts, by `prompt_hash`, that one of the two trains on and the other evaluates on, whichever the config.
+    pub prompts: Crossing,
+    /// Groups, by `group_id`, for which the same is true.
+    pub groups: Crossing,
+    /// Configs that cannot be compared row by row, because nothing there tells the ids of their rows.
     pub not_compared: Vec<String>,
     /// What the recipes differ in.
     pub recipe: Vec<Difference>,
@@ -83,6 +89,11 @@ pub struct Difference {
 }
 
 impl Diff {
+    /// Tells whether one may train on either and evaluate on the other: no row moved, and no prompt or group crosses.
+    pub fn is_safe(&self) -> bool {
+        self.n_moved == 0 && self.prompts.is_none() && self.groups.is_none()
+    }
+
     /// Tells whether both hold the same rows in the same splits.
     pub fn has_same_rows(&self) -> bool {
         let is_same = |split: &SplitDiff| split.n_added + split.n_removed + split.n_changed == 0;
@@ -101,53 +112,44 @@ pub fn diff(a: &Path, b: &Path, max_listed: usize) -> Result<Diff, ReadError> {
         configs: BTreeMap::new(),
         n_moved: 0,
         moved: Vec::new(),
+        prompts: crossing((a, &of_a), (b, &of_b), "prompt_hash", max_listed)?,
+        groups: crossing((a, &of_a), (b, &of_b), "group_id", max_listed)?,
         not_compared: Vec::new(),
         recipe: differences(&of_a.recipe, &of_b.recipe),
         stats: differences(&stats(a), &stats(b)),
     };
     let configs: BTreeSet<&String> = of_a.configs.keys().chain(of_b.configs.keys()).collect();
     for config in configs {
-        let (left, right) = (Half::of(a, &of_a, config), Half::of(b, &of_b, config));
-        if left.can_be_read() && right.can_be_read() {
-            compare(&left, &right, &mut diff, config, max_listed)?;
-        } else {
-            diff.not_compared.push(config.clone());
+        match (of_a.proofs_of(a, config), of_b.proofs_of(b, config)) {
+            (Ok(left), Ok(right)) => {
+                let passes = Pass::all(&[&of_a, &of_b]);
+                compare((&left, &right), passes, &mut diff, config, max_listed)?;
+            }
+            _ => diff.not_compared.push(config.clone()),
         }
     }
     Ok(diff)
 }
 
-/// The parts of one config of one folder.
-struct Half<'a> {
-    folder: &'a Path,
-    manifest: &'a ReadManifest,
-    parts: Vec<ReadPart<'a>>,
-}
-
-impl<'a> Half<'a> {
-    fn of(folder: &'a Path, manifest: &'a ReadManifest, config: &str) -> Self {
-        Self { folder, manifest, parts: manifest.parts().filter(|part| part.config == config).collect() }
+/// Tells every row of a pass: its key, its id, what it holds, its split.
+fn read<'a>(
+    proofs: &[Proofs<'a>],
+    pass: Pass,
+    mut each: impl FnMut(u128, &str, ContentHash, &'a str),
+) -> Result<(), ReadError> {
+    for proof in proofs {
+        proof.contents(|row_id, content| {
+            if let Some(key) = pass.take(row_id) {
+                each(key, row_id, content, proof.split);
+            }
+        })?;
     }
-
-    fn can_be_read(&self) -> bool {
-        self.parts.iter().all(|part| part.file.form() == Some(PartForm::Parquet))
-    }
-
-    fn read(&self, pass: Pass, mut each: impl FnMut(u128, &str, ContentHash, &'a str)) -> Result<(), ReadError> {
-        for part in &self.parts {
-            open_part(self.folder, part.file)?.contents("row_id", |row_id, content| {
-                if let Some(key) = pass.take(row_id) {
-                    each(key, row_id, content, part.split);
-                }
-            })?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn compare(
-    left: &Half<'_>,
-    right: &Half<'_>,
+    (left, right): (&[Proofs<'_>], &[Proofs<'_>]),
+    passes: impl Iterator<Item = Pass>,
     diff: &mut Diff,
     config: &str,
     max_listed: usize,
@@ -159,12 +161,12 @@ fn compare(
             ids.push(row_id.to_owned());
         }
     };
-    for pass in Pass::all(&[left.manifest, right.manifest]) {
+    for pass in passes {
         let mut rows: HashMap<u128, (ContentHash, &str)> = HashMap::new();
-        left.read(pass, |key, _, content, split| {
+        read(left, pass, |key, _, content, split| {
             rows.insert(key, (content, split));
         })?;
-        right.read(pass, |key, row_id, content, split| {
+        read(right, pass, |key, row_id, content, split| {
             let before = rows.remove(&key);
             if let Some((_, from)) = before.filter(|(_, from)| *from != split) {
                 *n_moved += 1;
@@ -207,7 +209,8 @@ fn stats(folder: &Path) -> Value {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// Lists the values that differ, by their pointers; a list is one value.
+/// Lists the values that differ, by their pointers. A list is one value; an object that only one side has is as many as it
+/// has members.
 fn differences(a: &Value, b: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     walk("", a, b, &mut found);
@@ -215,12 +218,20 @@ fn differences(a: &Value, b: &Value) -> Vec<Difference> {
 }
 
 fn walk(pointer: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
-    if let (Value::Object(left), Value::Object(right)) = (a, b) {
+    let (none, members) =
+        (serde_json::Map::new(), |value: &Value| value.as_object().filter(|it| !it.is_empty()).cloned());
+    let sides = match (a, b) {
+        (Value::Object(left), Value::Object(right)) => Some((left.clone(), right.clone())),
+        (left, Value::Null) => members(left).map(|left| (left, none)),
+        (Value::Null, right) => members(right).map(|right| (none, right)),
+        _ => None,
+    };
+    if let Some((left, right)) = sides {
         let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
         for name in names {
             let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
             let member = |object: &serde_json::Map<String, Value>| object.get(name).cloned().unwrap_or_default();
-            walk(&below, &member(left), &member(right), found);
+            walk(&below, &member(&left), &member(&right), found);
         }
     } else if a != b {
         found.push(Difference { pointer: pointer.to_owned(), a: a.clone(), b: b.clone() });
@@ -235,7 +246,7 @@ mod tests {
 
     #[test]
     fn values_that_differ_are_named_by_their_pointers() {
-        let a = json!({"options": {"min_votes": 1, "ties": "drop"}, "formats": ["sft"], "a/b": 1});
+        let a = json!({"options": {"min_votes": 1, "ties": "drop"}, "formats": ["sft"], "a/b": 1, "only": {"here": 3}});
         let b = json!({"options": {"min_votes": 2, "ties": "drop", "margin": "none"}, "formats": ["sft"], "a/b": 2});
 
         let found = differences(&a, &b);
@@ -245,6 +256,7 @@ mod tests {
             told,
             [
                 ("/a~1b", &json!(1), &json!(2)),
+                ("/only/here", &json!(3), &Value::Null),
                 ("/options/margin", &Value::Null, &json!("none")),
                 ("/options/min_votes", &json!(1), &json!(2)),
             ]

@@ -52,6 +52,9 @@ pub enum FolderError {
         "the folder holds something other than an export, or something beside it, which --force does not replace; remove it yourself"
     )]
     NotAnExport,
+    /// The folder lies inside an export, which then would no longer hold what its manifest says and nothing else.
+    #[error("the folder lies inside another export's folder; name one beside it")]
+    InsideAnExport,
     /// The folder cannot be made or looked into.
     #[error("the folder cannot be written: {}", reason(.0))]
     Unwritable(#[source] io::Error),
@@ -134,6 +137,8 @@ pub async fn export_to(
         recipe: recipe.clone(),
         destination: Destination::Own(blob),
         benchmarks: BenchmarkPlace::Anywhere,
+        // Compared where both folders lie already.
+        parent: None,
     };
     let mut manifest = run(app, &production, &work, progress, stop).await?;
     if let Some(parent) = target.parent {
@@ -164,6 +169,9 @@ impl Place {
     fn open(out: &Path, force: bool) -> Result<Self, FolderError> {
         let out = std::path::absolute(out).map_err(FolderError::Unwritable)?;
         let (Some(parent), Some(name)) = (out.parent(), out.file_name()) else { return Err(FolderError::Nameless) };
+        if parent.ancestors().any(has_manifest) {
+            return Err(FolderError::InsideAnExport);
+        }
         let prefix = format!(".{}.", name.to_string_lossy());
         recover(parent, &prefix, &out).map_err(FolderError::Unwritable)?;
         check(&out, force)?;
@@ -233,14 +241,23 @@ pub fn check(out: &Path, force: bool) -> Result<(), FolderError> {
 
 /// Tells whether a folder holds an export and nothing beside it: whoever trains inside it leaves a model there.
 fn is_export(folder: &Path) -> bool {
-    let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
-    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap_or_default();
-    let is_ours = manifest.get("afterword_version").is_some() && manifest.get("export_id").is_some();
+    let Some(manifest) = manifest_of(folder) else { return false };
     let files = manifest.get("files").and_then(serde_json::Value::as_array);
     let mut named: HashSet<PathBuf> =
         files.into_iter().flatten().filter_map(|file| Some(folder.join(file.get("path")?.as_str()?))).collect();
     named.insert(folder.join(MANIFEST));
-    is_ours && holds_only(folder, &named).unwrap_or(false)
+    holds_only(folder, &named).unwrap_or(false)
+}
+
+/// Tells whether a folder has the manifest of an export.
+fn has_manifest(folder: &Path) -> bool {
+    manifest_of(folder).is_some()
+}
+
+fn manifest_of(folder: &Path) -> Option<serde_json::Value> {
+    let manifest = fs::read_to_string(folder.join(MANIFEST)).ok()?;
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).ok()?;
+    (manifest.get("afterword_version").is_some() && manifest.get("export_id").is_some()).then_some(manifest)
 }
 
 fn holds_only(folder: &Path, named: &HashSet<PathBuf>) -> io::Result<bool> {
@@ -323,6 +340,10 @@ mod tests {
         assert!(matches!(check(&others, true), Err(FolderError::NotAnExport)));
         assert!(matches!(check(&trained, true), Err(FolderError::NotAnExport)), "what was trained there stays");
         assert!(matches!(Place::open(Path::new("/"), true), Err(FolderError::Nameless)));
+        for inside in ["data", "a/b"] {
+            assert!(matches!(Place::open(&export.join(inside), true), Err(FolderError::InsideAnExport)), "{inside}");
+        }
+        assert!(!export.join("a").exists() && Place::open(&others.join("below"), false).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The lease token is checked inside the transaction that publishes (fencing), and every attempt writes into a folder
 //! of its own: a worker that was overtaken can neither publish nor touch what its successor published.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::destinations::place;
 use super::detached::detached;
-use super::error::ServiceError;
+use super::error::{Conflict, ServiceError};
 use super::export_files::MANIFEST;
 use super::export_holders;
 use super::export_manifest::Manifest;
+use super::export_parent;
 use super::export_progress::Progress;
 use super::export_run::{Destination, Production, RunError, blocking, run};
 use super::export_scratch::{Scratch, remove_leftovers};
@@ -151,13 +153,14 @@ async fn attempt(
         return Err(RunError::Failed(ServiceError::Internal("no attempt is left")));
     }
     let blob = place(app, export.destination.as_ref())?.clone();
-    let production = Production {
+    let mut production = Production {
         project_id: export.project_id,
         export_id: export.id,
         attempt: held.job.n_attempts,
         recipe: parse_recipe(&export.recipe)?,
         destination: Destination::Service { blob: blob.clone(), directory: export.directory.clone() },
         benchmarks: BenchmarkPlace::Below(app.outside.benchmarks_dir.clone()),
+        parent: None,
     };
     // The operator may have taken back what was allowed when the export was asked for.
     let faults = app.outside.check(&production.recipe.options, &production.benchmarks);
@@ -175,7 +178,13 @@ async fn attempt(
         Ok(Scratch::create(&parent.join(name))?)
     })
     .await?;
-    let outcome = run(app, &production, scratch.path(), progress, stop).await;
+    let outcome = match fetch_parent(app, held, export, scratch.path(), stop).await {
+        Ok(parent) => {
+            production.parent = parent;
+            run(app, &production, scratch.path(), progress, stop).await
+        }
+        Err(error) => Err(error),
+    };
     drop(scratch);
     match outcome {
         Ok(manifest) => match publish(app, held, &manifest).await {
@@ -196,6 +205,26 @@ async fn attempt(
             Err(error)
         }
     }
+}
+
+/// Brings the rows of the parent, where the export has one; they may have gone since it was asked for.
+async fn fetch_parent(
+    app: &App,
+    held: &ExportJob,
+    export: &Export,
+    scratch: &Path,
+    stop: &CancellationToken,
+) -> Result<Option<PathBuf>, RunError> {
+    let Some(id) = export.parent else { return Ok(None) };
+    let (found_by, found_for) = (app.clone(), *held);
+    let parent = detached(async move {
+        let mut tx = begin(&found_by, "export.parent", &found_for).await?;
+        let parent = export_parent::find(&mut tx, found_for.job.project_id, id).await?;
+        tx.commit().await?;
+        Ok(parent)
+    })
+    .await?;
+    export_parent::fetch(app, &parent, scratch, stop).await.map(Some)
 }
 
 /// Publishes: the manifest becomes visible, the job ends and the audit says so, all at once and only under the lease.
@@ -307,6 +336,10 @@ fn judge(error: &RunError, n_tries: i32) -> Judgement {
             ExportProblem::HOOK_FAILED,
             "a hook of the recipe failed at every attempt, and nothing leaves without its answer; see the log",
         ),
+        ServiceError::Conflict(Conflict::ParentGone) => (
+            ExportProblem::PARENT_GONE,
+            "the files of the export that `parent` names were deleted, or cannot be read; ask again with another one, or none",
+        ),
         ServiceError::Benchmark(_) | ServiceError::Invalid(_) => (
             ExportProblem::RECIPE_REFUSED,
             "a benchmark file cannot be used, or a file or a URL of the recipe is not allowed any more; see the log",
@@ -315,8 +348,13 @@ fn judge(error: &RunError, n_tries: i32) -> Judgement {
     };
     // A hook that is away from the very start was never there; one that goes away meanwhile is waited for.
     let was_never_there = matches!(failed, ServiceError::HookAway { .. }) && n_tries <= 1;
-    let is_final = was_never_there
-        || [ExportProblem::INTERNAL, ExportProblem::DESTINATION_REFUSED, ExportProblem::RECIPE_REFUSED].contains(&code);
+    let finals = [
+        ExportProblem::INTERNAL,
+        ExportProblem::DESTINATION_REFUSED,
+        ExportProblem::RECIPE_REFUSED,
+        ExportProblem::PARENT_GONE,
+    ];
+    let is_final = was_never_there || finals.contains(&code);
     if n_tries < MAX_ATTEMPTS && !is_final {
         return Judgement::GiveBack { delay_s: FIRST_DELAY_S * 2_f64.powi(n_tries - 1) };
     }

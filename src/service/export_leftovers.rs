@@ -19,7 +19,8 @@ use crate::domain::export::{Export, ExportStatus};
 use crate::domain::ids::{ExportId, ProjectId};
 use crate::store::Access;
 use crate::store::connection::Pool;
-use crate::store::exports;
+use crate::store::exports::{self, SweptFor};
+use crate::store::holders;
 
 /// How long after the end of an export nobody can be writing for it any more. A run whose lease was lost stops at its
 /// next sign of life, within seconds of its process running again.
@@ -56,9 +57,9 @@ pub async fn collect(app: &App, all: bool) -> Result<Collected, ServiceError> {
             let page = list(app, project_id, after, all).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.id);
-            for (export, is_of_erasure) in &page {
+            for (export, swept_for) in &page {
                 collected.n_exports += 1;
-                match sweep(app, export, *is_of_erasure).await {
+                match sweep(app, export, *swept_for).await {
                     Ok(swept) => collected.swept += swept,
                     Err(error) => {
                         tracing::warn!(export.id = %export.id, error = %error, "an export's place could not be swept");
@@ -85,7 +86,7 @@ async fn list(
     project: ProjectId,
     after: Option<ExportId>,
     all: bool,
-) -> Result<Vec<(Export, bool)>, ServiceError> {
+) -> Result<Vec<(Export, SweptFor)>, ServiceError> {
     let app = app.clone();
     detached(async move {
         let mut tx = app.store.begin(Pool::Jobs, "export.collect", Access::Projects(&[project])).await?;
@@ -97,18 +98,26 @@ async fn list(
 }
 
 /// Sweeps the place of an export that has ended: all of it, or all but the attempt that was published. Where an erasure
-/// revoked the export, that one stays, too: whether its files go was said with the erasure, which sees to it.
-async fn sweep(app: &App, export: &Export, is_of_erasure: bool) -> Result<Swept, ServiceError> {
+/// revoked the export, that one stays, too: whether its files go was said with the erasure, which sees to it, but for files
+/// whose destination was not configured then.
+async fn sweep(app: &App, export: &Export, swept_for: SweptFor) -> Result<Swept, ServiceError> {
     let (app, export) = (app.clone(), export.clone());
     detached(async move {
-        let kept = match export.status {
-            ExportStatus::Completed => Some(published_attempt(&export)?),
-            ExportStatus::Revoked if is_of_erasure => Some(published_attempt(&export)?),
-            ExportStatus::Failed | ExportStatus::Revoked => None,
-            ExportStatus::Queued | ExportStatus::Running => return Ok(Swept::default()),
+        let kept = match (export.status, swept_for) {
+            (ExportStatus::Completed, _) | (ExportStatus::Revoked, SweptFor::Erasure) => {
+                Some(published_attempt(&export)?)
+            }
+            (ExportStatus::Failed | ExportStatus::Revoked, _) => None,
+            (ExportStatus::Queued | ExportStatus::Running, _) => return Ok(Swept::default()),
         };
         let swept = place(&app, export.destination.as_ref())?.sweep(&whole_folder(&export), kept).await?;
         let now = app.clock.now();
+        if swept_for == SweptFor::LeftFiles {
+            let access = [export.project_id];
+            let mut tx = app.store.begin(Pool::Jobs, "erasure.files", Access::Projects(&access)).await?;
+            holders::mark_files_deleted(&mut tx, export.project_id, export.id, now).await?;
+            tx.commit().await?;
+        }
         if export.finished_at.is_some_and(|finished_at| now - finished_at >= QUIET_AFTER) {
             let access = [export.project_id];
             let mut tx = app.store.begin(Pool::Jobs, "export.swept", Access::Projects(&access)).await?;
@@ -120,7 +129,8 @@ async fn sweep(app: &App, export: &Export, is_of_erasure: bool) -> Result<Swept,
     .await
 }
 
-fn published_attempt(export: &Export) -> Result<i32, ServiceError> {
+/// Returns the attempt whose files an export has published.
+pub(super) fn published_attempt(export: &Export) -> Result<i32, ServiceError> {
     #[derive(serde::Deserialize)]
     struct Numbered {
         attempt: i32,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::App;
 use super::detached::detached;
 use super::error::ServiceError;
-use super::export_reading::{PartForm, Pass, ReadError, ReadManifest, open_part};
+use super::export_reading::{Pass, ReadError, ReadManifest};
 use crate::domain::ids::ProjectId;
 use crate::store::Access;
 use crate::store::connection::{Pool, Tx};
@@ -130,20 +130,20 @@ fn compare(parent: &Path, child: &Path) -> Result<Compared, ReadError> {
     for pass in Pass::all(&[&before, &after]) {
         // Two configs may hold the same rows; a row counts once.
         let mut now: HashMap<u128, &str> = HashMap::new();
-        for part in after.parts().filter(|part| part.file.form() == Some(PartForm::Parquet)) {
-            open_part(child, part.file)?.texts("row_id", |row_id| {
+        for proofs in after.proofs(child) {
+            proofs.texts("row_id", |row_id| {
                 if let Some(key) = pass.take(row_id) {
-                    now.insert(key, part.split);
+                    now.insert(key, proofs.split);
                 }
             })?;
         }
         let mut seen: HashSet<u128> = HashSet::new();
-        for part in before.parts().filter(|part| part.file.form() == Some(PartForm::Parquet)) {
-            open_part(parent, part.file)?.pairs(["row_id", "metadata"], |row_id, proof| {
+        for proofs in before.proofs(parent) {
+            proofs.pairs(["row_id", "metadata"], |row_id, proof| {
                 let Some(key) = pass.take(row_id).filter(|key| seen.insert(*key)) else { return };
                 if let Some(split) = now.get(&key) {
                     compared.lineage.n_kept += 1;
-                    compared.lineage.n_moved += u64::from(*split != part.split);
+                    compared.lineage.n_moved += u64::from(*split != proofs.split);
                 } else {
                     compared.lineage.n_removed += 1;
                     compared.gone.insert(row_id.to_owned(), serde_json::from_str(proof).unwrap_or_default());

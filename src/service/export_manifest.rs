@@ -23,6 +23,10 @@ use crate::domain::trust::TrustRule;
 /// Version of the manifest's form.
 pub const MANIFEST_VERSION: u32 = 1;
 
+/// How a shell names the folder that it is in. A bare `.` has no last part, and `datasets` wants one; the folder's own name
+/// would make the same rows another card wherever they lie (DS-2).
+pub const THIS_FOLDER: &str = "\"$PWD\"";
+
 /// What an export holds and how it came about.
 #[derive(Debug, Clone, Serialize)]
 pub struct Manifest {
@@ -164,7 +168,7 @@ impl Command {
 
 impl Serialize for Command {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.line("."))
+        serializer.serialize_str(&self.line(THIS_FOLDER))
     }
 }
 
@@ -225,7 +229,12 @@ pub fn part_path(shape: Shape, n_configs: usize, split: Split, number: usize, n_
 
 /// Returns the path of the file that proves the rows of a split whose lines have no room for that.
 pub fn provenance_path(shape: Shape, split: Split) -> String {
-    format!("provenance/{}-{}.jsonl", shape.name(), split.as_str())
+    provenance_of(shape.name(), split.as_str())
+}
+
+/// Does the same for the words of a config and a split.
+pub(super) fn provenance_of(config: &str, split: &str) -> String {
+    format!("provenance/{config}-{split}.jsonl")
 }
 
 /// MLX calls one split otherwise.

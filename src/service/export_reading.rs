@@ -21,9 +21,10 @@ const MAX_KEYS: u64 = 1_000_000;
 /// A folder that cannot be read as an export.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// There is no manifest that could be read.
+    /// There is no manifest that could be read. What the system says is in the sentence, and no cause behind it: whoever
+    /// tells causes, too, would say it twice.
     #[error("there is no `manifest.json` to read there, so that it is no finished export: {}", .0.kind())]
-    NoManifest(#[source] io::Error),
+    NoManifest(io::Error),
     /// The manifest is none.
     #[error("its `manifest.json` is not the manifest of an export")]
     NotAManifest,
@@ -32,7 +33,13 @@ pub enum ReadError {
     TooNew(u32),
     /// A file cannot be opened.
     #[error("a file of the export cannot be opened: {}", .0.kind())]
-    Unopenable(#[source] io::Error),
+    Unopenable(io::Error),
+    /// A line is none of an export's.
+    #[error("a line of the export is no JSON object with what it should hold")]
+    NotALine,
+    /// Rows and what proves them are not the same number of lines.
+    #[error("the lines of `provenance/` are not those of the rows, line for line")]
+    Unproved,
     /// A part cannot be read.
     #[error(transparent)]
     Part(#[from] ColumnarError),
@@ -110,6 +117,11 @@ impl ReadFile {
         let is_inside = path.components().all(|part| matches!(part, Component::Normal(_)));
         (is_inside && !self.path.is_empty()).then(|| folder.join(path))
     }
+}
+
+/// Looks whether a folder has the manifest of an export.
+pub fn look(folder: &Path) -> Result<(), ReadError> {
+    ReadManifest::open(folder).map(|_| ())
 }
 
 impl ReadManifest {

@@ -5,7 +5,7 @@
 //! Memory is bounded: rows wait on a local disk, and only their keys, their offsets and one row group are held.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use super::export_llamafactory::{DATASET_INFO, dataset_info};
 use super::export_manifest::{
     FormatCounts, ListedFile, MANIFEST_VERSION, Manifest, ManifestFunnel, Part, by_config, command,
 };
+use super::export_parent::follow;
 use super::export_progress::{Phase, Progress};
 use super::export_read::gather;
 use super::export_stats::ExportStats;
@@ -53,6 +54,8 @@ pub struct Production {
     pub destination: Destination,
     /// Where the benchmark files of the recipe lie.
     pub benchmarks: BenchmarkPlace,
+    /// Folder with what proves the rows of an earlier export, which the manifest is to follow; beside it there is room.
+    pub parent: Option<PathBuf>,
 }
 
 /// Where the files of a run go.
@@ -145,12 +148,13 @@ pub async fn run(
     let mut written = blocking(move || writing.write(&spill, &plan)).await?;
     written.stats.close(&read.found, &users);
     progress.enter(Phase::Publishing, written.files().map(|(file, _)| file.bytes).sum());
-    let manifest = publish(production, created_at, read, groups, written, (progress.as_ref(), stop)).await?;
+    let manifest = publish(app, production, created_at, read, groups, written, (progress.as_ref(), stop)).await?;
     Ok(Manifest { holders, ..manifest })
 }
 
 /// Publishes the parts, the card, the statistics and, last, the manifest (DS-3).
 async fn publish(
+    app: &App,
     production: &Production,
     created_at: Timestamp,
     read: WhatWasRead,
@@ -167,6 +171,7 @@ async fn publish(
         production.destination.blob().put_file(&key, local, stop.cancelled(), copied).await?;
         files.push(file.clone());
     }
+    let local: Vec<(ListedFile, PathBuf)> = written.files().map(|(file, at)| (file.clone(), at.clone())).collect();
     let Written { parts, stats, .. } = written;
     let parts: Vec<Part> = parts.into_iter().map(|(part, _)| part).collect();
     let formats = production.recipe.formats.clone();
@@ -179,6 +184,9 @@ async fn publish(
     }
     files.push(put_text(production, "stats.json", stats.to_json(&formats, &manifest.pii)).await?);
     manifest.files = files;
+    if let Some(parent) = &production.parent {
+        manifest.parent = Some(follow(app, production.project_id, parent, &manifest, local).await?);
+    }
     // Last, and only where there is none: a folder that has a manifest is never changed.
     let (key, text) = (production.key(MANIFEST), Bytes::from(manifest.to_json()));
     production.destination.blob().create(&key, text).await?;

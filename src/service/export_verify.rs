@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::export_card_read::read_card;
 use super::export_files::MANIFEST;
 use super::export_progress::{Phase, Progress};
+use super::export_proofs::{for_each_line, parse};
 use super::export_reading::{PartForm, Pass, ReadError, ReadManifest, ReadPart, open_part};
 
 /// Examples of what is wrong that a check tells.
@@ -82,17 +83,18 @@ pub fn verify(folder: &Path, progress: &Progress) -> Result<Verification, ReadEr
     // A file that is not what was written would only be called wrong a second time.
     if is_whole {
         let rest = [
-            verifier.rows(),
-            verifier.schema(),
-            verifier.split_leakage("row_id"),
-            verifier.split_leakage("prompt_hash"),
-            verifier.split_leakage("group_id"),
-            verifier.identical_answers(),
-            verifier.label_classes(),
-            Ok(verifier.card()),
+            ("rows", verifier.rows()),
+            ("provenance", verifier.provenance()),
+            ("schema", verifier.schema()),
+            ("leakage_of_rows", verifier.split_leakage("leakage_of_rows", "row_id")),
+            ("leakage_of_prompts", verifier.split_leakage("leakage_of_prompts", "prompt_hash")),
+            ("leakage_of_groups", verifier.split_leakage("leakage_of_groups", "group_id")),
+            ("identical_answers", verifier.identical_answers()),
+            ("label_classes", verifier.label_classes()),
+            ("card", Ok(verifier.card())),
         ];
-        for check in rest {
-            checks.push(check?);
+        for (name, check) in rest {
+            checks.push(told(name, check)?);
         }
     }
     Ok(Verification { export_id: manifest.export_id.clone(), n_examples: manifest.n_examples, checks })
@@ -121,6 +123,16 @@ impl Faults {
         let n_more = self.n_faults - self.told.len() as u64;
         let more = if n_more > 0 { format!("; and {n_more} more") } else { String::new() };
         Check { name, status: CheckStatus::Fail, detail: self.told.join("; ") + &more }
+    }
+}
+
+/// Takes a line that is none for what it is: not a folder that cannot be read, but a check that fails.
+fn told(name: &'static str, check: Result<Check, ReadError>) -> Result<Check, ReadError> {
+    match check {
+        Err(error @ (ReadError::NotALine | ReadError::Unproved)) => {
+            Ok(Check { name, status: CheckStatus::Fail, detail: error.to_string() })
+        }
+        check => check,
     }
 }
 
@@ -260,6 +272,28 @@ impl Verifier<'_> {
         Ok(faults.check("rows", format!("{n_parts} parts have their rows")))
     }
 
+    /// Where parts have no room for it, a file beside them proves their rows, line for line (DS-4).
+    fn provenance(&self) -> Result<Check, ReadError> {
+        let (mut faults, mut n_files) = (Faults::default(), 0);
+        for (config, split, parts) in self.manifest.splits_of_lines() {
+            n_files += 1;
+            let n_rows: u64 = parts.iter().map(|part| part.rows).sum();
+            match self.manifest.provenance(config, split) {
+                None => faults.add(|| format!("{config} {split}: no file of `provenance/` proves its rows")),
+                Some(file) => {
+                    let n_lines = self.count_lines(file)?;
+                    if n_lines != n_rows || file.rows != n_rows {
+                        faults.add(|| format!("{}: {n_lines} lines for {n_rows} rows", file.path));
+                    }
+                }
+            }
+        }
+        if n_files == 0 {
+            return Ok(skipped("provenance", "the parts prove their rows themselves"));
+        }
+        Ok(faults.check("provenance", format!("{n_files} files prove the rows, line for line")))
+    }
+
     fn count_lines(&self, file: &super::export_reading::ReadFile) -> Result<u64, ReadError> {
         let place = file.place(self.folder).ok_or(ReadError::NotAManifest)?;
         let mut reader = BufReader::with_capacity(CHUNK_BYTES, File::open(place).map_err(ReadError::Unopenable)?);
@@ -291,34 +325,41 @@ impl Verifier<'_> {
                 faults.add(|| format!("{}: other columns than the first part of `{config}`", file.path));
             }
         }
-        Ok(faults.check("schema", format!("{} configs with one schema each", known.len())))
+        let mut keys: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for ReadPart { config, file, .. } in self.lines() {
+            let mut nth = 0;
+            for_each_line(self.folder, file, |line| {
+                nth += 1;
+                let found: BTreeSet<String> = parse(line)?.into_iter().map(|(name, _)| name).collect();
+                if *keys.entry(config).or_insert_with(|| found.clone()) != found {
+                    faults
+                        .add(|| format!("{}: line {nth} has other keys than the first line of `{config}`", file.path));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(faults.check("schema", format!("{} configs with one schema each", known.len() + keys.len())))
     }
 
     /// No key lies in two splits, whichever the config (DS-1).
-    fn split_leakage(&self, column: &'static str) -> Result<Check, ReadError> {
-        let name = match column {
-            "row_id" => "leakage_of_rows",
-            "prompt_hash" => "leakage_of_prompts",
-            _ => "leakage_of_groups",
-        };
+    fn split_leakage(&self, name: &'static str, column: &'static str) -> Result<Check, ReadError> {
         let splits: Vec<&str> =
             self.manifest.parts().map(|part| part.split).collect::<BTreeSet<_>>().into_iter().collect();
         let (mut faults, mut n_keys, mut n_parts) = (Faults::default(), 0, 0);
         for pass in Pass::all(&[self.manifest]) {
             let mut seen: HashMap<u128, u8> = HashMap::new();
             n_parts = 0;
-            for ReadPart { split, file, .. } in self.parquet() {
-                let part = open_part(self.folder, file)?;
-                if !part.has(column) {
+            for proofs in self.manifest.proofs(self.folder) {
+                if !proofs.has(column)? {
                     continue;
                 }
                 n_parts += 1;
-                let number = splits.iter().position(|known| *known == split).unwrap_or(0) as u8;
-                part.texts(column, |key| {
+                let number = splits.iter().position(|known| *known == proofs.split).unwrap_or(0) as u8;
+                proofs.texts(column, |key| {
                     let Some(taken) = pass.take(key) else { return };
                     let first = *seen.entry(taken).or_insert(number);
                     if first != number {
-                        faults.add(|| format!("{key} is in {} and in {split}", splits[usize::from(first)]));
+                        faults.add(|| format!("{key} is in {} and in {}", splits[usize::from(first)], proofs.split));
                     }
                 })?;
             }
@@ -341,6 +382,20 @@ impl Verifier<'_> {
                     faults.add(|| format!("{}: row {row} has one text on both sides", file.path));
                 }
             }
+        }
+        for ReadPart { file, .. } in self.lines() {
+            let mut nth = 0;
+            for_each_line(self.folder, file, |line| {
+                nth += 1;
+                let row = parse(line)?;
+                if let Some(better) = row.get("preferred_output") {
+                    n_rows += 1;
+                    if row.get("non_preferred_output") == Some(better) {
+                        faults.add(|| format!("{}: line {nth} has one text on both sides", file.path));
+                    }
+                }
+                Ok(())
+            })?;
         }
         if n_rows == 0 {
             return Ok(skipped("identical_answers", "no config holds pairs"));
@@ -401,6 +456,10 @@ impl Verifier<'_> {
 
     fn parquet(&self) -> impl Iterator<Item = ReadPart<'_>> {
         self.manifest.parts().filter(|part| part.file.form() == Some(PartForm::Parquet))
+    }
+
+    fn lines(&self) -> impl Iterator<Item = ReadPart<'_>> {
+        self.manifest.parts().filter(|part| part.file.form() == Some(PartForm::JsonLines))
     }
 }
 

@@ -7,7 +7,7 @@ use super::error::{Conflict, ServiceError};
 use super::export_checks::check_selection;
 use super::ids::new_id;
 use super::outside::BenchmarkPlace;
-use super::{erase, recipes};
+use super::{erase, export_parent, recipes};
 use crate::blob::Folder;
 use crate::domain::destination::DestinationName;
 use crate::domain::export::{Export, ExportProblem, ExportStatus};
@@ -20,7 +20,7 @@ use crate::store::Access;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
 use crate::store::exports::{self, NewExport};
-use crate::store::jobs;
+use crate::store::{holders, jobs};
 
 /// The most exports that one page lists.
 pub const MAX_PAGE: i64 = 200;
@@ -90,13 +90,15 @@ async fn insert(
         recipe: &recipe,
         destination: request.destination.as_ref().map(DestinationName::as_str),
         directory: request.directory.as_deref(),
+        parent: request.parent,
         idempotency_key: idempotency.map(|given| given.key.as_str()),
         request_hash: idempotency.map_or(&[], |given| &given.request_hash),
         created_by: principal.credential.as_str(),
         created_at: now,
     };
     let mut tx = app.store.begin(Pool::Reading, "export.request", Access::Projects(&[project_id])).await?;
-    if !exports::insert(&mut tx, &new).await? {
+    let is_new = exports::insert(&mut tx, &new).await?;
+    if !is_new {
         let key = idempotency.ok_or(ServiceError::Internal("an export without a key was a repetition"))?;
         let found = exports::find_by_idempotency_key(&mut tx, project_id, &key.key).await?;
         tx.commit().await?;
@@ -107,6 +109,10 @@ async fn insert(
     // A repetition is answered as the first request was; whatever is new must have something to export.
     if let Some(fault) = unselected {
         return Err(ServiceError::Invalid(vec![fault]));
+    }
+    if let Some(parent) = request.parent {
+        // Behind the insert: a request that is repeated gives its export, whatever became of the parent meanwhile.
+        export_parent::find(&mut tx, project_id, parent).await?;
     }
     jobs::insert_export(&mut tx, JobId(new_id()), project_id, id, now).await?;
     let entry = AuditEntry {
@@ -199,8 +205,10 @@ pub async fn revoke(app: &App, principal: &Principal, id: ExportId) -> Result<()
             return Err(ServiceError::Conflict(Conflict::ExportUnfinished));
         }
         tx.commit().await?;
-        let blob = place(&app, export.destination.as_ref())?;
-        Ok(blob.delete_folder(&whole_folder(&export)).await?)
+        place(&app, export.destination.as_ref())?.delete_folder(&whole_folder(&export)).await?;
+        let mut tx = app.store.begin(Pool::Reading, "export.withdrawn", Access::Projects(&[project_id])).await?;
+        holders::mark_files_deleted(&mut tx, project_id, id, now).await?;
+        Ok(tx.commit().await?)
     })
     .await
 }

@@ -2,8 +2,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use futures_util::future::join_all;
+
 use crate::domain::fields::{FieldCode, FieldError};
 use crate::domain::recipe::Options;
+use crate::hook::Hooks;
 
 /// What the operator lets recipes reach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,6 +73,33 @@ impl BenchmarkPlace {
             }
         }
     }
+}
+
+/// Looks at everything that recipes may reach, for a person: whether benchmark files can be read, and whether each hook
+/// answers. No text is sent.
+pub async fn examine(outside: &Outside) -> Vec<(&'static str, Result<String, String>)> {
+    let mut found = Vec::new();
+    if let Some(directory) = &outside.benchmarks_dir {
+        let shown = directory.display();
+        found.push((
+            "benchmarks",
+            match std::fs::read_dir(directory) {
+                Ok(_) => Ok(format!("{shown} can be read")),
+                Err(error) => Err(format!("{shown} cannot be read: {}", error.kind())),
+            },
+        ));
+    }
+    let looks = outside.hook_urls.iter().map(|url| async move {
+        // What stands behind the address may be a secret.
+        let shown = url.split(['?', '#']).next().unwrap_or_default();
+        let looked = match Hooks::new() {
+            Ok(hooks) => hooks.look(url).await,
+            Err(error) => Err(error),
+        };
+        ("hook", looked.map(|()| format!("{shown} answers")).map_err(|error| format!("{shown}: {error}")))
+    });
+    found.extend(join_all(looks).await);
+    found
 }
 
 #[cfg(test)]

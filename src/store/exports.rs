@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use super::connection::Tx;
 use super::error::StoreError;
@@ -13,8 +14,8 @@ use crate::domain::ids::{ExportId, ProjectId};
 /// The columns that an [`Export`] is read from.
 macro_rules! export_columns {
     () => {
-        "export_id, project_id, status, recipe, destination, directory, n_done, n_total, problem, manifest,
-                created_at, finished_at"
+        "export_id, project_id, status, recipe, destination, directory, parent_id, n_done, n_total, problem,
+                manifest, created_at, finished_at"
     };
 }
 
@@ -31,6 +32,8 @@ pub struct NewExport<'a> {
     pub destination: Option<&'a str>,
     /// Folder below the project's root.
     pub directory: Option<&'a str>,
+    /// The earlier export whose rows its manifest will follow.
+    pub parent: Option<ExportId>,
     /// The client's `Idempotency-Key`.
     pub idempotency_key: Option<&'a str>,
     /// Hash of the request.
@@ -46,8 +49,8 @@ pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreEr
     let done = sqlx::query(
         "-- store::exports::insert
          insert into exports (project_id, export_id, status, recipe, directory, n_done, n_total, idempotency_key,
-                              request_hash, created_by, created_at, destination)
-         values ($1, $2, 'queued', $3, $4, 0, 0, $5, $6, $7, $8, $9)
+                              request_hash, created_by, created_at, destination, parent_id)
+         values ($1, $2, 'queued', $3, $4, 0, 0, $5, $6, $7, $8, $9, $10)
          on conflict (project_id, idempotency_key) do nothing",
     )
     .bind(export.project_id.0)
@@ -59,6 +62,7 @@ pub async fn insert(tx: &mut Tx, export: &NewExport<'_>) -> Result<bool, StoreEr
     .bind(export.created_by)
     .bind(export.created_at)
     .bind(export.destination)
+    .bind(export.parent.map(|id| id.0))
     .execute(tx.connection())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -138,6 +142,31 @@ pub async fn find(tx: &mut Tx, project: ProjectId, id: ExportId) -> Result<Optio
     .fetch_optional(tx.connection())
     .await?
     .map(|row| from_row(&row))
+    .transpose()
+}
+
+/// Finds an export, and tells whether the service still has the files that it published.
+pub async fn find_with_files(
+    tx: &mut Tx,
+    project: ProjectId,
+    id: ExportId,
+) -> Result<Option<(Export, bool)>, StoreError> {
+    sqlx::query(concat!(
+        "-- store::exports::find_with_files
+         select ",
+        export_columns!(),
+        ", written_to = 'service'
+                and files_deleted_at is null
+                and (status = 'completed' or status = 'revoked' and erasure_id is not null) as has_files
+           from exports
+          where project_id = $1
+            and export_id = $2",
+    ))
+    .bind(project.0)
+    .bind(id.0)
+    .fetch_optional(tx.connection())
+    .await?
+    .map(|row| Ok((from_row(&row)?, row.try_get("has_files")?)))
     .transpose()
 }
 
@@ -297,20 +326,35 @@ pub(super) fn destination_part(row: &PgRow) -> Result<Option<DestinationName>, S
     name.map(|name| DestinationName::parse(name).ok_or(wrong)).transpose()
 }
 
+/// What an export's published files are to a sweep of its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweptFor {
+    /// No erasure revoked it.
+    Itself,
+    /// An erasure revoked it, and nobody asked to delete its files, or they are deleted.
+    Erasure,
+    /// An erasure that has ended revoked it and was to delete its files, which it could not reach.
+    LeftFiles,
+}
+
 /// Lists exports that have ended and whose places may hold files that nobody published, by their ids, those after
-/// `after` only; with `all` also those that were swept before. Tells of each whether an erasure revoked it.
+/// `after` only; with `all` also those that were swept before. Tells of each what an erasure has to do with its files.
 pub async fn list_unswept(
     tx: &mut Tx,
     project: ProjectId,
     after: Option<ExportId>,
     all: bool,
     limit: i64,
-) -> Result<Vec<(Export, bool)>, StoreError> {
+) -> Result<Vec<(Export, SweptFor)>, StoreError> {
     sqlx::query(concat!(
         "-- store::exports::list_unswept
          select ",
         export_columns!(),
-        ", erasure_id is not null as is_of_erasure
+        ", erasure_id is not null as is_of_erasure,
+            coalesce((select e.status = 'completed' and e.delete_files
+                        from erasures e
+                       where e.project_id = exports.project_id
+                         and e.erasure_id = exports.erasure_id) and files_deleted_at is null, false) as is_left
            from exports
           where project_id = $1
             and written_to = 'service'
@@ -327,7 +371,14 @@ pub async fn list_unswept(
     .fetch_all(tx.connection())
     .await?
     .iter()
-    .map(|row| Ok((from_row(row)?, row.try_get("is_of_erasure")?)))
+    .map(|row| {
+        let swept_for = match (row.try_get("is_of_erasure")?, row.try_get("is_left")?) {
+            (_, true) => SweptFor::LeftFiles,
+            (true, false) => SweptFor::Erasure,
+            (false, false) => SweptFor::Itself,
+        };
+        Ok((from_row(row)?, swept_for))
+    })
     .collect()
 }
 
@@ -358,6 +409,7 @@ fn from_row(row: &PgRow) -> Result<Export, StoreError> {
         recipe: row.try_get("recipe")?,
         destination: destination_part(row)?,
         directory: row.try_get("directory")?,
+        parent: row.try_get::<Option<Uuid>, _>("parent_id")?.map(ExportId),
         n_done: row.try_get("n_done")?,
         n_total: row.try_get("n_total")?,
         problem: problem.map(serde_json::from_str).transpose().map_err(|_| wrong("problem"))?,

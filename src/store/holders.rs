@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use super::connection::Tx;
 use super::error::StoreError;
 use super::exports::{destination_part, status_part};
+use crate::domain::clock::Timestamp;
 use crate::domain::erasure::{AffectedExport, IdHash};
 use crate::domain::ids::{ErasureId, ExportId, ProjectId};
 
@@ -57,7 +58,7 @@ pub async fn list_exports(
 ) -> Result<Vec<AffectedExport>, StoreError> {
     sqlx::query(
         "-- store::holders::list_exports
-         select e.export_id, e.status, e.destination, e.directory, e.written_to, e.created_at
+         select e.export_id, e.status, e.destination, e.directory, e.written_to, e.files_deleted_at, e.created_at
            from exports e
           where e.project_id = $1
             and e.export_id in (
@@ -111,7 +112,7 @@ pub async fn list_revoked_by(
 ) -> Result<Vec<AffectedExport>, StoreError> {
     sqlx::query(
         "-- store::holders::list_revoked_by
-         select export_id, status, destination, directory, written_to, created_at
+         select export_id, status, destination, directory, written_to, files_deleted_at, created_at
            from exports
           where project_id = $1
             and erasure_id = $2
@@ -126,6 +127,44 @@ pub async fn list_revoked_by(
     .collect()
 }
 
+/// Records that the files of an export are deleted, for the erasure that revoked it or for whoever withdrew it.
+pub async fn mark_files_deleted(
+    tx: &mut Tx,
+    project: ProjectId,
+    export: ExportId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::holders::mark_files_deleted
+         update exports
+            set files_deleted_at = coalesce(files_deleted_at, $3)
+          where project_id = $1
+            and export_id = $2",
+    )
+    .bind(project.0)
+    .bind(export.0)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Has the files of an export looked for again, which an erasure could not reach.
+pub async fn leave_files(tx: &mut Tx, project: ProjectId, export: ExportId) -> Result<(), StoreError> {
+    sqlx::query(
+        "-- store::holders::leave_files
+         update exports
+            set swept_at = null
+          where project_id = $1
+            and export_id = $2",
+    )
+    .bind(project.0)
+    .bind(export.0)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 fn affected_from_row(row: &PgRow) -> Result<AffectedExport, StoreError> {
     Ok(AffectedExport {
         id: ExportId(row.try_get("export_id")?),
@@ -133,6 +172,7 @@ fn affected_from_row(row: &PgRow) -> Result<AffectedExport, StoreError> {
         destination: destination_part(row)?,
         directory: row.try_get("directory")?,
         is_folder: row.try_get::<&str, _>("written_to")? == "folder",
+        has_no_files: row.try_get::<Option<Timestamp>, _>("files_deleted_at")?.is_some(),
         created_at: row.try_get("created_at")?,
     })
 }

@@ -9,7 +9,8 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use super::destination::{DestinationName, is_plain_part};
-use super::fields::{FieldCode, FieldError, Fields, list, one_of, short_text};
+use super::fields::{FieldCode, FieldError, Fields, list, one_of, short_text, uuid};
+use super::ids::ExportId;
 use super::json::Json;
 use super::selection::Selection;
 use super::trust::TrustFilter;
@@ -101,6 +102,8 @@ pub struct ExportRequest {
     pub destination: Option<DestinationName>,
     /// Folder below the project's root, its parts of `[a-z0-9_-]{1,64}`.
     pub directory: Option<String>,
+    /// An earlier export: the manifest then tells what became of its rows.
+    pub parent: Option<ExportId>,
 }
 
 impl Recipe {
@@ -207,9 +210,10 @@ impl ExportRequest {
             (inner.optional("name", DestinationName::from_json), inner.optional("path", directory))
         });
         let (destination, directory) = place.unwrap_or_default();
+        let parent = fields.optional("parent", uuid).map(ExportId);
         fields.finish()?;
         recipe
-            .map(|recipe| Self { recipe, destination, directory })
+            .map(|recipe| Self { recipe, destination, directory, parent })
             .ok_or_else(|| vec![FieldError::new("", FieldCode::Required, "`recipe` or `format` is required")])
     }
 }

@@ -7,7 +7,7 @@ use super::words::{
     optional, required, short_text, timestamp, total, uuid, words_of,
 };
 use crate::domain::consent::ConsentDefault;
-use crate::domain::erasure::ErasureStatus;
+use crate::domain::erasure::{ErasureStatus, FilesFate};
 use crate::domain::export::ExportStatus;
 use crate::domain::feedback::Signal;
 use crate::domain::principal::Role;
@@ -181,6 +181,7 @@ pub(super) fn erasure() -> Value {
         required("id", uuid()),
         required("status", one_of(ExportStatus::WORDS)),
         required("written_to", words_of(["service", "folder"])),
+        required("files", described(one_of(FilesFate::WORDS), "What became of its files.")),
         required("created_at", moment()),
     ]);
     object(vec![

@@ -192,6 +192,7 @@ pub(super) fn export_body() -> Value {
             optional("selection", selection()),
             optional("options", options()),
             optional("destination", closed(vec![optional("name", name.clone()), optional("path", path.clone())])),
+            optional("parent", described(uuid(), "An earlier export: the manifest tells what became of its rows.")),
         ]
     };
     let names: Vec<&str> = shipped_recipes()
@@ -243,6 +244,7 @@ pub(super) fn export() -> Value {
             "destination",
             object(vec![optional("name", json!({ "type": "string" })), optional("path", json!({ "type": "string" }))]),
         ),
+        ("parent", uuid()),
         ("finished_at", moment()),
     ] {
         schema["properties"][name] = own;

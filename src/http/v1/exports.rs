@@ -46,6 +46,8 @@ struct ExportItem {
     recipe: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<Destination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<ExportId>,
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_at: Option<Timestamp>,
@@ -85,6 +87,7 @@ impl TryFrom<Export> for ExportItem {
             recipe: raw(export.recipe)?,
             destination: (export.destination.is_some() || export.directory.is_some())
                 .then_some(Destination { name: export.destination, path: export.directory }),
+            parent: export.parent,
             created_at: export.created_at,
             finished_at: export.finished_at,
         })
@@ -99,6 +102,8 @@ impl TryFrom<Export> for ExportItem {
     responses(
         (status = 202, description = "A worker makes it", body = doc::Export,
             headers(("Location" = String, description = "Its address"))),
+        (status = 404, description = "There is no export that `parent` names: `not_found`"),
+        (status = 409, description = "The parent has not ended, or its files are gone: `export_unfinished`, `parent_gone`"),
     ),
 )]
 pub(crate) async fn create(

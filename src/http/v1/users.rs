@@ -14,7 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::export::ExportStatus;
 use crate::domain::fields::{FieldCode, FieldError};
 use crate::domain::ids::{ErasureId, ExportId, UserId};
-use crate::service::erase::{self, AffectedExport, ErasedCounts, Erasure, ErasureReport, ErasureStatus};
+use crate::service::erase::{self, AffectedExport, ErasedCounts, Erasure, ErasureReport, ErasureStatus, FilesFate};
 
 /// An erasure on the wire. Whose it is stands there as a hash: it outlives the user.
 #[derive(Serialize)]
@@ -36,20 +36,22 @@ struct ExportItem {
     id: ExportId,
     status: ExportStatus,
     written_to: &'static str,
+    files: FilesFate,
     created_at: Timestamp,
 }
 
-impl From<AffectedExport> for ExportItem {
-    fn from(export: AffectedExport) -> Self {
+impl ExportItem {
+    fn of(export: &AffectedExport, delete_files: bool) -> Self {
         let written_to = if export.is_folder { "folder" } else { "service" };
-        Self { id: export.id, status: export.status, written_to, created_at: export.created_at }
+        let files = FilesFate::of(export, delete_files);
+        Self { id: export.id, status: export.status, written_to, files, created_at: export.created_at }
     }
 }
 
 impl From<ErasureReport> for ErasureItem {
     fn from(ErasureReport { erasure, exports }: ErasureReport) -> Self {
         let Erasure { id, user_hash, status, delete_files, counts, created_at, finished_at, .. } = erasure;
-        let exports = exports.into_iter().map(ExportItem::from).collect();
+        let exports = exports.iter().map(|export| ExportItem::of(export, delete_files)).collect();
         Self { id, user_hash: user_hash.to_hex(), status, delete_files, counts, exports, created_at, finished_at }
     }
 }

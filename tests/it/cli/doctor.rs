@@ -1,5 +1,6 @@
 //! `afterword doctor`.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -118,4 +119,55 @@ async fn every_destination_is_looked_at_and_what_is_wrong_with_it_is_said() {
     let mut printed = afterword(&["--config", config.to_str().unwrap(), "config", "print"]);
     let printed = run(printed.env("LAKE_KEY_ID", &server.key_id).env("LAKE_SECRET", &server.secret));
     assert!(printed.out.contains("env:LAKE_SECRET") && !printed.out.contains(&server.secret), "{printed:?}");
+}
+
+#[tokio::test]
+async fn benchmarks_that_cannot_be_read_and_hooks_that_do_not_answer_are_named() {
+    let database = TestDatabase::new().await;
+    let (dir, benchmarks) = (open_dir(), open_dir());
+    let answering = |status: &'static str| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/analyze", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut asked = [0; 1024];
+                let n_bytes = stream.read(&mut asked).unwrap();
+                assert!(asked[..n_bytes].starts_with(b"GET "), "a look sends nobody's text");
+                write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            }
+        });
+        url
+    };
+    let (there, broken) = (answering("405 Method Not Allowed"), answering("503 Service Unavailable"));
+    let doctor = |hooks: &str, benchmarks: &std::path::Path| {
+        run(afterword(&["doctor"])
+            .env("DATABASE_URL", database.service_url())
+            .env("AFTERWORD_DATA_DIR", dir.path())
+            .env("AFTERWORD_LISTEN", "127.0.0.1:0")
+            .env("AFTERWORD_EXPORTS_HOOK_URLS", hooks)
+            .env("AFTERWORD_EXPORTS_BENCHMARKS_DIRECTORY", benchmarks))
+    };
+
+    let good = doctor(&there, benchmarks.path());
+    let bad = doctor(&format!("{there},{broken},http://127.0.0.1:1/x?key=canary"), &benchmarks.path().join("absent"));
+
+    assert_eq!(good.status, Some(0), "{}", good.out);
+    for words in [
+        format!("✓ hook          {there} answers"),
+        format!("✓ benchmarks    {} can be read", benchmarks.path().display()),
+    ] {
+        assert!(good.out.contains(&words), "{words} is missing in: {}", good.out);
+    }
+    assert_eq!(bad.status, Some(1), "{}", bad.out);
+    for words in [
+        format!("✓ hook          {there} answers"),
+        format!("✗ hook          {broken}: the service answered with HTTP status 503"),
+        "✗ hook          http://127.0.0.1:1/x: the service does not answer".to_owned(),
+        format!("✗ benchmarks    {} cannot be read: entity not found", benchmarks.path().join("absent").display()),
+        "3 of ".to_owned(),
+    ] {
+        assert!(bad.out.contains(&words), "{words} is missing in: {}", bad.out);
+    }
+    assert!(!bad.out.contains("canary"), "{}", bad.out);
 }

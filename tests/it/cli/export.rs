@@ -188,3 +188,52 @@ fn shipped_recipes_are_listed_and_an_unknown_one_is_wrong_usage() {
     run(&mut afterword(&["recipe", "show", "dop"])).assert_refused(2, "unknown recipe `dop`");
     run(&mut afterword(&["recipe", "check", "none.toml"])).assert_refused(2, "cannot read none.toml");
 }
+
+#[tokio::test]
+async fn what_one_folder_trains_on_and_another_evaluates_on_ends_a_comparison_with_one() {
+    let database = TestDatabase::new().await;
+    seed(&database).await;
+    let dir = open_dir();
+    let recipe = |name: &str, salt: &str| {
+        let path = dir.path().join(format!("{name}-{salt}.toml"));
+        let text = format!("format = \"{name}\"\n[options]\nsplit_salt = \"{salt}\"\ntest_share = 0.4\n");
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (pairs, answers, inside) =
+        (dir.path().join("pairs"), dir.path().join("answers"), dir.path().join("pairs/data/x"));
+    let (pairs, answers) = (pairs.as_path(), answers.as_path());
+    assert_eq!(run(&mut export(&database, &recipe("dpo", "one"), pairs, &[])).status, Some(0));
+    assert_eq!(run(&mut export(&database, &recipe("sft", "two"), answers, &[])).status, Some(0));
+
+    let [a, b] = [pairs, answers].map(|path| path.to_str().unwrap());
+    let crossing = run(&mut afterword(&["export", "diff", a, b, "--list", "2"]));
+    let same = run(&mut afterword(&["export", "diff", a, a]));
+
+    assert_eq!((crossing.status, same.status), (Some(1), Some(0)), "{crossing:?}\n{same:?}");
+    assert!(
+        crossing.out.contains("of the train split of A are in the validation or test split of B"),
+        "{}",
+        crossing.out
+    );
+    assert!(crossing.out.contains("  split_salt: one → two\n"), "{}", crossing.out);
+    assert!(crossing.out.lines().all(|line| line.chars().count() <= 180), "{}", crossing.out);
+    let refused = run(&mut export(&database, "dpo", &inside, &[]));
+    refused.assert_refused(1, "inside another export's folder");
+    let nobodys = run(&mut on(&database, &["export", "affected", "--user", "nobody"]));
+    assert_eq!((nobodys.status, nobodys.out.as_str()), (Some(0), "no export holds rows of this user\n"));
+}
+
+#[test]
+fn an_address_in_place_of_a_folder_and_a_path_without_an_export_are_told_once() {
+    run(&mut afterword(&["export", "verify", "s3://bucket/pairs"])).assert_refused(2, "copy it from its bucket first");
+    run(&mut afterword(&["export", "diff", "a", "s3://bucket/pairs"]))
+        .assert_refused(2, "copy it from its bucket first");
+    run(&mut afterword(&["export", "--recipe", "dpo", "--out", "s3://bucket/x"])).assert_refused(2, "over REST");
+    for args in [&["export", "verify", "nowhere"][..], &["export", "diff", "nowhere", "neither"]] {
+        let outcome = run(&mut afterword(args));
+        outcome.assert_refused(1, "nowhere: there is no `manifest.json`");
+        let n_told = outcome.err.matches("not found").count() + outcome.err.matches("No such file").count();
+        assert_eq!(n_told, 1, "{}", outcome.err);
+    }
+}

@@ -24,12 +24,12 @@ use super::folder::export;
 const TRAIN: &str = "data/train-00000-of-00001.parquet";
 const TEST: &str = "data/test-00000-of-00001.parquet";
 
-fn check(folder: &Path) -> Verification {
+pub(super) fn check(folder: &Path) -> Verification {
     verify(folder, &Progress::default()).unwrap()
 }
 
 /// Names the checks that fail.
-fn failing(folder: &Path) -> Vec<&'static str> {
+pub(super) fn failing(folder: &Path) -> Vec<&'static str> {
     let checks = check(folder).checks;
     checks.iter().filter(|check| check.status == CheckStatus::Fail).map(|check| check.name).collect()
 }
@@ -41,7 +41,7 @@ async fn exported(fixture: &Fixture, recipe: &str) -> TempDir {
 }
 
 /// Copies an export, so that each damage is the only one.
-fn copied(from: &Path) -> TempDir {
+pub(super) fn copied(from: &Path) -> TempDir {
     fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
@@ -71,8 +71,13 @@ fn replace_part(folder: &Path, path: &str, batch: &RecordBatch) {
     let mut writer = ArrowWriter::try_new(File::create(folder.join(path)).unwrap(), batch.schema(), None).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
+    renew(folder, path, batch.num_rows());
+}
+
+/// Has the manifest name a file with the rows, bytes and hash that it has now.
+pub(super) fn renew(folder: &Path, path: &str, n_rows: usize) {
     let content = fs::read(folder.join(path)).unwrap();
-    let entry = json!({"path": path, "rows": batch.num_rows(), "bytes": content.len(),
+    let entry = json!({"path": path, "rows": n_rows, "bytes": content.len(),
                        "sha256": hex::encode(Sha256::digest(&content))});
     edit_manifest(folder, |manifest| {
         let files = manifest["files"].as_array_mut().unwrap();
@@ -89,7 +94,7 @@ fn replace_part(folder: &Path, path: &str, batch: &RecordBatch) {
     });
 }
 
-fn batch_of(folder: &Path, path: &str) -> RecordBatch {
+pub(super) fn batch_of(folder: &Path, path: &str) -> RecordBatch {
     let batches = batches(Bytes::from(fs::read(folder.join(path)).unwrap()));
     arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
 }

@@ -223,7 +223,7 @@ async fn exports_that_hold_rows_of_the_user_are_revoked_and_the_others_stay() {
     assert_eq!(report.exports.iter().map(|export| export.is_folder).collect::<Vec<_>>(), [true, false]);
     let revoked = exports::show(&fixture.app, &fixture.principal, with_all).await.unwrap();
     assert_eq!((revoked.status, revoked.manifest.is_some()), (ExportStatus::Revoked, true));
-    let read = export_files::read(&fixture.app, &fixture.principal, with_all, "manifest.json").await;
+    let read = export_files::find(&fixture.app, &fixture.principal, with_all, "manifest.json").await;
     assert!(matches!(read, Err(ServiceError::NotFound)));
     let manifest = super::fixture::manifest(&without);
     assert_eq!((without.status, &manifest["n_examples"]), (ExportStatus::Completed, &json!(19)));

@@ -1,8 +1,12 @@
 //! Erasures and what happens to exports on their way: buckets, hooks, cancelling, the collection of leftovers.
 
+use std::collections::BTreeMap;
+
+use afterword::blob::Blob;
 use afterword::domain::destination::DestinationName;
 use afterword::domain::export::ExportStatus;
 use afterword::domain::ids::ExportId;
+use afterword::service::erase::{ErasureReport, ErasureStatus, FilesFate};
 use afterword::service::export_leftovers::collect;
 use afterword::service::outside::Outside;
 use afterword::service::{erase, exports};
@@ -11,7 +15,7 @@ use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
 use super::erasure::user;
-use super::fixture::{Fixture, hashes, manifest};
+use super::fixture::{Fixture, hashes, manifest, n_files};
 use super::jobs::{Overtaken, status};
 use super::s3::add_destination;
 use super::screening::{app_reaching, hook, run};
@@ -108,4 +112,35 @@ async fn a_run_that_is_cancelled_before_it_publishes_records_no_holders() {
     let mut owner = PgConnection::connect(fixture.database.owner_url()).await.unwrap();
     let n_holders: i64 = sqlx::query_scalar("select count(*) from export_holders").fetch_one(&mut owner).await.unwrap();
     assert_eq!(n_holders, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_ends_though_a_destination_is_gone_and_says_whose_files_are_left_until_it_is_back() {
+    let mut fixture = Fixture::with_pairs(12).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let open = || Blob::local(elsewhere.path()).unwrap();
+    add_destination(&mut fixture, "share", open());
+    let there = fixture.export_to(json!({"name": "share"})).await;
+    let here = fixture.export_to(json!({"path": "here"})).await;
+    collect(&fixture.app, true).await.unwrap();
+    let mut owner = PgConnection::connect(fixture.database.owner_url()).await.unwrap();
+    sqlx::query("update exports set swept_at = finished_at").execute(&mut owner).await.unwrap();
+    fixture.app = fixture.app.clone().with_places(BTreeMap::new(), Some(fixture.scratch.path()));
+
+    let (erasure, _) = erase::request(&fixture.app, &fixture.principal, &user("user-3"), true).await.unwrap();
+    let report = fixture.finish(&fixture.principal, &erasure).await;
+
+    let fates = |report: &ErasureReport| -> Vec<(ExportId, FilesFate)> {
+        report.exports.iter().map(|export| (export.id, FilesFate::of(export, report.erasure.delete_files))).collect()
+    };
+    assert_eq!((report.erasure.status, report.erasure.user.is_none()), (ErasureStatus::Completed, true));
+    assert_eq!(fates(&report), [(here, FilesFate::Deleted), (there, FilesFate::Left)]);
+    assert_eq!((fixture.n_files(), n_files(elsewhere.path()) > 0), (0, true));
+    let away = collect(&fixture.app, false).await.unwrap();
+    assert_eq!((away.n_failed, away.swept.n_files), (1, 0), "whoever collects looks for them again");
+    add_destination(&mut fixture, "share", open());
+    let back = collect(&fixture.app, false).await.unwrap();
+    let report = erase::show(&fixture.app, &fixture.principal, erasure.id).await.unwrap();
+    assert_eq!((back.n_failed, n_files(elsewhere.path())), (0, 0));
+    assert_eq!(fates(&report), [(here, FilesFate::Deleted), (there, FilesFate::Deleted)]);
 }

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -106,9 +107,11 @@ impl Fixture {
 
     /// Reads a file of an export to its end.
     pub(crate) async fn read(&self, id: ExportId, path: &str) -> Bytes {
-        let file = export_files::read(&self.app, &self.principal, id, path).await.unwrap();
-        let pieces: Vec<Bytes> = file.content.try_collect().await.unwrap();
+        let file = export_files::find(&self.app, &self.principal, id, path).await.unwrap();
+        let (n_bytes, pieces) = file.open(None, false).await.unwrap();
+        let pieces: Vec<Bytes> = pieces.unwrap().try_collect().await.unwrap();
         let content = Bytes::from(pieces.concat());
+        assert_eq!((content.len() as u64, &file.sha256), (n_bytes, &hex::encode(Sha256::digest(&content))), "{path}");
         assert_eq!(content.len() as u64, file.size_bytes, "{path}");
         content
     }

@@ -235,6 +235,41 @@ async fn lines_hold_nothing_but_what_the_service_takes() {
     assert!(mlx.files.contains_key("data/train.jsonl") && mlx.files.contains_key("data/valid.jsonl"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_tells_of_the_columns_that_its_layout_has() {
+    let fixture = seeded().await;
+    let worker = Worker::start(fixture.app.clone());
+
+    for (format, layout, has, lacks) in [
+        ("dpo", "trl", &["`chosen`", "`rejected`", "`metadata`"][..], &["provenance"][..]),
+        ("dpo", "implicit", &["`chosen`", "no column `prompt`"], &[]),
+        ("dpo", "llamafactory", &["`messages`", "one message each"], &["lists\nof messages"]),
+        ("reward", "nemo_rl", &["`context`", "`completions`", "`rank`"], &["`chosen`", "`rejected`"]),
+        ("kto", "llamafactory", &["`messages`", "`label`"], &["`completion`)"]),
+        ("sft", "verl", &["`messages`"], &["`sft_completion`"]),
+        ("prompts", "verl", &["`reward_model`", "`extra_info`"], &[]),
+        (
+            "dpo",
+            "openai_jsonl",
+            &["`preferred_output`", "`provenance/CONFIG-SPLIT.jsonl`"],
+            &["`chosen`", "columns beside"],
+        ),
+        ("sft", "openai_jsonl", &["`messages`", "`weight` 0"], &["`sft_completion`", "columns beside"]),
+        ("sft", "mlx_jsonl", &["`messages`"], &["`sft_completion`", "`weight`", "columns beside"]),
+    ] {
+        let asked = Exported::of(&fixture, json!({"format": format, "layout": layout})).await;
+        let card = String::from_utf8(asked.files["README.md"].clone()).unwrap();
+        let words = card.split_once("\n# ").unwrap().1.split_once("## Splits").unwrap().0;
+        for word in has {
+            assert!(words.contains(word), "{format} {layout}: {word}\n{words}");
+        }
+        for word in lacks {
+            assert!(!words.contains(word), "{format} {layout}: {word}\n{words}");
+        }
+    }
+    worker.stop().await;
+}
+
 #[test]
 fn a_layout_without_a_form_of_the_format_is_refused_before_anything_is_asked_for() {
     use afterword::domain::json::Json;

@@ -72,7 +72,7 @@ async fn the_manifest_names_every_file_with_its_hash_and_only_these_can_be_read(
     assert_eq!(fixture.n_files(), hashes.len() + 1, "every file but the manifest is named");
     assert_eq!(fixture.read(id, "manifest.json").await, export.manifest.unwrap().as_bytes());
     for path in ["", "data", "nothing", "../manifest.json", "/manifest.json", "data/../README.md"] {
-        let refused = export_files::read(&fixture.app, &fixture.principal, id, path).await;
+        let refused = export_files::find(&fixture.app, &fixture.principal, id, path).await;
         assert!(matches!(refused, Err(ServiceError::NotFound)), "{path}");
     }
 }
@@ -155,7 +155,7 @@ async fn a_withdrawn_export_loses_its_files_and_keeps_its_manifest() {
     let export = exports::show(&fixture.app, &fixture.principal, id).await.unwrap();
     assert_eq!((export.status, export.manifest.is_some()), (ExportStatus::Revoked, true));
     assert_eq!(fixture.n_files(), 0);
-    let read = export_files::read(&fixture.app, &fixture.principal, id, "README.md").await;
+    let read = export_files::find(&fixture.app, &fixture.principal, id, "README.md").await;
     assert!(matches!(read, Err(ServiceError::NotFound)));
     exports::revoke(&fixture.app, &fixture.principal, id).await.unwrap();
     assert_eq!(fixture.audit().await, ["export.requested", "export.completed", "export.revoked"]);
@@ -171,7 +171,7 @@ async fn another_projects_export_does_not_exist() {
     let stranger = principal(bootstrap::ensure(&fixture.app, "strangers", None).await.unwrap());
 
     let shown = exports::show(&fixture.app, &stranger, id).await;
-    let read = export_files::read(&fixture.app, &stranger, id, "manifest.json").await;
+    let read = export_files::find(&fixture.app, &stranger, id, "manifest.json").await;
     let revoked = exports::revoke(&fixture.app, &stranger, id).await;
     let listed = exports::list(&fixture.app, &stranger, None, 10).await.unwrap();
 
@@ -187,7 +187,8 @@ async fn a_repeated_request_gives_the_export_that_the_first_one_made() {
     let fixture = Fixture::new().await;
     let ask = async |key: &str, hash: &[u8]| {
         let recipe = exports::shipped("dpo").unwrap();
-        let request = afterword::domain::recipe::ExportRequest { recipe, destination: None, directory: None };
+        let request =
+            afterword::domain::recipe::ExportRequest { recipe, destination: None, directory: None, parent: None };
         let idempotency = Idempotency { key: key.to_owned(), request_hash: hash.to_vec() };
         exports::request(&fixture.app, &fixture.principal, request, Some(idempotency)).await
     };

@@ -16,7 +16,7 @@ use afterword::domain::json::Json;
 use afterword::domain::recipe::ExportRequest;
 use afterword::service::detached::spawn;
 use afterword::service::export_leftovers::collect;
-use afterword::service::{ServiceError, exports};
+use afterword::service::{ServiceError, export_files, exports};
 use afterword::worker::Worker;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -94,7 +94,13 @@ async fn an_export_goes_into_a_bucket_whole_is_read_back_and_withdrawn() {
     for (path, sha256) in &hashes {
         assert_eq!(hex::encode(Sha256::digest(fixture.read(id, path).await)), *sha256, "{path}");
     }
-    assert_eq!(fixture.read(id, "manifest.json").await, export.manifest.unwrap().as_bytes());
+    let whole = fixture.read(id, "manifest.json").await;
+    assert_eq!(whole, export.manifest.unwrap().as_bytes());
+    let file = export_files::find(&fixture.app, &fixture.principal, id, "manifest.json").await.unwrap();
+    let (n_bytes, pieces) = file.open(Some(3..11), false).await.unwrap();
+    let part: Vec<Bytes> = pieces.unwrap().try_collect().await.unwrap();
+    assert_eq!((n_bytes, Bytes::from(part.concat())), (8, whole.slice(3..11)), "a range comes from the bucket alone");
+    assert!(file.open(None, true).await.is_ok_and(|(n_bytes, none)| n_bytes == whole.len() as u64 && none.is_none()));
     let objects = server.objects();
     let below = format!("some/prefix/{}/team/dpo/{id}/attempt-1/", fixture.principal.project_id);
     assert!(objects.iter().all(|name| name.starts_with(&below)), "{objects:?}");

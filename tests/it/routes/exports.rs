@@ -229,3 +229,95 @@ async fn a_completed_export_is_not_cancelled_and_a_destination_must_be_the_opera
     assert_eq!(service.post("/v1/exports", &key, &endpoint).await.problem(), (422, "unknown_field".to_owned()));
     assert_eq!(service.count("exports").await, n_exports);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_comes_in_ranges_so_that_a_download_goes_on_where_it_broke_off() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Analyst).await;
+    let admin = service.key(Role::Admin).await;
+    write_pairs(&service, &admin, 30).await;
+    let asked = service.post("/v1/exports", &key, &json!({"recipe": "dpo"})).await;
+    let item = ended(&service, &key, asked.header("location")).await;
+    let listed = item["manifest"]["files"].as_array().unwrap();
+
+    for name in ["data/train-00000-of-00001.parquet", "README.md", "manifest.json"] {
+        let path = format!("{}/files/{name}", asked.header("location"));
+        let whole = service.request(Method::GET, &path, &key).send().await.unwrap();
+        let etag = whole.headers()["etag"].to_str().unwrap().to_owned();
+        assert_eq!(whole.headers()["accept-ranges"], "bytes");
+        let whole = whole.bytes().await.unwrap();
+        let n_bytes = whole.len();
+        if let Some(file) = listed.iter().find(|file| file["path"] == name) {
+            assert_eq!(etag, format!("\"{}\"", file["sha256"].as_str().unwrap()));
+        }
+        let ask = async |method: Method, headers: &[(&'static str, &str)]| {
+            let request = service.request(method, &path, &key);
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
+        };
+
+        let (last_bytes, beyond) = (format!("bytes={}-", n_bytes - 7), format!("bytes={n_bytes}-"));
+        for (range, expected) in [
+            ("bytes=0-3", 0..4),
+            ("bytes=2-9", 2..10),
+            (&last_bytes, n_bytes - 7..n_bytes),
+            ("bytes=-7", n_bytes - 7..n_bytes),
+        ] {
+            let part = ask(Method::GET, &[("range", range), ("if-range", &etag)]).await;
+            assert_eq!(part.status(), 206, "{name} {range}");
+            let told = format!("bytes {}-{}/{n_bytes}", expected.start, expected.end - 1);
+            assert_eq!(part.headers()["content-range"], told.as_str());
+            assert_eq!(part.headers()["content-length"], (expected.end - expected.start).to_string().as_str());
+            assert_eq!(part.bytes().await.unwrap(), whole.slice(expected), "{name} {range}");
+        }
+        for headers in [
+            &[("range", "bytes=0-3"), ("if-range", "\"other\"")][..],
+            &[("range", "bytes=0-1,3-4")],
+            &[("range", "lines=1-2")],
+        ] {
+            let answer = ask(Method::GET, headers).await;
+            assert_eq!((answer.status().as_u16(), answer.bytes().await.unwrap()), (200, whole.clone()), "{headers:?}");
+        }
+        let refused = ask(Method::GET, &[("range", &beyond)]).await;
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["content-range"]),
+            (416, &format!("bytes */{n_bytes}").parse().unwrap())
+        );
+        assert_eq!(refused.json::<Value>().await.unwrap()["code"], "range_not_satisfiable");
+        let head = ask(Method::HEAD, &[]).await;
+        assert_eq!(
+            (head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()),
+            (200, &*n_bytes.to_string())
+        );
+        assert_eq!(head.headers()["etag"], etag.as_str());
+        assert_eq!(head.bytes().await.unwrap().len(), 0);
+        let head = ask(Method::HEAD, &[("range", "bytes=0-3")]).await;
+        assert_eq!((head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()), (206, "4"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_follows_an_earlier_one_of_its_project_and_no_other() {
+    let service = TestService::start().await;
+    let key = service.key(Role::Admin).await;
+    write_pairs(&service, &key, 20).await;
+    let parent = service.post("/v1/exports", &key, &json!({"recipe": "dpo"})).await;
+    ended(&service, &key, parent.header("location")).await;
+    let parent = parent.json()["id"].clone();
+    let stranger = service.key_of("b", Role::Admin).await.reveal();
+
+    let asked = service.post("/v1/exports", &key, &json!({"recipe": "dpo", "parent": parent})).await;
+    let item = ended(&service, &key, asked.header("location")).await;
+    let n_exports = service.count("exports").await;
+    let foreign = service.post("/v1/exports", &stranger, &json!({"recipe": "dpo", "parent": parent})).await;
+    let absent = service.post("/v1/exports", &key, &json!({"recipe": "dpo", "parent": uuid::Uuid::nil()})).await;
+    let malformed = service.post("/v1/exports", &key, &json!({"recipe": "dpo", "parent": "../x"})).await;
+
+    assert_eq!((asked.status, &asked.json()["parent"]), (202, &parent));
+    let told = &item["manifest"]["parent"];
+    assert_eq!((&told["export_id"], &told["n_kept"], &told["n_added"]), (&parent, &json!(20), &json!(0)), "{item}");
+    assert_eq!(foreign.problem(), (404, "not_found".to_owned()));
+    assert_eq!(absent.problem(), (404, "not_found".to_owned()));
+    assert_eq!(malformed.problem(), (422, "malformed".to_owned()));
+    assert_eq!(malformed.json()["errors"][0]["pointer"], "/parent");
+    assert_eq!(service.count("exports").await, n_exports);
+}
