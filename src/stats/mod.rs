@@ -6,6 +6,7 @@
 
 pub mod balance;
 pub mod cluster;
+pub mod cuped;
 pub mod distribution;
 pub mod heterogeneity;
 pub mod jackknife;
@@ -14,9 +15,12 @@ pub mod power;
 pub mod preference;
 pub mod proportion;
 pub mod ratio;
+pub mod regression;
 pub mod response;
+pub mod score;
 pub mod sequential;
 pub mod srm;
+pub mod strata;
 pub mod summary;
 pub mod trend;
 pub mod verdict;
