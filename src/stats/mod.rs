@@ -5,12 +5,16 @@
 //! positive is good. No function returns an interval of zero width: where the data hold no spread there is no interval.
 
 pub mod balance;
+pub mod benefit;
+pub mod bradley_terry;
 pub mod cluster;
+pub mod composite;
 pub mod cuped;
 pub mod distribution;
 pub mod heterogeneity;
 pub mod jackknife;
 pub mod multiple;
+pub mod observational;
 pub mod power;
 pub mod preference;
 pub mod proportion;
@@ -22,6 +26,7 @@ pub mod sequential;
 pub mod srm;
 pub mod strata;
 pub mod summary;
+pub mod surrogate;
 pub mod trend;
 pub mod verdict;
 

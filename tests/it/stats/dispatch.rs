@@ -1,6 +1,7 @@
 //! Calls the function that a reference vector names, with the vector's input, and names the results as the vector does.
 
 mod adjusted;
+mod judged;
 
 use afterword::stats::balance::{balance, kish_ess};
 use afterword::stats::cluster::ClusteredRates;
@@ -34,6 +35,7 @@ pub(super) fn dispatch(function: &str, input: &Value) -> Option<Value> {
         .or_else(|| sequences(function, input))
         .or_else(|| checks(function, input))
         .or_else(|| adjusted::dispatch(function, input))
+        .or_else(|| judged::dispatch(function, input))
         .or_else(|| (function == "verdict").then(|| verdict(input)))
 }
 

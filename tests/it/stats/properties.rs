@@ -1,6 +1,7 @@
 //! Properties that hold for every input: intervals hold the estimate, widen with the multiplier, and never vanish.
 
 mod adjusted;
+mod judged;
 
 use afterword::stats::cluster::ClusteredRates;
 use afterword::stats::distribution::{chi2_sf, normal_sf, normal_upper_quantile, t_sf, t_upper_quantile};
