@@ -1,6 +1,9 @@
 //! How good several answers are, told from who was preferred to whom: the model of Bradley and Terry.
 //!
-//! Numbers only: it knows nothing of voters, time or texts.
+//! Numbers only: it knows nothing of voters, time or texts. `stats::bradley_terry` compares whole models by the same
+//! likelihood and is another fit: it has a penalty or no prior at all where this one has votes against an imagined answer,
+//! and errors clustered by rater, which ranking does without. Neither layer may know the other, and what they would share
+//! is the sum over pairs and a small system of equations.
 
 /// How little a strength may still change for the iteration to end.
 const TOLERANCE: f64 = 1e-9;

@@ -5,19 +5,28 @@
 //! positive is good. No function returns an interval of zero width: where the data hold no spread there is no interval.
 
 pub mod balance;
+pub mod benefit;
+pub mod bradley_terry;
 pub mod cluster;
+pub mod composite;
+pub mod cuped;
 pub mod distribution;
 pub mod heterogeneity;
 pub mod jackknife;
 pub mod multiple;
+pub mod observational;
 pub mod power;
 pub mod preference;
 pub mod proportion;
 pub mod ratio;
+pub mod regression;
 pub mod response;
+pub mod score;
 pub mod sequential;
 pub mod srm;
+pub mod strata;
 pub mod summary;
+pub mod surrogate;
 pub mod trend;
 pub mod verdict;
 

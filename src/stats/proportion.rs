@@ -16,6 +16,27 @@ pub struct Proportion {
     pub high: f64,
 }
 
+/// Holds events and trials of both variants; either may be fractional.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TwoCounts {
+    /// Events of control.
+    pub x_a: f64,
+    /// Trials of control.
+    pub n_a: f64,
+    /// Events of the candidate.
+    pub x_b: f64,
+    /// Trials of the candidate.
+    pub n_b: f64,
+}
+
+impl TwoCounts {
+    /// Says whether the counts can be: no fewer events than none and no more than trials.
+    pub fn are_possible(&self) -> bool {
+        let are = |x: f64, n: f64| n.is_finite() && (0.0..=n).contains(&x);
+        are(self.x_a, self.n_a) && are(self.x_b, self.n_b)
+    }
+}
+
 /// Holds the difference of two proportions with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProportionDifference {

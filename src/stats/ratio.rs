@@ -28,12 +28,21 @@ impl Ratio {
     pub fn of(users: &Users) -> Self {
         let (n_users, sum_y, sum_d) =
             users.with_denominator().fold((0, 0.0, 0.0), |(k, y, d), (yi, di)| (k + 1, y + yi, d + di));
-        let estimate = (n_users > 0).then(|| sum_y / sum_d);
+        let estimate = (n_users > 0).then(|| users.common_ratio().unwrap_or(sum_y / sum_d));
         let sum_squares =
             estimate.map_or(0.0, |r| users.with_denominator().map(|(y, d)| residual(y, r * d).powi(2)).sum());
         let k = n_users as f64;
         let se = (n_users > 1).then(|| (k / (k - 1.0) * sum_squares).sqrt() / sum_d);
         Self { n_users, sum_y, sum_d, estimate, sum_squares, se }
+    }
+}
+
+impl Users<'_> {
+    /// Gives the ratio that all users share, where they do: the rounding of the sums of many users would hide it.
+    fn common_ratio(&self) -> Option<f64> {
+        let (y, d) = self.with_denominator().next()?;
+        let ratio = y / d;
+        self.with_denominator().all(|(y, d)| residual(y, ratio * d).abs() <= 0.0).then_some(ratio)
     }
 }
 
@@ -119,7 +128,9 @@ pub fn mean_and_variance(x: &[f64]) -> (Option<f64>, Option<f64>) {
         return (None, None);
     }
     let n = x.len() as f64;
-    let mean = x.iter().sum::<f64>() / n;
+    // The sum of many equal values is rounded, so that the mean would differ from each and they would seem to vary.
+    let are_equal = x.iter().all(|&v| residual(v, x[0]).abs() <= 0.0);
+    let mean = if are_equal { x[0] } else { x.iter().sum::<f64>() / n };
     let squares: f64 = x.iter().map(|&v| residual(v, mean).powi(2)).sum();
     (Some(mean), (x.len() > 1).then(|| squares / (n - 1.0)))
 }

@@ -5,6 +5,7 @@
 
 use super::Interval;
 use super::distribution::{bisect, ln_normal_cdf, normal_upper_quantile, t_upper_quantile};
+use super::ratio::mean_and_variance;
 
 /// Gives `g(alpha) = -2 ln alpha + ln(1 - 2 ln alpha)`, which puts the tightest boundary at the planned information.
 fn tuning(alpha: f64) -> f64 {
@@ -12,8 +13,26 @@ fn tuning(alpha: f64) -> f64 {
 }
 
 /// Computes the approximate optimal mixture precision `g(alpha)/n_star` (Waudby-Smith et al. 2024, eq. 9).
-pub fn rho2_approx(alpha: f64, n_star: f64) -> f64 {
-    tuning(alpha) / n_star
+///
+/// Nothing for an error rate outside of 0..1 or without units.
+pub fn rho2_approx(alpha: f64, n_star: f64) -> Option<f64> {
+    (alpha > 0.0 && alpha < 1.0 && n_star > 0.0).then(|| tuning(alpha) / n_star)
+}
+
+/// Computes the optimal mixture precision `(-W₋₁(-alpha²/e) - 1)/n_star`, W₋₁ the lower branch of Lambert's function.
+///
+/// With `v = -W₋₁(-alpha²/e) - 1` it is the root of `v - ln(1+v) = -2 ln alpha`. Nothing for an error rate outside of
+/// 0..1 or without units. Waudby-Smith et al. 2024 (drconfseq `best_rho2_exact`).
+pub fn rho2_exact(alpha: f64, n_star: f64) -> Option<f64> {
+    if !(alpha > 0.0 && alpha < 1.0 && n_star > 0.0) {
+        return None;
+    }
+    let falls_short = |v: f64| v - v.ln_1p() < -2.0 * alpha.ln();
+    let mut high = 1.0;
+    while falls_short(high) {
+        high *= 2.0;
+    }
+    Some(bisect(0.0, high, falls_short) / n_star)
 }
 
 /// Holds the multiplier of a confidence sequence.
@@ -129,7 +148,7 @@ pub struct ConfidenceSequence {
 /// `eta = n·rho2_approx`, `half = se sqrt((1+1/eta) ln((1+eta)/alpha²))`,
 /// `p = min(1, sqrt(1+eta) exp(-z²eta/(2(1+eta))))`. Waudby-Smith et al. 2024.
 pub fn asymp_cs(estimate: f64, se: f64, n: f64, n_star: f64, alpha: f64) -> Option<ConfidenceSequence> {
-    let eta = n * rho2_approx(alpha, n_star);
+    let eta = n * rho2_approx(alpha, n_star)?;
     if !(se > 0.0 && eta > 0.0 && eta.is_finite()) {
         return None;
     }
@@ -137,6 +156,58 @@ pub fn asymp_cs(estimate: f64, se: f64, n: f64, n_star: f64, alpha: f64) -> Opti
     let z = estimate / se;
     let p = (0.5 * eta.ln_1p() - 0.5 * z * z * eta / (1.0 + eta)).exp().min(1.0);
     Some(ConfidenceSequence { eta, half, interval: Interval::around(estimate, half)?, p })
+}
+
+/// Holds two one-sided asymptotic confidence sequences at one look.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OneSidedSequence {
+    /// Mixture precision times units.
+    pub eta: f64,
+    /// Distance of either bound from the estimate.
+    pub half: f64,
+    /// Below this the effect is at no look, at the one-sided rate `alpha`.
+    pub lower: f64,
+    /// Above this the effect is at no look, at the one-sided rate `alpha`.
+    pub upper: f64,
+}
+
+/// Computes the one-sided asymptotic confidence sequence of an estimate with its clustered standard error.
+///
+/// `n` and `n_star` as in [`asymp_cs`]; `eta = n·rho2_approx(2·alpha)`,
+/// `half = se sqrt(2(1+1/eta) ln(1 + sqrt(1+eta)/(2·alpha)))`. Either bound holds at `alpha`, both together at
+/// `2·alpha`. Nothing without a standard error or for `alpha` of one half and more. Waudby-Smith et al. 2024 (eq. 134).
+pub fn asymp_cs_one_sided(estimate: f64, se: f64, n: f64, n_star: f64, alpha: f64) -> Option<OneSidedSequence> {
+    let eta = n * rho2_approx(2.0 * alpha, n_star)?;
+    if !(se > 0.0 && se.is_finite() && eta > 0.0 && eta.is_finite()) {
+        return None;
+    }
+    let half = se * (2.0 * (1.0 + 1.0 / eta) * ((1.0 + eta).sqrt() / (2.0 * alpha)).ln_1p()).sqrt();
+    Some(OneSidedSequence { eta, half, lower: estimate - half, upper: estimate + half })
+}
+
+/// Holds the mean of the first values of a stream with how far its confidence sequence reaches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeanInTime {
+    /// Mean of the values so far.
+    pub mean: f64,
+    /// Half of the width of the confidence sequence. It is 0, and no interval, where the values so far are all equal.
+    pub half: f64,
+}
+
+/// Computes the asymptotic confidence sequence of a mean at times `t`, each after the first `t` values.
+///
+/// `half = sqrt(var_t) sqrt(2(t rho2 + 1) ln(sqrt(t rho2 + 1)/alpha)/(t² rho2))`, `rho2 = rho2_exact(alpha, t_opt)`.
+/// Assumes independent values, and many of them: the first times are shown and decide nothing. Nothing at a time
+/// before the second value or after the last. Waudby-Smith et al. 2024 (drconfseq `asymptotic_confseq`).
+pub fn asymp_cs_mean(x: &[f64], times: &[usize], t_opt: f64, alpha: f64) -> Vec<Option<MeanInTime>> {
+    let at = |&time: &usize| {
+        let (mean, variance) = mean_and_variance(x.get(..time)?);
+        let t = time as f64;
+        let eta = t * rho2_exact(alpha, t_opt)?;
+        let reach = (2.0 * (eta + 1.0) * (0.5 * eta.ln_1p() - alpha.ln()) / (t * eta)).sqrt();
+        Some(MeanInTime { mean: mean?, half: variance?.sqrt() * reach })
+    };
+    times.iter().map(at).collect()
 }
 
 /// Says which rule of looks the needed users are for.

@@ -1,5 +1,8 @@
 //! Calls the function that a reference vector names, with the vector's input, and names the results as the vector does.
 
+mod adjusted;
+mod judged;
+
 use afterword::stats::balance::{balance, kish_ess};
 use afterword::stats::cluster::ClusteredRates;
 use afterword::stats::heterogeneity::heterogeneity;
@@ -13,7 +16,8 @@ use afterword::stats::ratio::{
 };
 use afterword::stats::response::{Thumbs, response_bias_or};
 use afterword::stats::sequential::{
-    LookRule, Spending, UsersNeededInput, asymp_cs, cs_multiplier, rho2_approx, seq_noninferiority_p, users_needed,
+    LookRule, Spending, UsersNeededInput, asymp_cs, asymp_cs_mean, asymp_cs_one_sided, cs_multiplier, rho2_approx,
+    rho2_exact, seq_noninferiority_p, users_needed,
 };
 use afterword::stats::srm::{srm_chi2, srm_sequential};
 use afterword::stats::summary::{Estimate, bayes_normal, summary_tests};
@@ -24,12 +28,14 @@ use afterword::stats::verdict::{
 use afterword::stats::{Direction, Interval, Multiplier, Users};
 use serde_json::{Value, json};
 
-/// Gives the results of a case, or nothing where there is no such function yet.
+/// Gives the results of a case, or nothing where there is no such function.
 pub(super) fn dispatch(function: &str, input: &Value) -> Option<Value> {
     proportions(function, input)
         .or_else(|| ratios(function, input))
         .or_else(|| sequences(function, input))
         .or_else(|| checks(function, input))
+        .or_else(|| adjusted::dispatch(function, input))
+        .or_else(|| judged::dispatch(function, input))
         .or_else(|| (function == "verdict").then(|| verdict(input)))
 }
 
@@ -157,10 +163,6 @@ fn ratios(function: &str, input: &Value) -> Option<Value> {
     if function == "ratio_diff_paired" {
         return Some(paired(input));
     }
-    let listed = |variant: &str, part: &str| match &input[variant][part] {
-        Value::Null => Vec::new(),
-        list => numbers(list),
-    };
     if !matches!(
         function,
         "ratio_diff"
@@ -172,11 +174,23 @@ fn ratios(function: &str, input: &Value) -> Option<Value> {
     ) {
         return None;
     }
-    let (y_a, d_a, y_b, d_b) = (listed("a", "y"), listed("a", "d"), listed("b", "y"), listed("b", "d"));
-    let (a, b) = (Users { y: &y_a, d: &d_a }, Users { y: &y_b, d: &d_b });
-    Some(match function {
+    of_both(input, |a, b| Some(of_ratios(function, input, a, b)))
+}
+
+/// Reads the users of both variants for a function of them.
+fn of_both<T>(input: &Value, of: impl FnOnce(&Users, &Users) -> T) -> T {
+    let [y_a, d_a, y_b, d_b] =
+        [("a", "y"), ("a", "d"), ("b", "y"), ("b", "d")].map(|(variant, part)| match &input[variant][part] {
+            Value::Null => Vec::new(),
+            list => numbers(list),
+        });
+    of(&Users { y: &y_a, d: &d_a }, &Users { y: &y_b, d: &d_b })
+}
+
+fn of_ratios(function: &str, input: &Value, a: &Users, b: &Users) -> Value {
+    match function {
         "ratio_diff" => {
-            let got = ratio_diff(&a, &b, alpha(input));
+            let got = ratio_diff(a, b, alpha(input));
             let mut fields = t_difference(&got.difference);
             fields["ratio_a"] = out(got.a.estimate);
             fields["se_a"] = out(got.a.se);
@@ -185,18 +199,18 @@ fn ratios(function: &str, input: &Value) -> Option<Value> {
             fields
         }
         "ratio_lift" => {
-            let got = ratio_lift(&a, &b, number(input, "alpha"));
+            let got = ratio_lift(a, b, number(input, "alpha"));
             let ((low, high), (fieller_low, fieller_high)) = (ends(got.interval), ends(got.fieller));
             json!({"lift": out(got.lift), "se": out(got.se), "ci_lo": low, "ci_hi": high,
                    "fieller_lo": fieller_low, "fieller_hi": fieller_high})
         }
         "ni_relative" => {
-            let got = ni_relative(&a, &b, number(input, "margin_rel"), direction(input));
+            let got = ni_relative(a, b, number(input, "margin_rel"), direction(input));
             json!({"contrast": out(got.map(|g| g.contrast)), "se": out(got.and_then(|g| g.se)),
                    "z": out(got.and_then(|g| g.z)), "p": out(got.and_then(|g| g.p))})
         }
         "ratio_jackknife" => {
-            let got = ratio_jackknife(&a, &b);
+            let got = ratio_jackknife(a, b);
             let influence = got.and_then(|g| g.influence);
             let arm = influence.map(|i| if i.variant == Variant::A { "a" } else { "b" });
             json!({"diff": out(got.map(|g| g.difference)), "se_jackknife": out(got.and_then(|g| g.se)),
@@ -204,8 +218,8 @@ fn ratios(function: &str, input: &Value) -> Option<Value> {
                    "max_influence": out(influence.map(|i| i.shift)),
                    "diff_without": out(influence.map(|i| i.difference_without))})
         }
-        _ => clustered(function, input, ClusteredRates::of(&a, &b)),
-    })
+        _ => clustered(function, input, ClusteredRates::of(a, b)),
+    }
 }
 
 fn t_difference(got: &TDifference) -> Value {
@@ -256,6 +270,21 @@ fn sequences(function: &str, input: &Value) -> Option<Value> {
             let (low, high) = ends(got.map(|g| g.interval));
             json!({"eta": out(got.map(|g| g.eta)), "half": out(got.map(|g| g.half)), "lo": low, "hi": high,
                    "p": out(got.map(|g| g.p))})
+        }
+        "rho2_exact" => json!({"rho2": out(rho2_exact(number(input, "alpha"), number(input, "n_star")))}),
+        "asymp_cs_one_sided" => {
+            let (n, n_star) = (number(input, "n"), number(input, "n_star"));
+            let (est, se) = (number(input, "est"), number(input, "se"));
+            let got = asymp_cs_one_sided(est, se, n, n_star, number(input, "alpha"));
+            json!({"eta": out(got.map(|g| g.eta)), "half": out(got.map(|g| g.half)),
+                   "lower": out(got.map(|g| g.lower)), "upper": out(got.map(|g| g.upper))})
+        }
+        "asymp_cs_mean" => {
+            let times: Vec<usize> = numbers(&input["times"]).into_iter().map(|t| t as usize).collect();
+            let got = asymp_cs_mean(&numbers(&input["x"]), &times, number(input, "t_opt"), number(input, "alpha"));
+            let ends =
+                |sign: f64| -> Vec<Value> { got.iter().map(|g| out(g.map(|g| g.mean + sign * g.half))).collect() };
+            json!({"lo": ends(-1.0), "hi": ends(1.0)})
         }
         "cs_multiplier" => {
             let got = cs_multiplier(number(input, "alpha"), number(input, "info_fraction"));

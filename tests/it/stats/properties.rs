@@ -1,10 +1,13 @@
 //! Properties that hold for every input: intervals hold the estimate, widen with the multiplier, and never vanish.
 
+mod adjusted;
+mod judged;
+
 use afterword::stats::cluster::ClusteredRates;
 use afterword::stats::distribution::{chi2_sf, normal_sf, normal_upper_quantile, t_sf, t_upper_quantile};
 use afterword::stats::multiple::{bh, holm};
 use afterword::stats::proportion::wilson_ci;
-use afterword::stats::ratio::{PairedUser, ratio_diff, ratio_diff_paired};
+use afterword::stats::ratio::{PairedUser, ratio_diff, ratio_diff_paired, welch_t};
 use afterword::stats::sequential::{Spending, information_fraction, look_multiplier};
 use afterword::stats::verdict::{
     ComparisonMode, MetricBounds, MetricRole, MetricSummary, VerdictCode, VerdictInput, VerdictReason, bounds_of,
@@ -184,6 +187,17 @@ fn equal_users_whose_rate_is_no_binary_fraction_have_no_interval() {
     assert_eq!(got.difference.se, Some(0.0));
     assert_eq!(got.difference.interval, None);
     assert_eq!(got.difference.p_two_sided, None);
+}
+
+#[test]
+fn a_thousand_equal_users_have_no_interval_though_their_sum_is_rounded() {
+    let (cents, twice, ones) = ([0.1; 1000], [0.2; 1000], [1.0; 1000]);
+
+    let means = welch_t(&cents, &twice, Multiplier::Alpha(0.05));
+    let ratios = ratio_diff(&Users { y: &cents, d: &ones }, &Users { y: &twice, d: &ones }, Multiplier::Alpha(0.05));
+
+    assert_eq!((means.se, means.interval), (Some(0.0), None));
+    assert_eq!((ratios.difference.se, ratios.difference.interval), (Some(0.0), None));
 }
 
 #[test]
