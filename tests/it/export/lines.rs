@@ -67,7 +67,7 @@ fn lines(folder: &Path, path: &str) -> Vec<String> {
 
 /// Writes lines and has the manifest say so.
 fn write(folder: &Path, path: &str, lines: &[String]) {
-    fs::write(folder.join(path), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    fs::write(folder.join(path), lines.join("\n") + "\n").unwrap();
     renew(folder, path, lines.len());
 }
 
