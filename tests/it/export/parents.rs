@@ -73,7 +73,8 @@ async fn a_parent_must_be_the_projects_have_ended_and_have_its_files() {
     let fixture = Fixture::with_pairs(12).await;
     let withdrawn = fixture.made(json!({"recipe": "dpo"})).await;
     exports::revoke(&fixture.app, &fixture.principal, withdrawn.id).await.unwrap();
-    let failed = fixture.made(json!({"recipe": "dpo", "selection": {"models": ["absent"]}})).await;
+    // Nobody has pressed a thumb.
+    let failed = fixture.made(json!({"recipe": "kto"})).await;
     let deleted = fixture.made(json!({"recipe": "dpo"})).await;
     let (erasure, _) = erase::request(&fixture.app, &fixture.principal, &user("user-3"), true).await.unwrap();
     fixture.finish(&fixture.principal, &erasure).await;
