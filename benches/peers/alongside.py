@@ -14,9 +14,10 @@ import time
 import uuid
 
 N_CLIENTS = 4
-RATE_PER_S = 400
-#: A quiet stretch to compare with.
+RATE_PER_S = 100
+#: A quiet stretch to compare with, after one in which caches and connections get warm.
 QUIET_S = 20.0
+WARM_UP_S = 5.0
 POLL_S = 0.2
 PATIENCE_S = 1_800
 
@@ -90,6 +91,8 @@ def export(address: str, key: str) -> float:
 
 
 def measure(address: str, key: str, n_rows: int) -> None:
+    with Stream(address, key):
+        time.sleep(WARM_UP_S)
     with Stream(address, key) as quiet:
         time.sleep(QUIET_S)
     with Stream(address, key) as busy:
