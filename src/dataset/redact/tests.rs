@@ -112,7 +112,7 @@ fn messages_that_are_json_stay_json() {
 
 #[test]
 fn hostile_texts_take_no_longer_than_harmless_ones() {
-    let n_bytes = 1 << 20;
+    let n_bytes = 1 << 18;
     let repeated = |part: &str| part.repeat(n_bytes / part.len());
     let started = std::time::Instant::now();
     for text in [
@@ -142,8 +142,9 @@ fn hostile_texts_take_no_longer_than_harmless_ones() {
         find(&text);
     }
 
-    // Twenty-two megabytes: a tenth of a second where it is linear, hours where it is not.
-    assert!(started.elapsed() < std::time::Duration::from_secs(30), "{:?}", started.elapsed());
+    // Five megabytes: some seconds without optimisation where it is linear, an hour where it is not. Nothing is measured
+    // here; the limit only tells the one from the other, also on a machine that is busy.
+    assert!(started.elapsed() < std::time::Duration::from_mins(3), "{:?}", started.elapsed());
 }
 
 proptest! {
