@@ -39,7 +39,7 @@ pub struct Cell {
 }
 
 /// Cells with numbers: answers are counted into them one by one, and rows keep the numbers of theirs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cells {
     bounds: Vec<i32>,
     cells: Vec<Cell>,
@@ -47,12 +47,13 @@ pub struct Cells {
     numbers: HashMap<String, HashMap<String, BTreeMap<u32, u32>>>,
 }
 
-impl Cells {
-    /// Starts with none.
-    pub fn new() -> Self {
-        Self { bounds: bounds_bytes(), ..Self::default() }
+impl Default for Cells {
+    fn default() -> Self {
+        Self { bounds: bounds_bytes(), cells: Vec::new(), numbers: HashMap::new() }
     }
+}
 
+impl Cells {
     /// Returns the number of the cell of an answer of `n_bytes`.
     pub fn number(&mut self, model: &str, language: &str, n_bytes: u32) -> u32 {
         let bucket = self.bounds.partition_point(|bound| u32::try_from(*bound).is_ok_and(|bound| bound <= n_bytes));
@@ -246,7 +247,7 @@ mod tests {
 
     #[test]
     fn answers_are_counted_into_the_cell_of_their_kind() {
-        let mut cells = Cells::new();
+        let mut cells = Cells::default();
         let hundred = cell("a", "en", 100, 0, 0);
 
         cells.add_completions("a", "en", hundred.bucket, 7);

@@ -23,6 +23,11 @@ impl Ground {
     pub const OF_ROWS: [(&'static str, Self); 3] =
         [("recorded", Self::Recorded), ("presumed", Self::Presumed), ("none", Self::None)];
 
+    /// Returns the word of a ground that a row may rest on.
+    pub fn word(self) -> Option<&'static str> {
+        Self::OF_ROWS.iter().find(|(_, ground)| *ground == self).map(|(word, _)| *word)
+    }
+
     /// Tells what training on a completion would rest on.
     pub fn of(completion: &Completion) -> Self {
         match completion.consent_training {

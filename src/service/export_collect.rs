@@ -122,7 +122,7 @@ impl Collector {
             spill: SpillWriter::create(spill)?,
             kinds,
             funnel: Funnel::default(),
-            cells: Cells::new(),
+            cells: Cells::default(),
             noise: Noise::default(),
             survey: Survey::default(),
             reliability: [None, None],

@@ -29,8 +29,7 @@ impl ConsentOfRows {
     }
 
     fn n_rows(&self, ground: Ground) -> u64 {
-        let word = Ground::OF_ROWS.iter().find(|(_, other)| *other == ground).map_or("", |(word, _)| word);
-        self.n_rows.get(word).copied().unwrap_or_default()
+        ground.word().and_then(|word| self.n_rows.get(word)).copied().unwrap_or_default()
     }
 
     /// Says it in a sentence or two.

@@ -83,15 +83,7 @@ fn sides(
     pass: Pass,
 ) -> Result<HashMap<u128, Sides>, ReadError> {
     let mut sides: HashMap<u128, Sides> = HashMap::new();
-    for proofs in manifest.proofs(folder) {
-        if proofs.has(column)? {
-            proofs.texts(column, |key| {
-                if let Some(key) = pass.take(key) {
-                    sides.entry(key).or_default().add(proofs.split);
-                }
-            })?;
-        }
-    }
+    manifest.keys(folder, column, pass, |split, key, _| sides.entry(key).or_default().add(split))?;
     Ok(sides)
 }
 

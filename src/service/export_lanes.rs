@@ -160,10 +160,8 @@ impl<T> Pages<T> {
 /// Claims page after page until none is left, or nobody wants more.
 async fn lane<T: Send + 'static, W: AsyncWork<T>>(mut tx: Tx, walk: Arc<Walk<T, W>>) -> Result<Tx, StoreError> {
     while let Some((range, mut reply)) = claim(&mut tx, &walk).await? {
-        let page = tokio::select! {
-            page = make(&mut tx, &walk, range) => page,
-            () = reply.closed() => return Ok(tx),
-        };
+        let page = make(&mut tx, &walk, range, reply.closed()).await;
+        let Some(page) = page.transpose() else { break };
         let failed = page.is_err();
         // Where nobody waits for it, it is not wanted any more.
         let _ = reply.send(page);
@@ -194,14 +192,27 @@ async fn claim<T: Send, W>(tx: &mut Tx, walk: &Walk<T, W>) -> Result<Option<Clai
     Ok(Some((range, reply)))
 }
 
-async fn make<T, W: AsyncWork<T>>(tx: &mut Tx, walk: &Walk<T, W>, range: Range<usize>) -> Result<(u64, T), RunError> {
+/// Makes a page; nothing where nobody wants it any more. The statement that fetches it is waited for in any case: one that is
+/// given up leaves its connection in the middle of an answer.
+async fn make<T, W: AsyncWork<T>>(
+    tx: &mut Tx,
+    walk: &Walk<T, W>,
+    range: Range<usize>,
+    unwanted: impl Future<Output = ()>,
+) -> Result<Option<(u64, T)>, RunError> {
     let groups = walk.prompts.fetch(tx, range).await?;
     let n_prompts = groups.len() as u64;
     let n_bytes: u64 = groups.iter().map(|group| group.n_bytes).sum();
     if n_prompts > 0 {
         lock(&walk.cursor).n_prompts_of_page = n_prompts_of_page(n_prompts, n_bytes);
     }
-    Ok((n_prompts, attend(tx, walk.work.work_on(groups)).await??))
+    let working = async {
+        tokio::select! {
+            made = walk.work.work_on(groups) => made.map(Some),
+            () = unwanted => Ok(None),
+        }
+    };
+    Ok(attend(tx, working).await??.map(|made| (n_prompts, made)))
 }
 
 /// Returns how many prompts the next page may have, given what the last one was like.

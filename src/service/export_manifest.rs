@@ -265,12 +265,15 @@ pub fn top_exclusions(exclusions: &BTreeMap<&'static str, u64>) -> Vec<(&'static
 /// Returns the command that trains on a format's rows, where the layout's trainer has one that needs no configuration file,
 /// there are rows to train on, and no warning says not to.
 pub fn command(format: Format, recipe: &Recipe, stats: &Stats, parts: &[Part]) -> Option<Command> {
-    let is_trained_on =
-        |shape: Shape| parts.iter().any(|part| part.shape == shape && part.split == Split::Train && part.file.rows > 0);
     if stats.biases.label_noise.is_some_and(|noise| noise.is_too_high()) {
         return None;
     }
-    let shape = |config| Shape::plain(config, recipe);
+    // The shape of a config that has rows to train on.
+    let trained = |config| {
+        let shape = Shape::plain(config, recipe);
+        let has_rows = |part: &Part| part.shape == shape && part.split == Split::Train && part.file.rows > 0;
+        parts.iter().any(has_rows).then_some(shape)
+    };
     let n_configs = Shape::of(recipe).len();
     let (before, after) = match recipe.layout {
         Layout::Trl => {
@@ -288,10 +291,7 @@ pub fn command(format: Format, recipe: &Recipe, stats: &Stats, parts: &[Part]) -
                 Format::Sft | Format::Reward => String::new(),
             };
             let flags = if format == Format::Prompts { flags } else { flags + &stats.length_flags() };
-            if !is_trained_on(shape(config)) {
-                return None;
-            }
-            let config = shape(config).name();
+            let config = trained(config)?.name();
             let after =
                 format!(" --dataset_config {config}{flags} --model_name_or_path YOUR_MODEL --output_dir OUTPUT");
             (format!("trl {trainer} --dataset_name "), after)
@@ -303,10 +303,7 @@ pub fn command(format: Format, recipe: &Recipe, stats: &Stats, parts: &[Part]) -
                 Format::Reward => ("rm", Config::Reward),
                 Format::Sft | Format::Prompts => ("sft", Config::Sft),
             };
-            if !is_trained_on(shape(config)) {
-                return None;
-            }
-            let set = shape(config).name();
+            let set = trained(config)?.name();
             let after = format!(
                 " --dataset {set} --stage {stage} --do_train --model_name_or_path YOUR_MODEL --template YOUR_TEMPLATE \
                  --output_dir OUTPUT"
@@ -314,10 +311,7 @@ pub fn command(format: Format, recipe: &Recipe, stats: &Stats, parts: &[Part]) -
             ("llamafactory-cli train --dataset_dir ".to_owned(), after)
         }
         Layout::MlxJsonl => {
-            if !is_trained_on(shape(Config::Sft)) {
-                return None;
-            }
-            let folder = folder(shape(Config::Sft), n_configs);
+            let folder = folder(trained(Config::Sft)?, n_configs);
             ("mlx_lm.lora --train --data ".to_owned(), format!("/{folder} --model YOUR_MODEL"))
         }
         Layout::Implicit | Layout::NemoRl | Layout::Verl | Layout::OpenaiJsonl => return None,

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::export_manifest::provenance_of;
-use super::export_reading::{PartForm, ReadError, ReadFile, ReadManifest, open_part};
+use super::export_reading::{PartForm, Pass, ReadError, ReadFile, ReadManifest, open_part};
 use crate::domain::hash::ContentHash;
 
 /// Bytes that are read together.
@@ -38,6 +38,29 @@ impl ReadManifest {
     /// Lists what proves the rows of every config.
     pub(super) fn proofs<'a>(&'a self, folder: &'a Path) -> Vec<Proofs<'a>> {
         self.configs.keys().filter_map(|config| self.proofs_of(folder, config).ok()).flatten().collect()
+    }
+
+    /// Hands out the keys of a pass that a column holds, each with its split and its text; returns in how many places the
+    /// column was found.
+    pub(super) fn keys<'a>(
+        &'a self,
+        folder: &'a Path,
+        column: &'static str,
+        pass: Pass,
+        mut each: impl FnMut(&'a str, u128, &str),
+    ) -> Result<u64, ReadError> {
+        let mut n_places = 0;
+        for proofs in self.proofs(folder) {
+            if proofs.has(column)? {
+                n_places += 1;
+                proofs.texts(column, |text| {
+                    if let Some(key) = pass.take(text) {
+                        each(proofs.split, key, text);
+                    }
+                })?;
+            }
+        }
+        Ok(n_places)
     }
 
     /// Lists what proves the rows of a config, which may be absent.

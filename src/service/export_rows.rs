@@ -41,6 +41,7 @@ pub(super) struct MadeRow {
 }
 
 /// What a page of prompts gives.
+#[derive(Default)]
 pub(super) struct PageOfRows {
     /// What was looked at.
     pub(super) funnel: Funnel,
@@ -85,7 +86,8 @@ impl RowMaker {
     }
 
     fn harvest(&self, groups: Vec<Group>) -> Harvested {
-        let mut harvested = Harvested::new(self.screen.clone());
+        let mut harvested =
+            Harvested { page: PageOfRows::default(), screen: self.screen.clone(), admitted: Vec::new() };
         let mut sketcher = self.sketcher.clone();
         for group in groups {
             let harvest = harvest_by(self.panel.as_ref(), &group.completions, &group.feedback, &self.recipe);
@@ -144,20 +146,6 @@ struct Harvested {
 }
 
 impl Harvested {
-    fn new(screen: Screen) -> Self {
-        let page = PageOfRows {
-            funnel: Funnel::default(),
-            noise: Noise::default(),
-            cells: Cells::new(),
-            kinds: BTreeMap::new(),
-            prompts: Vec::new(),
-            former: Vec::new(),
-            rows: Vec::new(),
-            screened: Screened::default(),
-        };
-        Self { page, screen, admitted: Vec::new() }
-    }
-
     /// Takes what one prompt gives of one kind of row.
     fn take(
         &mut self,

@@ -11,7 +11,6 @@ use crate::dataset::example::{Example, FirstShown, RowKind, Split};
 use crate::dataset::label_balance::{LabelWeights, label_weights};
 use crate::dataset::plan::UserRows;
 use crate::dataset::redact::Redacted;
-use crate::domain::consent::Ground;
 use crate::domain::recipe::{Format, Formats, Options, Recipe};
 
 /// Token limits that trainers apply by default or that users set, and the characters that a token takes on average.
@@ -291,7 +290,7 @@ impl Stats {
         *self.signals.entry(example.signal.as_str()).or_default() += 1;
         *self.rules.entry(example.rule).or_default() += 1;
         *self.chosen_sources.entry(example.chosen_source.as_str()).or_default() += 1;
-        if let Some((word, _)) = Ground::OF_ROWS.iter().find(|(_, ground)| *ground == example.consent) {
+        if let Some(word) = example.consent.word() {
             *self.consent.entry(word).or_default() += 1;
         }
         count(&mut self.languages, &example.language, |n| *n += 1);
@@ -399,6 +398,7 @@ mod tests {
     use super::*;
     use crate::dataset::example::{Body, ChosenSource, Turn};
     use crate::domain::clock::Timestamp;
+    use crate::domain::consent::Ground;
     use crate::domain::feedback::Signal;
     use crate::domain::hash::ContentHash;
     use crate::domain::ids::{CompletionId, FeedbackId};

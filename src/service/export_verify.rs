@@ -348,21 +348,13 @@ impl Verifier<'_> {
         let (mut faults, mut n_keys, mut n_parts) = (Faults::default(), 0, 0);
         for pass in Pass::all(&[self.manifest]) {
             let mut seen: HashMap<u128, u8> = HashMap::new();
-            n_parts = 0;
-            for proofs in self.manifest.proofs(self.folder) {
-                if !proofs.has(column)? {
-                    continue;
+            n_parts = self.manifest.keys(self.folder, column, pass, |split, key, text| {
+                let number = splits.iter().position(|known| *known == split).unwrap_or(0) as u8;
+                let first = *seen.entry(key).or_insert(number);
+                if first != number {
+                    faults.add(|| format!("{text} is in {} and in {split}", splits[usize::from(first)]));
                 }
-                n_parts += 1;
-                let number = splits.iter().position(|known| *known == proofs.split).unwrap_or(0) as u8;
-                proofs.texts(column, |key| {
-                    let Some(taken) = pass.take(key) else { return };
-                    let first = *seen.entry(taken).or_insert(number);
-                    if first != number {
-                        faults.add(|| format!("{key} is in {} and in {}", splits[usize::from(first)], proofs.split));
-                    }
-                })?;
-            }
+            })?;
             n_keys += seen.len();
         }
         if n_parts == 0 {

@@ -34,8 +34,8 @@ pub struct Group {
 
 impl Group {
     fn of(prompt_hash: ContentHash) -> Self {
-        let (completions, feedback, flagged) = Default::default();
-        Self { prompt_hash, completions, feedback, flagged, n_bytes: 0 }
+        let flagged = BTreeSet::new();
+        Self { prompt_hash, completions: Vec::new(), feedback: Vec::new(), flagged, n_bytes: 0 }
     }
 }
 

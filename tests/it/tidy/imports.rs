@@ -20,8 +20,19 @@ enum Crates {
 }
 
 /// Crates that compute and do nothing else.
-const PURE: &[&str] =
-    &["base64", "blake3", "chrono", "hex", "serde", "serde_json", "thiserror", "toml", "unicode_normalization", "uuid"];
+const PURE: &[&str] = &[
+    "base64",
+    "blake3",
+    "chrono",
+    "hex",
+    "serde",
+    "serde_json",
+    "strsim",
+    "thiserror",
+    "toml",
+    "unicode_normalization",
+    "uuid",
+];
 
 /// The table. Dependencies point downwards only.
 pub(super) const LAYERS: &[Layer] = &[
