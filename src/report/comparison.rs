@@ -1,5 +1,17 @@
 //! A comparison as plain data: what every rendering is made of.
 
+pub mod candidates;
+pub mod costs;
+pub mod over_time;
+pub mod ratings;
+pub mod segments;
+
+use candidates::{Candidate, Tournament};
+use costs::{Benefit, Chance, Index, Measure};
+use over_time::{ExposureDay, Plan, Series};
+use ratings::{Agreement, Disagreement, Solicited, UpShare};
+use segments::{Adjustment, Load, Segmentation};
+
 use crate::domain::clock::Timestamp;
 use crate::domain::experiment::Unit;
 use crate::domain::trust::TrustRule;
@@ -29,6 +41,8 @@ pub struct Comparison {
     pub checks: Vec<Check>,
     /// Direct choices between the two sides, where there are any.
     pub preference: Option<Preference>,
+    /// What stands behind the verdict; where the numbers are withheld, all of it but the exposure is left out.
+    pub depth: Depth,
     /// When the first and the last completion arrived.
     pub window: Option<(Timestamp, Timestamp)>,
     /// Days (UTC) with completions.
@@ -43,6 +57,43 @@ pub struct Comparison {
     pub margin_departures: Vec<(String, f64, f64)>,
     /// When it was computed.
     pub computed_at: Timestamp,
+}
+
+/// What stands behind a verdict. Everything that the data do not hold is empty, never a default number.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Depth {
+    /// Where the comparison stands in its plan.
+    pub plan: Option<Plan>,
+    /// Units by the day on which they were first exposed.
+    pub exposure: Vec<ExposureDay>,
+    /// The cumulative difference of each must-pass metric.
+    pub series: Vec<Series>,
+    /// The effect on the primary metrics by parts of the traffic.
+    pub segmentations: Vec<Segmentation>,
+    /// The same differences computed otherwise.
+    pub adjustments: Vec<Adjustment>,
+    /// Thumbs among those who answer.
+    pub up_share: Option<UpShare>,
+    /// Ratings that were asked for.
+    pub solicited: Option<Solicited>,
+    /// Which signals go together.
+    pub agreement: Option<Agreement>,
+    /// Latency, cost and lengths.
+    pub measures: Vec<Measure>,
+    /// Quality against money.
+    pub benefit: Option<Benefit>,
+    /// One number of several signals.
+    pub index: Option<Index>,
+    /// The bounds of the primary metrics in words for lay readers.
+    pub chances: Vec<Chance>,
+    /// How busy the machines were.
+    pub load: Option<Load>,
+    /// All candidates of the experiment, where there is more than one.
+    pub candidates: Vec<Candidate>,
+    /// Strengths from side-by-side choices, where there are more than two variants.
+    pub tournament: Option<Tournament>,
+    /// Sampled answers on which people reacted in opposite ways, for roles that may read texts.
+    pub disagreements: Vec<Disagreement>,
 }
 
 /// One side, with its funnel.

@@ -8,7 +8,7 @@ use super::sample::{Sample, UnitCounts};
 use super::words::{Story, tell};
 use crate::domain::clock::Timestamp;
 use crate::domain::trust::TrustRule;
-use crate::report::comparison::{Check, Comparison, Preference, Side};
+use crate::report::comparison::{Check, Comparison, Depth, Preference, Side};
 use crate::stats::Interval;
 use crate::stats::preference::sign_test;
 use crate::stats::verdict::{VerdictInput, decide};
@@ -83,6 +83,7 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         alpha: question.alpha,
         verdict: conclusion,
         preference: preference(&evidence.choices, question.alpha),
+        depth: Depth::default(),
         window: evidence.coverage.first_at.zip(evidence.coverage.last_at),
         n_days: evidence.coverage.n_days,
         trust: evidence.trust,

@@ -4,8 +4,8 @@ use afterword::domain::clock::Timestamp;
 use afterword::domain::experiment::Unit;
 use afterword::domain::trust::TrustRule;
 use afterword::report::comparison::{
-    Check, CheckStatus, Comparison, Conclusion, Difference, ExperimentFacts, Margin, Metric, Preference, Rate, Role,
-    Side, Status,
+    Check, CheckStatus, Comparison, Conclusion, Depth, Difference, ExperimentFacts, Margin, Metric, Preference, Rate,
+    Role, Side, Status,
 };
 use afterword::stats::Interval;
 use afterword::stats::verdict::{ComparisonMode, VerdictCode, VerdictReason};
@@ -206,6 +206,7 @@ pub(super) fn switch() -> Comparison {
             p: Some(0.3911),
         }),
         window: Some((moment("2026-01-05T09:04:11Z"), moment("2026-02-01T22:58:40Z"))),
+        depth: Depth::default(),
         n_days: 28,
         trust: TrustRule::settle(None, Some(Timestamp::UNIX_EPOCH)),
         n_unverified: 17,
@@ -268,6 +269,7 @@ pub(super) fn keep_collecting() -> Comparison {
         metrics: metrics(&effects, (1_840, 1_702), (81, 77)),
         checks,
         preference: None,
+        depth: Depth::default(),
         n_days: 3,
         ..switch()
     }
