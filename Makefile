@@ -91,6 +91,12 @@ bench-export: tools $(EXPORT_PEERS_VENV)/.installed ## Measure an export beside 
 	$(EXPORT_PEERS_VENV)/bin/python benches/peers/export.py --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
 		$(if $(KEEP),--keep $(KEEP))
 
+.PHONY: bench-compare
+bench-compare: tools $(EXPORT_PEERS_VENV)/.installed ## Measure a comparison beside one grouped SELECT of the same rows: ROWS=2000000 ROUNDS=3 KEEP=dir
+	$(CARGO) build --locked --release --bin afterword
+	$(EXPORT_PEERS_VENV)/bin/python benches/comparison/run.py --rows $(or $(ROWS),2000000) --rounds $(or $(ROUNDS),3) \
+		$(if $(KEEP),--keep $(KEEP))
+
 .PHONY: bench-storage
 bench-storage: tools ## Measure the alternatives behind the tables' shape: ONLY=ways|texts|keys SCALE=100
 	AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) $(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench storage

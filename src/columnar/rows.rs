@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, Int64Array, Int64Builder, ListArray, RecordBatch,
-    StringArray, StringBuilder, StructArray, TimestampMicrosecondBuilder,
+    ArrayBuilder as _, ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, Int64Array, Int64Builder, ListArray,
+    RecordBatch, StringArray, StringBuilder, StructArray, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::SchemaRef;
@@ -172,16 +172,13 @@ impl Values {
     fn take(&mut self) -> ArrayRef {
         match self {
             Self::Messages { roles, contents, lengths } => {
-                let messages = StructArray::new(
-                    message_fields(),
-                    vec![Arc::new(roles.finish()), Arc::new(contents.finish())],
-                    None,
-                );
+                let messages =
+                    StructArray::new(message_fields(), vec![Arc::new(taken(roles)), Arc::new(taken(contents))], None);
                 let offsets = OffsetBuffer::from_lengths(std::mem::take(lengths));
                 Arc::new(ListArray::new(message_field(), offsets, Arc::new(messages), None))
             }
             Self::Message { roles, contents } => {
-                let columns: Vec<ArrayRef> = vec![Arc::new(roles.finish()), Arc::new(contents.finish())];
+                let columns: Vec<ArrayRef> = vec![Arc::new(taken(roles)), Arc::new(taken(contents))];
                 Arc::new(StructArray::new(message_fields(), columns, None))
             }
             Self::Ranked { contents, count } => ranked(contents, std::mem::take(count)),
@@ -195,9 +192,9 @@ impl Values {
             }
             Self::JsonMessages { texts, lengths } => {
                 let offsets = OffsetBuffer::from_lengths(std::mem::take(lengths));
-                Arc::new(ListArray::new(json_field(), offsets, Arc::new(texts.finish()), None))
+                Arc::new(ListArray::new(json_field(), offsets, Arc::new(taken(texts)), None))
             }
-            Self::Text(values) => Arc::new(values.finish()),
+            Self::Text(values) => Arc::new(taken(values)),
             Self::Bool(values) => Arc::new(values.finish()),
             Self::Int32(values) => Arc::new(values.finish()),
             Self::Float64(values) => Arc::new(values.finish()),
@@ -206,11 +203,20 @@ impl Values {
     }
 }
 
+/// Takes the texts of a batch, and makes room for as many and a little more: the next batch is about as large, and a buffer
+/// that starts empty would copy all of it once while it grows.
+fn taken(texts: &mut StringBuilder) -> StringArray {
+    let (n_texts, n_bytes) = (texts.len(), texts.values_slice().len());
+    let array = texts.finish();
+    *texts = StringBuilder::with_capacity(n_texts + n_texts / 8, n_bytes + n_bytes / 8);
+    array
+}
+
 /// Builds `n_rows` lists of two ranked answers each, from their texts in turn.
 fn ranked(contents: &mut StringBuilder, n_rows: usize) -> ArrayRef {
     let n_answers = 2 * n_rows;
     let roles = StringArray::from_iter_values(std::iter::repeat_n(ANSWERING, n_answers));
-    let messages = StructArray::new(message_fields(), vec![Arc::new(roles), Arc::new(contents.finish())], None);
+    let messages = StructArray::new(message_fields(), vec![Arc::new(roles), Arc::new(taken(contents))], None);
     let one_each = OffsetBuffer::from_lengths(std::iter::repeat_n(1, n_answers));
     let completions = ListArray::new(message_field(), one_each, Arc::new(messages), None);
     let ranks = Int64Array::from_iter_values((0..n_rows).flat_map(|_| [0, 1]));
