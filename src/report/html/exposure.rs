@@ -1,7 +1,7 @@
 //! Who got which side: planned against observed shares of the units of an experiment.
 
 use super::figure::{self, Drawing, Figure, Sheet};
-use super::words;
+use super::{arrivals, words};
 use crate::report::comparison::Comparison;
 use crate::report::markup::Element;
 use crate::report::svg::{self, Anchor};
@@ -52,10 +52,9 @@ pub(super) fn section(comparison: &Comparison) -> Option<Element> {
         ),
     };
     Some(
-        Element::new("section")
-            .with("aria-labelledby", "exposure-heading")
-            .child(Element::new("h2").with("id", "exposure-heading").text(format_args!("Which {unit}s got which side")))
-            .child(figure.frame(|sheet| draw(&exposure, sheet), [table(&exposure, unit)])),
+        figure::section("exposure", &format!("Which {unit}s got which side"))
+            .child(figure.half(|sheet| draw(&exposure, sheet), [table(&exposure, unit)]))
+            .children(arrivals::figure(comparison)),
     )
 }
 

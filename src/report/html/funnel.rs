@@ -43,10 +43,8 @@ pub(super) fn section(comparison: &Comparison) -> Element {
     let finding = finding(&stages);
     let figure =
         Figure { id: "funnel", title: "From completions to reactions, per side", finding: &finding, key: Some(key()) };
-    Element::new("section")
-        .with("aria-labelledby", "funnel-heading")
-        .child(Element::new("h2").with("id", "funnel-heading").text("How many people reacted"))
-        .child(figure.frame(|sheet| draw(&stages, sheet), [table(&stages)]))
+    figure::section("funnel", "How many people reacted")
+        .child(figure.half(|sheet| draw(&stages, sheet), [table(&stages)]))
 }
 
 fn finding(stages: &[Stage]) -> String {
@@ -97,7 +95,7 @@ fn draw(stages: &[Stage], sheet: Sheet) -> Drawing {
             let count = words::count(stage.n[side]);
             let at = bars.1 + sheet.pick(56.0, 46.0);
             marks.push(svg::text("small", (at, y + BAR - 2.5), Anchor::End, written));
-            marks.push(svg::text("muted small", (sheet.width(), y + BAR - 2.5), Anchor::End, count));
+            marks.push(svg::text("note", (sheet.width(), y + BAR - 2.5), Anchor::End, count));
         }
     }
     marks.push(svg::line("rule", (bars.0, 0.0), (bars.0, row_height * stages.len() as f64)));

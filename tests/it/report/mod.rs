@@ -4,6 +4,8 @@
 
 mod page;
 mod pages;
+mod rich;
+mod rich_ratings;
 mod samples;
 mod terminal;
 mod wire;
