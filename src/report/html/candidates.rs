@@ -39,9 +39,9 @@ fn primary(comparison: &Comparison) -> Option<&Metric> {
 }
 
 fn finding(candidates: &[Candidate]) -> String {
-    let told = candidates
-        .iter()
-        .map(|candidate| format!("{}: {}", numbers::isolated(&candidate.name), verdict::word(candidate.code).to_lowercase()));
+    let told = candidates.iter().map(|candidate| {
+        format!("{}: {}", numbers::isolated(&candidate.name), verdict::word(candidate.code).to_lowercase())
+    });
     format!("{}.", told.collect::<Vec<_>>().join("; "))
 }
 
@@ -49,7 +49,7 @@ fn row(metric: &Metric, candidate: &Candidate) -> Row {
     let n_decimals = words::decimals_of(metric);
     let interval = candidate.interval.map(|interval| rows::place_interval(metric, interval));
     Row {
-        label: numbers::cut(&candidate.name, 20),
+        label: numbers::cut(&candidate.name, 18),
         note: verdict::word(candidate.code).to_owned(),
         estimate: candidate.estimate.map(|value| rows::place(metric, value)),
         interval,
@@ -74,7 +74,8 @@ fn table(metric: &Metric, candidates: &[Candidate]) -> Element {
             .child(figure::cell_with(candidate.cost_difference, candidate.cost_interval, numbers::dollars))
             .child(figure::word_cell(if candidate.is_undominated { "undominated" } else { "dominated" }))
     });
-    let columns = ["Candidate", "Verdict", "Units", "Difference in points", "p", "Holm’s p", "Cost of a turn", "Frontier"];
+    let columns =
+        ["Candidate", "Verdict", "Units", "Difference in points", "p", "Holm’s p", "Cost of a turn", "Frontier"];
     let caption = format!("Every candidate against the control: {}, and the cost of a turn", metric.title);
     figure::folded_table("candidates", &caption, &columns, rows)
 }
@@ -157,7 +158,11 @@ fn frontier_finding(spots: &[Spot], metric: &Metric) -> String {
         let way = if spot.saving >= 0.0 { "saves" } else { "costs" };
         let money = numbers::dollars(spot.saving.abs());
         let gain = words::direction(metric).improvement(spot.quality / 100.0);
-        format!("{} {way} {money} per thousand turns at {} points", spot.label, words::points(gain, words::decimals_of(metric)))
+        format!(
+            "{} {way} {money} per thousand turns at {} points",
+            spot.label,
+            words::points(gain, words::decimals_of(metric))
+        )
     });
     format!("{}: {}.", metric.title, told.collect::<Vec<_>>().join("; "))
 }
@@ -203,8 +208,18 @@ fn draw(spots: &[Spot], metric: &Metric, sheet: Sheet) -> Drawing {
         lowest = (plot.level(spot.quality) - 7.0).max(lowest + 15.0);
         mark(spot, lowest, &plot, &mut marks);
     }
-    marks.push(svg::text("note", (0.0, 12.0), Anchor::Start, sheet.pick("difference in points; up is better", "points; up is better")));
-    marks.push(svg::text("note", (sheet.width(), 12.0), Anchor::End, sheet.pick("saved per thousand turns; cheaper →", "saved per 1000 →")));
+    marks.push(svg::text(
+        "note",
+        (0.0, 12.0),
+        Anchor::Start,
+        sheet.pick("difference in points; up is better", "points; up is better"),
+    ));
+    marks.push(svg::text(
+        "note",
+        (sheet.width(), 12.0),
+        Anchor::End,
+        sheet.pick("saved per thousand turns; cheaper →", "saved per 1000 →"),
+    ));
     let ticks = plot.x.ticks(sheet.pick(6, 3)).into_iter().map(|tick| (plot.x.place(tick), numbers::dollars(tick)));
     marks.extend(plot.feet(ticks));
     Drawing { marks, height: plot.height() }

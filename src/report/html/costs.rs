@@ -104,9 +104,9 @@ fn curve(benefit: &Benefit) -> Element {
 fn benefit_finding(benefit: &Benefit) -> String {
     let saving = numbers::dollars(benefit.saving_per_1000.abs());
     let way = if benefit.saving_per_1000 < 0.0 { "costs" } else { "saves" };
-    let ends = benefit.saving_interval.map_or_else(String::new, |interval| {
-        format!(" (saving {})", numbers::ends(Some(interval), numbers::dollars))
-    });
+    let ends = benefit
+        .saving_interval
+        .map_or_else(String::new, |interval| format!(" (saving {})", numbers::ends(Some(interval), numbers::dollars)));
     let mut out = format!("Switching {way} {saving} per thousand turns{ends}.");
     if let Some(price) = benefit.breaks_even_at {
         out.push_str(&format!(" It pays if a lost good turn costs you less than {}", numbers::dollars(price)));
@@ -142,7 +142,8 @@ fn draw_curve(benefit: &Benefit, sheet: Sheet) -> Drawing {
             marks.push(svg::text("small", (at, y), anchor, format!("{words} {}", numbers::dollars(price))));
         }
     }
-    let title = sheet.pick("Chance that switching pays, by the price of a lost good turn", "By the price of a lost good turn");
+    let title =
+        sheet.pick("Chance that switching pays, by the price of a lost good turn", "By the price of a lost good turn");
     marks.push(svg::text("note", (0.0, 12.0), Anchor::Start, title));
     let ticks = plot.x.ticks(sheet.pick(6, 3)).into_iter().map(|price| (plot.x.place(price), numbers::dollars(price)));
     marks.extend(plot.feet(ticks));

@@ -154,10 +154,7 @@ pub(super) fn cell(value: Option<f64>, write: impl Fn(f64) -> String) -> Element
 /// Makes a cell of a number with its interval below it.
 pub(super) fn cell_with(value: Option<f64>, interval: Option<Interval>, write: impl Fn(f64) -> String) -> Element {
     cell(value, &write).children(interval.map(|Interval { low, high }| {
-        Element::new("small")
-            .child(number(low, write(low)))
-            .text(" to ")
-            .child(number(high, write(high)))
+        Element::new("small").child(number(low, write(low))).text(" to ").child(number(high, write(high)))
     }))
 }
 

@@ -78,7 +78,7 @@ fn key() -> Element {
 fn draw(stages: &[Stage], sheet: Sheet) -> Drawing {
     const BAR: f64 = 13.0;
     let largest = stages.iter().flat_map(|stage| stage.per_turn).flatten().fold(1.0, f64::max);
-    let bars = sheet.pick((160.0, 610.0), (0.0, 176.0));
+    let bars = sheet.pick((160.0, 610.0), (0.0, 168.0));
     let scale = Linear::new((0.0, largest), bars);
     let (row_height, head) = sheet.pick((44.0, 4.0), (58.0, 20.0));
     let mut marks = Vec::new();
@@ -93,7 +93,7 @@ fn draw(stages: &[Stage], sheet: Sheet) -> Drawing {
             marks.push(svg::bar(class, (bars.0, y), (end - bars.0, BAR)));
             let written = share.map_or(words::DASH.to_owned(), words::share);
             let count = words::count(stage.n[side]);
-            let at = bars.1 + sheet.pick(56.0, 46.0);
+            let at = bars.1 + sheet.pick(56.0, 54.0);
             marks.push(svg::text("small", (at, y + BAR - 2.5), Anchor::End, written));
             marks.push(svg::text("note", (sheet.width(), y + BAR - 2.5), Anchor::End, count));
         }

@@ -31,8 +31,7 @@ fn one(index: &Index) -> Element {
          on one signal’s weight is none.",
     );
     let rows_drawn = rows_of(index);
-    let rows =
-        Rows { rows: &rows_drawn, wall: None, ways: ("← worse", "better →"), zero: "no difference" };
+    let rows = Rows { rows: &rows_drawn, wall: None, ways: ("← worse", "better →"), zero: "no difference" };
     Figure { id: "index", title: "The index and its parts", finding: &finding, key: Some(key) }
         .half(|sheet| rows.draw(sheet), [table(index)])
 }
@@ -80,7 +79,12 @@ fn table(index: &Index) -> Element {
         let name = format!("Difference without {}", numbers::signal_words(part.signal));
         row(name, Some(part.weight), figure::cell(Some(part.without), write))
     });
-    figure::folded_table("index", "The index and its parts", &["Quantity", "Weight", "Value"], whole.into_iter().chain(parts))
+    figure::folded_table(
+        "index",
+        "The index and its parts",
+        &["Quantity", "Weight", "Value"],
+        whole.into_iter().chain(parts),
+    )
 }
 
 fn chances(comparison: &Comparison) -> Element {

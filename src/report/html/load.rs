@@ -56,7 +56,9 @@ fn pairs(load: &Load) -> Vec<Pair> {
 
 fn table(load: &Load) -> Element {
     let rows = bins(load).map(|(name, values)| {
-        Element::new("tr").child(figure::row_header(name)).children(values.map(|value| figure::cell(value, words::share)))
+        Element::new("tr")
+            .child(figure::row_header(name))
+            .children(values.map(|value| figure::cell(value, words::share)))
     });
     figure::folded_table("load", "Share of turns by cache use", &["Cache use", "Control", "Candidate"], rows)
 }

@@ -60,7 +60,8 @@ pub(super) fn cut(name: &str, n_chars: usize) -> String {
 
 /// Writes an interval as two ends.
 pub(super) fn ends(interval: Option<Interval>, write: impl Fn(f64) -> String) -> String {
-    interval.map_or_else(|| "no interval".to_owned(), |Interval { low, high }| format!("{} to {}", write(low), write(high)))
+    interval
+        .map_or_else(|| "no interval".to_owned(), |Interval { low, high }| format!("{} to {}", write(low), write(high)))
 }
 
 /// Writes a signal's stable name as words.

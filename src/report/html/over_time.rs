@@ -41,7 +41,9 @@ pub(super) fn plan_words(plan: Plan) -> String {
         "The whole error rate is spent on all looks together, so that one may look every day.".to_owned()
     } else {
         let share = words::short_percent(plan.sequential_share);
-        format!("{share} of the error rate is spent on all looks together, the rest on one look at the planned information.")
+        format!(
+            "{share} of the error rate is spent on all looks together, the rest on one look at the planned information."
+        )
     };
     let fixed = plan.fixed_look.map_or_else(String::new, |look| {
         let said = if look.passed { "found every limit kept" } else { "did not find every limit kept" };
@@ -70,7 +72,11 @@ fn finding(series: &Series, metric: &Metric) -> String {
     let mut out = match (series.passed_on, metric.margin) {
         (Some(day), _) => {
             let nth = series.points.iter().position(|point| point.day == day).map_or(0, |index| index + 1);
-            format!("{}: wholly within the limit since {}, day {nth} of {n_days}, and at every look since.", metric.title, day.format("%-d %b %Y"))
+            format!(
+                "{}: wholly within the limit since {}, day {nth} of {n_days}, and at every look since.",
+                metric.title,
+                day.format("%-d %b %Y")
+            )
         }
         (None, Some(_)) => {
             format!("{}: after {n_days} days the band that decides still reaches over the limit.", metric.title)
@@ -227,5 +233,10 @@ fn table(id: &str, series: &Series, metric: &Metric) -> Element {
             .child(interval(point.anytime))
             .child(interval(point.fixed))
     });
-    figure::folded_table(id, &caption, &["Day", "Units", "Difference", "Right at every look", "Right for one look"], rows)
+    figure::folded_table(
+        id,
+        &caption,
+        &["Day", "Units", "Difference", "Right at every look", "Right for one look"],
+        rows,
+    )
 }

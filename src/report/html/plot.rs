@@ -23,12 +23,7 @@ impl Plot {
     /// Makes a frame of the sheet's width; `top` and `height` are of the rectangle alone.
     pub(super) fn new(sheet: Sheet, (top, height): (f64, f64), x: (f64, f64), y: (f64, f64)) -> Self {
         let bottom = top + height;
-        Self {
-            x: Linear::new(x, (GUTTER, sheet.width() - 8.0)),
-            y: Linear::new(y, (bottom, top)),
-            top,
-            bottom,
-        }
+        Self { x: Linear::new(x, (GUTTER, sheet.width() - 8.0)), y: Linear::new(y, (bottom, top)), top, bottom }
     }
 
     /// Returns upper and lower end.

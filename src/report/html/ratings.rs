@@ -103,7 +103,8 @@ fn table(comparison: &Comparison) -> Element {
     let share = |value: Option<f64>| figure::cell(value, words::share);
     let none = || figure::word_cell(words::DASH);
     if let Some(rated) = numbers::metric_named(comparison, "rated") {
-        let side = |rate: &crate::report::comparison::Rate| figure::cell_with(rate.estimate, rate.interval, words::share);
+        let side =
+            |rate: &crate::report::comparison::Rate| figure::cell_with(rate.estimate, rate.interval, words::share);
         let write = |value: f64| words::points(value, words::decimals_of(rated));
         let difference = figure::cell_with(rated.difference.estimate, rated.difference.interval, write);
         row("Rated turns", [side(&rated.control), side(&rated.candidate), difference]);
@@ -119,7 +120,8 @@ fn table(comparison: &Comparison) -> Element {
         let counts = |(control, candidate)| [figure::count_cell(control), figure::count_cell(candidate), none()];
         row("Turns asked about by chance", counts(asked.n_asked));
         row("of these rated", counts(asked.n_rated));
-        let (estimate, interval) = asked.difference.map_or((None, None), |(estimate, interval)| (Some(estimate), interval));
+        let (estimate, interval) =
+            asked.difference.map_or((None, None), |(estimate, interval)| (Some(estimate), interval));
         let difference = figure::cell_with(estimate, interval, |value| words::points(value, 1));
         row("Thumbs up of these", [share(asked.up_share.0), share(asked.up_share.1), difference]);
     }
@@ -169,7 +171,9 @@ fn draw(agreement: &Agreement, sheet: Sheet) -> Drawing {
     let (cell_width, cell_height, label) = sheet.pick((52.0, 34.0, 96.0), (46.0, 32.0, 84.0));
     let block_height = 40.0 + cell_height * (n - 1) as f64 + 24.0;
     let mut marks = Vec::new();
-    for (index, (name, rows)) in [("Control", &agreement.control), ("Candidate", &agreement.candidate)].into_iter().enumerate() {
+    for (index, (name, rows)) in
+        [("Control", &agreement.control), ("Candidate", &agreement.candidate)].into_iter().enumerate()
+    {
         let left = sheet.pick(390.0 * index as f64, 0.0);
         let top = sheet.pick(0.0, (block_height + 14.0) * index as f64);
         marks.push(svg::text("strong", (left, top + 14.0), Anchor::Start, name));
@@ -209,6 +213,7 @@ fn agreement_table(agreement: &Agreement) -> Element {
         }
         out
     });
-    let columns = ["Signals", "Control, turns with both", "Control, phi", "Candidate, turns with both", "Candidate, phi"];
+    let columns =
+        ["Signals", "Control, turns with both", "Control, phi", "Candidate, turns with both", "Candidate, phi"];
     figure::folded_table("agreement", "Which signals go together", &columns, rows)
 }

@@ -120,7 +120,9 @@ impl Rows<'_> {
                 marks.push(svg::line("wall", (x, top), (x, bottom)));
             }
             if sheet == Sheet::Wide {
-                marks.extend(ticks.iter().map(|&tick| scale.place(tick)).map(|x| svg::line("rule", (x, top), (x, bottom))));
+                marks.extend(
+                    ticks.iter().map(|&tick| scale.place(tick)).map(|x| svg::line("rule", (x, top), (x, bottom))),
+                );
             }
             let zero = scale.place(0.0);
             marks.push(svg::line("zero", (zero, top), (zero, bottom)));
@@ -135,7 +137,8 @@ impl Rows<'_> {
         }
         let zero = scale.place(0.0);
         if let Some(x) = self.wall.map(|wall| scale.place(wall)) {
-            marks.push(svg::text("bad small", (x - 4.0, top - 6.0), Anchor::End, "limit"));
+            let (x, anchor) = if x < left + 40.0 { (left, Anchor::Start) } else { (x - 4.0, Anchor::End) };
+            marks.push(svg::text("bad small", (x, top - 6.0), anchor, "limit"));
         }
         let is_late = zero > sheet.width() - 100.0;
         let (x, anchor) = if is_late { (zero - 4.0, Anchor::End) } else { (zero + 4.0, Anchor::Start) };
@@ -166,7 +169,7 @@ fn draw_row(row: &Row, sheet: Sheet, scale: &Linear, top: f64, marks: &mut Vec<E
     }
     let (value, ends, word_at) = match sheet {
         Sheet::Wide => ((616.0, top + 18.0), (616.0, top + 34.0), (621.0, top + 50.0)),
-        Sheet::Narrow => ((0.0, top + 53.0), (84.0, top + 53.0), (186.0, top + 20.0)),
+        Sheet::Narrow => ((0.0, top + 53.0), (84.0, top + 53.0), (172.0, top + 20.0)),
     };
     marks.push(svg::text("strong", value, Anchor::Start, &row.value));
     marks.push(svg::text("small", ends, Anchor::Start, &row.ends));

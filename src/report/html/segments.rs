@@ -103,7 +103,7 @@ fn rows_of(segmentation: &Segmentation, metric: &Metric) -> Vec<Row> {
             let class = if share < SMALL { "open" } else { standing.class };
             let (control, candidate) = (words::count(segment.n_control), words::count(segment.n_candidate));
             Row {
-                label: numbers::cut(&segment.value, 20),
+                label: numbers::cut(&segment.value, 18),
                 note: format!("n {control} / {candidate}"),
                 estimate: segment.estimate.map(|value| rows::place(metric, value)),
                 interval,

@@ -18,9 +18,10 @@ pub(super) fn depth_json(comparison: &Comparison) -> Value {
     } else {
         comparison.depth.clone()
     };
-    let exposure = shown.exposure.iter().map(
-        |day| json!({ "day": day.day.to_string(), "n_control": day.n_control, "n_candidate": day.n_candidate }),
-    );
+    let exposure = shown
+        .exposure
+        .iter()
+        .map(|day| json!({ "day": day.day.to_string(), "n_control": day.n_control, "n_candidate": day.n_candidate }));
     let chances = shown.chances.iter().map(|chance| {
         json!({
             "metric": chance.metric,
@@ -155,9 +156,7 @@ fn agreement_json(agreement: &Agreement) -> Value {
 }
 
 fn measure_json(measure: &Measure) -> Value {
-    let side = |quantiles: Quantiles| {
-        json!({ "n": quantiles.n, "mean": quantiles.mean, "p50": quantiles.p50, "p95": quantiles.p95 })
-    };
+    let side = |quantiles: Quantiles| json!({ "n": quantiles.n, "mean": quantiles.mean, "p50": quantiles.p50, "p95": quantiles.p95 });
     json!({
         "name": measure.name,
         "title": measure.title,

@@ -59,9 +59,6 @@ mod tests {
 
     #[test]
     fn a_staircase_goes_along_before_it_goes_up() {
-        assert_eq!(
-            written(&staircase("s", &[(0.0, 9.0), (4.0, 3.0)])),
-            "<path class=\"line s\" d=\"M0 9H4V3\"/>"
-        );
+        assert_eq!(written(&staircase("s", &[(0.0, 9.0), (4.0, 3.0)])), "<path class=\"line s\" d=\"M0 9H4V3\"/>");
     }
 }

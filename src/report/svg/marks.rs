@@ -92,7 +92,8 @@ pub(crate) fn mark(class: &str, shape: Shape, (x, y): (f64, f64), radius: f64) -
 /// Draws an interval as a line with a stop at each end; a clipped end has none, for an [`arrow`] stands there.
 pub(crate) fn whisker(class: &str, (low, high): (f64, f64), y: f64, stops: (bool, bool)) -> Element {
     let (before, after) = ("v9m0 -4.5", "m0 -4.5v9");
-    let start = if stops.0 { format!("M{} {}{before}", Px(low), Px(y - 4.5)) } else { format!("M{} {}", Px(low), Px(y)) };
+    let start =
+        if stops.0 { format!("M{} {}{before}", Px(low), Px(y - 4.5)) } else { format!("M{} {}", Px(low), Px(y)) };
     let path = format!("{start}H{}{}", Px(high), if stops.1 { after } else { "" });
     Element::new("path").class(&format!("whisker {class}")).with("d", path)
 }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod agreement;
 mod page;
 mod pages;
 mod rich;

@@ -77,13 +77,19 @@ fn wobble(index: u32) -> f64 {
 
 fn exposure() -> Vec<ExposureDay> {
     let falling = |index: u32, start: u64| start * 100 / (100 + 22 * u64::from(index));
-    (0..N_DAYS)
+    let mut days: Vec<ExposureDay> = (0..N_DAYS)
         .map(|index| ExposureDay {
             day: day(index),
-            n_control: falling(index, 270) + u64::from(index * 7 % 5),
-            n_candidate: falling(index, 266) + u64::from(index * 5 % 7),
+            n_control: falling(index, 240) + u64::from(index * 7 % 5),
+            n_candidate: falling(index, 238) + u64::from(index * 5 % 7),
         })
-        .collect()
+        .collect();
+    // The days add up to the sides.
+    let comparison = samples::switch();
+    let later = days[1..].iter().fold((0, 0), |sum, day| (sum.0 + day.n_control, sum.1 + day.n_candidate));
+    days[0].n_control = comparison.control.n_users - later.0;
+    days[0].n_candidate = comparison.candidate.n_users - later.1;
+    days
 }
 
 /// The estimate nears its last value while both bands narrow like the root of the users.
@@ -262,29 +268,50 @@ fn load() -> Load {
 }
 
 fn candidates() -> Vec<Candidate> {
-    let candidate = |name: &str, model: &str, n_users, code, reason, p: (f64, f64), points: (f64, f64, f64), cost, good| {
-        Candidate {
-            name: name.to_owned(),
-            model: Some(model.to_owned()),
-            n_users,
-            code,
-            reason,
-            p: Some(p.0),
-            p_holm: Some(p.1),
-            estimate: Some(points.0 / 100.0),
-            interval: Some(Interval { low: points.1 / 100.0, high: points.2 / 100.0 }),
-            cost_difference: Some(cost),
-            cost_interval: Some(Interval { low: cost - 0.000_21, high: cost + 0.000_21 }),
-            is_undominated: good,
-        }
-    };
+    let candidate =
+        |name: &str, model: &str, n_users, code, reason, p: (f64, f64), points: (f64, f64, f64), cost, good| {
+            Candidate {
+                name: name.to_owned(),
+                model: Some(model.to_owned()),
+                n_users,
+                code,
+                reason,
+                p: Some(p.0),
+                p_holm: Some(p.1),
+                estimate: Some(points.0 / 100.0),
+                interval: Some(Interval { low: points.1 / 100.0, high: points.2 / 100.0 }),
+                cost_difference: Some(cost),
+                cost_interval: Some(Interval { low: cost - 0.000_21, high: cost + 0.000_21 }),
+                is_undominated: good,
+            }
+        };
     use VerdictCode::{Keep, KeepCollecting, Switch};
     use VerdictReason::{SmallCost, Undecided, WorseThanMargin};
     let (eight, fourteen) = ("meta-llama/Llama-3.1-8B-Instruct-Q4_K_M", "Qwen/Qwen3-14B-AWQ");
     vec![
         candidate("llama-8b-q4", eight, 2_388, Switch, SmallCost, (0.0008, 0.0024), (-0.52, -1.1, 0.04), -0.0061, true),
-        candidate("qwen-14b", fourteen, 2_401, KeepCollecting, Undecided, (0.061, 0.122), (-0.9, -1.9, 0.1), -0.0048, false),
-        candidate("gemma-2b", "google/gemma-2-2b-it", 2_379, Keep, WorseThanMargin, (0.99, 0.99), (-5.3, -6.4, -4.2), -0.0077, true),
+        candidate(
+            "qwen-14b",
+            fourteen,
+            2_401,
+            KeepCollecting,
+            Undecided,
+            (0.061, 0.122),
+            (-0.9, -1.9, 0.1),
+            -0.0048,
+            false,
+        ),
+        candidate(
+            "gemma-2b",
+            "google/gemma-2-2b-it",
+            2_379,
+            Keep,
+            WorseThanMargin,
+            (0.99, 0.99),
+            (-5.3, -6.4, -4.2),
+            -0.0077,
+            true,
+        ),
     ]
 }
 
