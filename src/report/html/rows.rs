@@ -47,7 +47,7 @@ impl Standing {
         let wall = margin.map_or(0.0, |margin| -margin);
         let (status, word) = match interval {
             Some(interval) if interval.low > 0.0 => (Status::Better, "better"),
-            Some(interval) if interval.high < wall && margin.is_some() => (Status::Worse, "beyond the limit"),
+            Some(interval) if interval.high < wall && margin.is_some() => (Status::Worse, "beyond limit"),
             Some(interval) if interval.high < wall => (Status::Worse, "worse"),
             Some(interval) if interval.low > wall => (Status::NonInferior, "within the limit"),
             _ => (Status::Undecided, "unclear"),

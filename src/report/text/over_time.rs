@@ -25,7 +25,7 @@ pub(super) fn draw(page: &mut Page, comparison: &Comparison) {
     let Some(&(first, metric)) = known.first() else { return };
     page.blank();
     let unit = per(metric);
-    page.strong(&format!("{} /{unit:.0} day by day: candidate minus control, up is better", metric.title));
+    page.strong(&format!("{} /{unit:.0} day by day; up is better", metric.title));
     chart(page, first, metric);
     page.wrap("        ", "● difference, ▒ right for one look, ░ right at every look: it decides");
     for (series, metric) in known {

@@ -36,7 +36,7 @@ fn moved(shift: f64, factor: f64) -> Comparison {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn what_the_page_shows_the_wire_holds_and_the_plot_plots(shift in -0.02..0.02, factor in 0.2..3.0) {
