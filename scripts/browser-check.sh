@@ -21,4 +21,4 @@ if ! chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null;
 fi
 browser=$(chromium) || skip 'Chromium is not installed (apt-get install chromium)'
 (cd tests/browser && timeout 120 npm ci --silent) || skip 'the packages of tests/browser cannot be installed'
-timeout 120 node tests/browser/run.mjs "$(realpath "$pages")" "$browser"
+timeout 300 node tests/browser/run.mjs "$(realpath "$pages")" "$browser"

@@ -75,7 +75,7 @@ fn finding(metric: &Metric, adjustments: &[&Adjustment]) -> String {
     };
     let like = adjustments.iter().find(|adjustment| adjustment.kind == "like_for_like");
     if let Some(estimate) = like.and_then(|adjustment| adjustment.estimate) {
-        out.push_str(&format!(" Like for like it is {}.", words::points(estimate, n_decimals)));
+        out.extend([format!(" Like for like it is {}.", words::points(estimate, n_decimals))]);
     }
     out
 }

@@ -109,14 +109,14 @@ fn benefit_finding(benefit: &Benefit) -> String {
         .map_or_else(String::new, |interval| format!(" (saving {})", numbers::ends(Some(interval), numbers::dollars)));
     let mut out = format!("Switching {way} {saving} per thousand turns{ends}.");
     if let Some(price) = benefit.breaks_even_at {
-        out.push_str(&format!(" It pays if a lost good turn costs you less than {}", numbers::dollars(price)));
+        out.extend([format!(" It pays if a lost good turn costs you less than {}", numbers::dollars(price))]);
         if let Some(sure) = benefit.surely_pays_below {
-            out.push_str(&format!(", for certain below {}", numbers::dollars(sure)));
+            out.extend([format!(", for certain below {}", numbers::dollars(sure))]);
         }
         out.push('.');
     }
     if let Some(n_fewer) = benefit.worst_case_per_10_000 {
-        out.push_str(&format!(" At worst {} good turns fewer in ten thousand.", words::unsigned(n_fewer, 0)));
+        out.extend([format!(" At worst {} good turns fewer in ten thousand.", words::unsigned(n_fewer, 0))]);
     }
     out
 }

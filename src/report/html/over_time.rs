@@ -87,16 +87,16 @@ fn finding(series: &Series, metric: &Metric) -> String {
         let is_changing = trend.p < 0.05;
         let slope = words::points(trend.slope_per_day, 3);
         let p = words::p_value(trend.p);
-        out.push_str(&if is_changing {
+        out.extend([if is_changing {
             format!(" The effect is changing by {slope} points a day ({p}).")
         } else {
             format!(" No trend of the daily effect is seen ({slope} points a day, {p}).")
-        });
+        }]);
         if let Some((estimate, interval)) = trend.last_week {
             let n_decimals = words::decimals_of(metric);
             let write = |value: f64| words::points(value, n_decimals);
             let ends = numbers::ends(interval, write);
-            out.push_str(&format!(" The last seven days alone: {} points ({ends}).", write(estimate)));
+            out.extend([format!(" The last seven days alone: {} points ({ends}).", write(estimate))]);
         }
     }
     out

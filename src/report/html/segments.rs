@@ -71,14 +71,14 @@ fn finding(segmentation: &Segmentation, metric: &Metric) -> String {
     if let Some(Heterogeneity { p, i2, sign_change_p }) = segmentation.heterogeneity {
         let p_words = words::p_value(p);
         let i2 = words::percent(i2, 0);
-        out.push_str(&if p < 0.05 {
+        out.extend([if p < 0.05 {
             format!(" The segments differ more than chance explains ({p_words}; I² {i2}).")
         } else {
             format!(" Chance explains the differences between the segments ({p_words}; I² {i2}).")
-        });
+        }]);
         if sign_change_p < 0.05 {
             let p = words::p_value(sign_change_p);
-            out.push_str(&format!(" The effect changes its sign: good for some, bad for others ({p})."));
+            out.extend([format!(" The effect changes its sign: good for some, bad for others ({p}).")]);
         }
     }
     out

@@ -32,7 +32,7 @@ fn finding(tournament: &Tournament) -> String {
         out.push_str(" There are not enough choices: some variants are not tied to the others by wins and losses.");
     }
     if let Some(first) = tournament.first_position {
-        out.push_str(&format!(" Being shown first shifts the log-odds by {}.", numbers::signed(first, 2)));
+        out.extend([format!(" Being shown first shifts the log-odds by {}.", numbers::signed(first, 2))]);
     }
     out
 }

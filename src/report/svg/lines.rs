@@ -12,7 +12,7 @@ pub(crate) fn polyline(class: &str, points: &[(f64, f64)]) -> Element {
 pub(crate) fn staircase(class: &str, points: &[(f64, f64)]) -> Element {
     let mut path = String::new();
     for (index, &(x, y)) in points.iter().enumerate() {
-        path.push_str(&if index == 0 { format!("M{} {}", Px(x), Px(y)) } else { format!("H{}V{}", Px(x), Px(y)) });
+        path.extend([if index == 0 { format!("M{} {}", Px(x), Px(y)) } else { format!("H{}V{}", Px(x), Px(y)) }]);
     }
     Element::new("path").class(&format!("line {class}")).with("d", path)
 }
@@ -33,10 +33,11 @@ pub(crate) fn upright(class: &str, x: f64, (low, high): (f64, f64)) -> Element {
 }
 
 fn through(points: impl Iterator<Item = (f64, f64)>) -> String {
-    points
-        .enumerate()
-        .map(|(index, (x, y))| format!("{}{} {}", if index == 0 { 'M' } else { 'L' }, Px(x), Px(y)))
-        .collect()
+    let steps = points.enumerate().map(|(index, (x, y))| {
+        let step = if index == 0 { 'M' } else { 'L' };
+        [step.to_string(), Px(x).to_string(), " ".to_owned(), Px(y).to_string()].concat()
+    });
+    steps.collect()
 }
 
 #[cfg(test)]

@@ -153,16 +153,16 @@ fn index_line(page: &mut Page, index: &Index) {
 fn benefit_line(page: &mut Page, benefit: &Benefit) {
     let mut told = format!("saves ${:.2} per 1000 turns", benefit.saving_per_1000).replace("$-", "−$");
     if let Some(Interval { low, high }) = benefit.saving_interval {
-        told.push_str(&format!(" [{low:.2}, {high:.2}]").replace('-', "−"));
+        told.extend([format!(" [{low:.2}, {high:.2}]").replace('-', "−")]);
     }
     if let Some(price) = benefit.breaks_even_at {
-        told.push_str(&format!("; pays where a lost good turn costs less than ${price:.2}"));
+        told.extend([format!("; pays where a lost good turn costs less than ${price:.2}")]);
     }
     if let Some(price) = benefit.surely_pays_below {
-        told.push_str(&format!(", surely below ${price:.2}"));
+        told.extend([format!(", surely below ${price:.2}")]);
     }
     if let Some(n_fewer) = benefit.worst_case_per_10_000 {
-        told.push_str(&format!("; at worst {n_fewer:.0} good turns fewer in 10,000"));
+        told.extend([format!("; at worst {n_fewer:.0} good turns fewer in 10,000")]);
     }
     page.blank();
     page.wrap("Money: ", &format!("{told}."));
@@ -203,10 +203,10 @@ fn ratings(page: &mut Page, comparison: &Comparison) {
         share.odds_ratio
     );
     if let Some(Interval { low, high }) = share.interval {
-        told.push_str(&format!(" [{low:.2}, {high:.2}]"));
+        told.extend([format!(" [{low:.2}, {high:.2}]")]);
     }
     if let Some(factor) = share.tipping_factor {
-        told.push_str(&format!("; explained away only if critics of one side were {factor:.2} times as loud"));
+        told.extend([format!("; explained away only if critics of one side were {factor:.2} times as loud")]);
     }
     page.blank();
     page.wrap("Thumbs: ", &format!("{told}."));

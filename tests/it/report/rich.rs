@@ -268,6 +268,8 @@ fn load() -> Load {
 }
 
 fn candidates() -> Vec<Candidate> {
+    use VerdictCode::{Keep, KeepCollecting, Switch};
+    use VerdictReason::{SmallCost, Undecided, WorseThanMargin};
     let candidate =
         |name: &str, model: &str, n_users, code, reason, p: (f64, f64), points: (f64, f64, f64), cost, good| {
             Candidate {
@@ -285,8 +287,6 @@ fn candidates() -> Vec<Candidate> {
                 is_undominated: good,
             }
         };
-    use VerdictCode::{Keep, KeepCollecting, Switch};
-    use VerdictReason::{SmallCost, Undecided, WorseThanMargin};
     let (eight, fourteen) = ("meta-llama/Llama-3.1-8B-Instruct-Q4_K_M", "Qwen/Qwen3-14B-AWQ");
     vec![
         candidate("llama-8b-q4", eight, 2_388, Switch, SmallCost, (0.0008, 0.0024), (-0.52, -1.1, 0.04), -0.0061, true),
