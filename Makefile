@@ -38,10 +38,15 @@ test: tools-of-tests venv ## Run every check, as CI does
 	$(MAKE) deny
 	$(MAKE) doc
 	$(MAKE) cargo-test
+	$(MAKE) browser
 
 .PHONY: cargo-test
 cargo-test: venv
 	$(CARGO) test --locked
+
+.PHONY: browser
+browser: ## Look at the reports that the tests kept, in Chromium: widths, colours, keyboard, paper, axe
+	scripts/browser-check.sh $(or $(PAGES),target/tmp/report)
 
 .PHONY: schemathesis
 schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on

@@ -1,4 +1,4 @@
-//! `afterword compare`: whether another model does as well, as text, JSON or a page.
+//! `afterword compare`: whether another model does as well, as text, JSON, a page or a specification to plot.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::config::{Config, environment};
 use crate::domain::comparison::ComparisonSpec;
 use crate::domain::fields::FieldError;
 use crate::report::comparison::Comparison;
-use crate::report::{html, json, text};
+use crate::report::{html, json, text, vega_lite};
 use crate::service::{ServiceError, compare};
 
 /// Columns of the text where nobody says how many there are.
@@ -82,6 +82,8 @@ enum Format {
     Json,
     /// A page that stands by itself.
     Html,
+    /// A Vega-Lite specification with the plotted numbers, to plot again.
+    VegaLite,
 }
 
 impl Args {
@@ -160,6 +162,7 @@ fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow:
         }
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&json::to_json(comparison))?),
         Format::Html => html::to_html(comparison),
+        Format::VegaLite => format!("{}\n", serde_json::to_string_pretty(&vega_lite::to_vega_lite(comparison))?),
     })
 }
 
@@ -267,5 +270,6 @@ mod tests {
         assert_eq!(format(&["--out", "a/report.html"]), Format::Html);
         assert_eq!(format(&["--out", "report.json"]), Format::Json);
         assert_eq!(format(&["--out", "report.html", "--format", "text"]), Format::Text);
+        assert_eq!(format(&["--out", "plot.json", "--format", "vega-lite"]), Format::VegaLite);
     }
 }

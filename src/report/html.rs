@@ -4,15 +4,32 @@
 //! given; the only numbers of its own are the shares of counts, which stand in the data block beside the rest. Where
 //! the verdict withholds the numbers, neither the page nor its data block holds an estimate.
 
+mod adjustments;
+mod arrivals;
+mod bars;
 mod block;
+mod candidates;
 mod checks;
+mod contents;
+mod costs;
+mod disagreements;
 mod effects;
 mod exposure;
 mod figure;
 mod forest;
 mod funnel;
+mod heat;
+mod index;
+mod load;
 mod method;
+mod numbers;
+mod over_time;
+mod plot;
 mod preference;
+mod ratings;
+mod rows;
+mod segments;
+mod tournament;
 mod verdict;
 mod words;
 
@@ -78,20 +95,40 @@ fn body(comparison: &Comparison) -> Element {
             .text("?"),
     );
     let main = Element::new("main").child(verdict::section(comparison)).child(verdict::sides(comparison));
-    let main = if comparison.verdict.withholds_numbers {
-        main.child(withheld()).children(exposure::section(comparison)).child(checks::section(comparison))
+    let sections = if comparison.verdict.withholds_numbers {
+        std::iter::once(withheld()).chain(exposure::section(comparison)).chain([checks::section(comparison)]).collect()
     } else {
-        main.child(effects::section(comparison))
-            .children(preference::section(comparison))
-            .child(checks::section(comparison))
-            .child(funnel::section(comparison))
-            .children(exposure::section(comparison))
+        sections(comparison)
     };
+    let main = main.children(contents::list(&sections)).children(sections);
     Element::new("body")
         .child(header)
         .child(main)
         .child(method::footer(comparison))
         .child(Element::json_block("data", &block::json(comparison)))
+}
+
+/// Makes what stands below the verdict: effects, what they rest on, and whether to believe them. What the comparison
+/// does not hold is left out.
+fn sections(comparison: &Comparison) -> Vec<Element> {
+    let sections = [
+        Some(effects::section(comparison)),
+        over_time::section(comparison),
+        segments::section(comparison),
+        adjustments::section(comparison),
+        index::section(comparison),
+        costs::section(comparison),
+        candidates::section(comparison),
+        ratings::section(comparison),
+        preference::section(comparison),
+        tournament::section(comparison),
+        disagreements::section(comparison),
+        exposure::section(comparison),
+        Some(funnel::section(comparison)),
+        load::section(comparison),
+        Some(checks::section(comparison)),
+    ];
+    sections.into_iter().flatten().collect()
 }
 
 /// Stands in place of every estimate.

@@ -1,5 +1,7 @@
 //! A comparison in its wire form. It computes nothing: every number is one of the comparison's own.
 
+mod depth;
+
 use serde_json::{Map, Value, json};
 
 use super::comparison::{Comparison, Metric, Preference, Rate, Side, Status};
@@ -52,6 +54,7 @@ pub fn to_json(comparison: &Comparison) -> Value {
         "metrics": metrics,
         "checks": checks,
         "preference": comparison.preference.filter(|_| !withholds).map(|preference| preference_json(&preference)),
+        "depth": depth::depth_json(comparison),
         "window": comparison.window.map(|(first, last)| json!({ "first_at": moment(first), "last_at": moment(last) })),
         "n_days": comparison.n_days,
         "trust": comparison.trust,

@@ -56,6 +56,12 @@ impl Element {
         self
     }
 
+    /// Takes an attribute away.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.attributes.retain(|(key, _)| *key != name);
+        self
+    }
+
     /// Adds the attribute `class`, unless no class is named.
     pub(crate) fn class(self, names: &str) -> Self {
         if names.is_empty() { self } else { self.with("class", names) }
@@ -77,6 +83,31 @@ impl Element {
     pub(crate) fn children(mut self, children: impl IntoIterator<Item = Element>) -> Self {
         self.children.extend(children.into_iter().map(Node::Element));
         self
+    }
+
+    /// Collects id and text of every element of this name, in the order of the page.
+    pub(crate) fn outline(&self, name: &str, found: &mut Vec<(String, String)>) {
+        let id = self.attributes.iter().find(|(key, _)| *key == "id").map(|(_, id)| id);
+        if let Some(id) = id.filter(|_| self.name == name) {
+            let mut text = String::new();
+            self.gather_text(&mut text);
+            found.push((id.clone(), text));
+        }
+        for child in &self.children {
+            if let Node::Element(element) = child {
+                element.outline(name, found);
+            }
+        }
+    }
+
+    fn gather_text(&self, out: &mut String) {
+        for child in &self.children {
+            match child {
+                Node::Element(element) => element.gather_text(out),
+                Node::Text(text) => out.push_str(text),
+                Node::StyleSheet(_) | Node::Json(_) => {}
+            }
+        }
     }
 
     /// Writes the element and all that it holds.
@@ -157,6 +188,17 @@ mod tests {
         let json = json.strip_suffix("</script>").unwrap();
         assert!(!json.contains('<') && !json.contains('>') && !json.contains('&') && !json.contains('\u{2028}'));
         assert_eq!(serde_json::from_str::<serde_json::Value>(json).unwrap(), value);
+    }
+
+    #[test]
+    fn an_outline_names_what_has_an_id() {
+        let heading = Element::new("h2").with("id", "a").text("One ").child(Element::new("b").text("two"));
+        let tree = Element::new("main").child(heading).child(Element::new("h2").text("without"));
+        let mut found = Vec::new();
+
+        tree.outline("h2", &mut found);
+
+        assert_eq!(found, [("a".to_owned(), "One two".to_owned())]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A comparison as plain data, and its renderings: HTML with SVG figures, JSON, text.
+//! A comparison as plain data, and its renderings: HTML with SVG figures, JSON, text, and a Vega-Lite specification.
 //!
 //! This module computes no number that decides anything and does no I/O: what it is given is what it draws (ST-1).
 
@@ -9,3 +9,4 @@ pub mod json;
 mod markup;
 mod svg;
 pub mod text;
+pub mod vega_lite;

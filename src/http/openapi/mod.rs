@@ -1,6 +1,7 @@
 //! The OpenAPI document: addresses from the handlers' own annotations, schemas from the bounds that the parsers apply.
 //! It describes requests and reads none.
 
+mod depth;
 mod keys;
 mod pages;
 mod reading;
@@ -92,6 +93,7 @@ components! {
         Export = reading::export();
         ExportsPage = reading::exports_page();
         Comparison = reading::comparison();
+        VegaLite = depth::vega_lite();
         Health = reading::health();
         Page = json!({ "type": "string" });
         Bytes = json!({ "type": "string", "format": "binary" });

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::problem::KINDS;
+use super::depth;
 use super::words::{
     Member, all, boolean, closed, described, estimate, integer, list, moment, named, nullable, number, object, one_of,
     optional, required, short_text, text, timestamp, total, uuid, words_of,
@@ -290,6 +291,7 @@ pub(super) fn comparison() -> Value {
         required("metrics", all(&metric())),
         required("checks", all(&check)),
         optional("preference", json!({ "type": "object" })),
+        required("depth", depth::depth()),
         required("trust", named("TrustRule")),
         required("n_unverified", total()),
         required("computed_at", moment()),

@@ -1,4 +1,4 @@
-//! `/v1/comparisons`: whether another model does as well, as a page, as JSON or as text.
+//! `/v1/comparisons`: whether another model does as well, as a page, as JSON, as text or as a specification to plot.
 
 use std::sync::LazyLock;
 
@@ -14,12 +14,13 @@ use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{negotiate, query};
 use crate::domain::comparison::ComparisonSpec;
-use crate::report::{html, json, text};
+use crate::report::{html, json, text, vega_lite};
 use crate::service::{ServiceError, compare};
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html";
 const TEXT: &str = "text/plain";
+const VEGA_LITE: &str = vega_lite::MEDIA_TYPE;
 /// Columns of the text, as many as a terminal that nobody has widened.
 const TEXT_WIDTH: usize = 80;
 
@@ -56,6 +57,7 @@ static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
     responses(
         (status = 200, description = "The comparison", content(
             (doc::Comparison = "application/json"), (doc::Page = "text/html"), (doc::Page = "text/plain"),
+            (doc::VegaLite = "application/vnd.vegalite.v6+json"),
         )),
         (status = 404, description = "No experiment has this key: `not_found`"),
         (status = 406, description = "None of the forms is accepted: `not_acceptable`"),
@@ -66,7 +68,7 @@ pub(crate) async fn show(
     caller: Caller<MayView>,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
-    let media_type = negotiate::choose(&request, &[JSON, HTML, TEXT])?;
+    let media_type = negotiate::choose(&request, &[JSON, HTML, TEXT, VEGA_LITE])?;
     let spec = ComparisonSpec::from_query(&query::parse(request.query_string())?).map_err(Problem::invalid_query)?;
     let comparison = services
         .run(|app| async move { compare::compare(&app, &caller.principal, spec).await })
@@ -83,6 +85,7 @@ pub(crate) async fn show(
             .insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY.as_str()))
             .body(html::to_html(&comparison)),
         TEXT => response.content_type("text/plain; charset=utf-8").body(text::to_text(&comparison, TEXT_WIDTH, false)),
+        VEGA_LITE => response.content_type(VEGA_LITE).json(vega_lite::to_vega_lite(&comparison)),
         _ => response.json(json::to_json(&comparison)),
     })
 }

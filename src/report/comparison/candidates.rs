@@ -26,6 +26,8 @@ pub struct Candidate {
     pub interval: Option<Interval>,
     /// Difference of the mean cost of a turn from the control, in US dollars.
     pub cost_difference: Option<f64>,
+    /// Its interval.
+    pub cost_interval: Option<Interval>,
     /// Whether no other variant is both better and cheaper.
     pub is_undominated: bool,
 }

@@ -11,9 +11,33 @@ pub(super) fn json(comparison: &Comparison) -> Value {
     let mut block = to_json(comparison);
     if let Some(fields) = block.as_object_mut() {
         let funnel = (!comparison.verdict.withholds_numbers).then(|| funnel_shares(comparison));
+        if let Some(depth) = fields.get_mut("depth") {
+            columns_of_series(depth);
+        }
         fields.insert("figures".to_owned(), json!({ "funnel": funnel, "exposure": exposure_shares(comparison) }));
     }
     block
+}
+
+/// Writes the days of a series as columns: the same numbers in half the bytes, since no name is told twice.
+fn columns_of_series(depth: &mut Value) {
+    for series in depth["series"].as_array_mut().into_iter().flatten() {
+        let Some(points) = series["points"].as_array() else { continue };
+        let column = |read: fn(&Value) -> &Value| points.iter().map(|point| read(point).clone()).collect::<Value>();
+        series["points"] = json!({
+            "day": column(|point| &point["day"]),
+            "n_users": column(|point| &point["n_users"]),
+            "estimate": column(|point| &point["estimate"]),
+            "fixed": {
+                "low": column(|point| &point["fixed"]["low"]),
+                "high": column(|point| &point["fixed"]["high"]),
+            },
+            "anytime": {
+                "low": column(|point| &point["anytime"]["low"]),
+                "high": column(|point| &point["anytime"]["high"]),
+            },
+        });
+    }
 }
 
 fn funnel_shares(comparison: &Comparison) -> Value {

@@ -1,7 +1,7 @@
 //! Who got which side: planned against observed shares of the units of an experiment.
 
 use super::figure::{self, Drawing, Figure, Sheet};
-use super::words;
+use super::{arrivals, words};
 use crate::report::comparison::Comparison;
 use crate::report::markup::Element;
 use crate::report::svg::{self, Anchor};
@@ -45,17 +45,15 @@ pub(super) fn section(comparison: &Comparison) -> Option<Element> {
         id: "exposure",
         title: "Planned and observed shares of control and candidate",
         finding: &finding,
-        key: Some(
-            Element::new("p")
-                .class("reading")
-                .text("The dashed line is the planned split; the checks say whether chance explains the gap."),
-        ),
+        key: Some(figure::key(
+            &[("control", "control"), ("candidate", "candidate")],
+            "The dashed line is the planned split; the checks say whether chance explains the gap.",
+        )),
     };
     Some(
-        Element::new("section")
-            .with("aria-labelledby", "exposure-heading")
-            .child(Element::new("h2").with("id", "exposure-heading").text(format_args!("Which {unit}s got which side")))
-            .child(figure.frame(|sheet| draw(&exposure, sheet), [table(&exposure, unit)])),
+        figure::section("exposure", &format!("Which {unit}s got which side"))
+            .child(figure.half(|sheet| draw(&exposure, sheet), [table(&exposure, unit)]))
+            .children(arrivals::figure(comparison)),
     )
 }
 
@@ -68,8 +66,8 @@ fn draw(exposure: &Exposure, sheet: Sheet) -> Drawing {
         let top = 46.0 * index as f64;
         let written = |side: usize| shares.map_or(words::DASH.to_owned(), |shares| words::percent(shares[side], 1));
         let label_y = top + 14.0;
-        marks.push(svg::text("small", (0.0, label_y), Anchor::Start, format!("{name}: control {}", written(0))));
-        marks.push(svg::text("small", (width, label_y), Anchor::End, format!("candidate {}", written(1))));
+        marks.push(svg::text("small", (0.0, label_y), Anchor::Start, format!("{name} {}", written(0))));
+        marks.push(svg::text("small", (width, label_y), Anchor::End, written(1)));
         if let Some([control, candidate]) = shares {
             let split = width * control;
             marks.push(svg::bar("control", (0.0, top + 20.0), (split, BAR)));

@@ -1,9 +1,12 @@
-//! The frame of every figure: caption that states the finding, two drawings for two widths, the same numbers as a table.
+//! The frame of every figure: caption that states the finding, drawings for the widths of screens, the same numbers as a
+//! table.
 
 use std::fmt::Display;
 
+use super::words;
 use crate::report::markup::Element;
 use crate::report::svg::{self, Shape};
+use crate::stats::Interval;
 
 /// The width that a figure is drawn for. Text in a drawing shrinks with it, so that a narrow screen has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +46,7 @@ pub(super) struct Drawing {
 /// A figure with its words.
 pub(super) struct Figure<'a> {
     /// Stable id, the stem of the ids inside.
-    pub id: &'static str,
+    pub id: &'a str,
     /// Names the drawing.
     pub title: &'a str,
     /// States what is to be seen, in a sentence.
@@ -53,20 +56,33 @@ pub(super) struct Figure<'a> {
 }
 
 impl Figure<'_> {
-    /// Frames the two drawings and the table that says the same.
+    /// Frames two drawings, of which each screen shows one, and the table that says the same.
     pub(super) fn frame(self, draw: impl Fn(Sheet) -> Drawing, tables: impl IntoIterator<Item = Element>) -> Element {
-        let sheet = |sheet: Sheet, class: &str| {
-            let Drawing { marks, height } = draw(sheet);
-            let size = (sheet.width(), height);
-            svg::drawing(&format!("{}-{class}", self.id), self.title, self.finding, (0.0, 0.0), size)
-                .class(class)
-                .children(marks)
-        };
+        let drawings = [(Sheet::Wide, "wide"), (Sheet::Narrow, "narrow")];
+        self.assemble("", drawings.map(|(sheet, class)| (class, sheet, draw(sheet))), tables)
+    }
+
+    /// Frames one drawing that fits a telephone and half a screen, and the table that says the same.
+    pub(super) fn half(self, draw: impl Fn(Sheet) -> Drawing, tables: impl IntoIterator<Item = Element>) -> Element {
+        self.assemble("half", [("only", Sheet::Narrow, draw(Sheet::Narrow))], tables)
+    }
+
+    fn assemble<const N: usize>(
+        self,
+        class: &str,
+        drawings: [(&str, Sheet, Drawing); N],
+        tables: impl IntoIterator<Item = Element>,
+    ) -> Element {
+        let caption_id = format!("{}-finding", self.id);
+        let drawings = drawings.map(|(name, sheet, Drawing { marks, height })| {
+            let id = format!("{}-{name}", self.id);
+            svg::captioned(&id, self.title, &caption_id, (sheet.width(), height)).class(name).children(marks)
+        });
         Element::new("figure")
             .with("id", self.id)
-            .child(Element::new("figcaption").text(self.finding))
-            .child(sheet(Sheet::Wide, "wide"))
-            .child(sheet(Sheet::Narrow, "narrow"))
+            .class(class)
+            .child(Element::new("figcaption").with("id", &caption_id).text(self.finding))
+            .children(drawings)
             .children(self.key)
             .children(tables)
     }
@@ -93,6 +109,63 @@ pub(super) fn table(
         .with("tabindex", "0")
         .child(table);
     Element::new("details").with("open", "").child(Element::new("summary").text("The numbers")).child(region)
+}
+
+/// Makes the same table, folded until somebody asks for it; paper shows it all the same.
+pub(super) fn folded_table(
+    id: &str,
+    caption: &str,
+    columns: &[&str],
+    rows: impl IntoIterator<Item = Element>,
+) -> Element {
+    table(id, caption, columns.iter().map(column), rows).without("open")
+}
+
+/// Makes a section with its heading.
+pub(super) fn section(id: &str, title: &str) -> Element {
+    let heading_id = format!("{id}-heading");
+    Element::new("section")
+        .class("halves")
+        .with("aria-labelledby", &heading_id)
+        .child(Element::new("h2").with("id", heading_id).text(title))
+}
+
+/// Makes a paragraph that explains how to read a drawing.
+pub(super) fn reading(words: &str) -> Element {
+    Element::new("p").class("reading").text(words)
+}
+
+/// Makes a key of fills, and a paragraph below it.
+pub(super) fn key(entries: &[(&str, &str)], words: &str) -> Element {
+    let entry = |(class, words): &(&str, &str)| Element::new("li").child(swatch(class)).text(words);
+    let list = Element::new("ul").class("key").children(entries.iter().map(entry));
+    Element::new("div").child(list).child(reading(words))
+}
+
+/// Makes a cell of a number, or of a dash.
+pub(super) fn cell(value: Option<f64>, write: impl Fn(f64) -> String) -> Element {
+    let cell = Element::new("td");
+    match value {
+        Some(value) => cell.child(number(value, write(value))),
+        None => cell.text(words::DASH),
+    }
+}
+
+/// Makes a cell of a number with its interval below it.
+pub(super) fn cell_with(value: Option<f64>, interval: Option<Interval>, write: impl Fn(f64) -> String) -> Element {
+    cell(value, &write).children(interval.map(|Interval { low, high }| {
+        Element::new("small").child(number(low, write(low))).text(" to ").child(number(high, write(high)))
+    }))
+}
+
+/// Makes a cell of a count.
+pub(super) fn count_cell(n: u64) -> Element {
+    Element::new("td").child(number(n, words::count(n)))
+}
+
+/// Makes a cell of words.
+pub(super) fn word_cell(words: impl Display) -> Element {
+    Element::new("td").text(words)
 }
 
 /// Makes the header of a column.

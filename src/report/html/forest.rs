@@ -246,12 +246,12 @@ impl Pen {
             Sheet::Wide => {
                 for (index, line) in way.map(str::to_owned).into_iter().chain([n]).enumerate() {
                     let y = top + 37.0 + 16.0 * index as f64;
-                    self.put(svg::text("muted small", (0.0, y), Anchor::Start, line));
+                    self.put(svg::text("note", (0.0, y), Anchor::Start, line));
                 }
             }
             Sheet::Narrow => {
                 let line = way.map_or_else(|| n.clone(), |way| format!("{way} · {n}"));
-                self.put(svg::text("muted small", (0.0, top + 36.0), Anchor::Start, line));
+                self.put(svg::text("note", (0.0, top + 36.0), Anchor::Start, line));
             }
         }
     }

@@ -43,10 +43,8 @@ pub(super) fn section(comparison: &Comparison) -> Element {
     let finding = finding(&stages);
     let figure =
         Figure { id: "funnel", title: "From completions to reactions, per side", finding: &finding, key: Some(key()) };
-    Element::new("section")
-        .with("aria-labelledby", "funnel-heading")
-        .child(Element::new("h2").with("id", "funnel-heading").text("How many people reacted"))
-        .child(figure.frame(|sheet| draw(&stages, sheet), [table(&stages)]))
+    figure::section("funnel", "How many people reacted")
+        .child(figure.half(|sheet| draw(&stages, sheet), [table(&stages)]))
 }
 
 fn finding(stages: &[Stage]) -> String {
@@ -80,7 +78,7 @@ fn key() -> Element {
 fn draw(stages: &[Stage], sheet: Sheet) -> Drawing {
     const BAR: f64 = 13.0;
     let largest = stages.iter().flat_map(|stage| stage.per_turn).flatten().fold(1.0, f64::max);
-    let bars = sheet.pick((160.0, 610.0), (0.0, 176.0));
+    let bars = sheet.pick((160.0, 610.0), (0.0, 168.0));
     let scale = Linear::new((0.0, largest), bars);
     let (row_height, head) = sheet.pick((44.0, 4.0), (58.0, 20.0));
     let mut marks = Vec::new();
@@ -95,9 +93,9 @@ fn draw(stages: &[Stage], sheet: Sheet) -> Drawing {
             marks.push(svg::bar(class, (bars.0, y), (end - bars.0, BAR)));
             let written = share.map_or(words::DASH.to_owned(), words::share);
             let count = words::count(stage.n[side]);
-            let at = bars.1 + sheet.pick(56.0, 46.0);
+            let at = bars.1 + sheet.pick(56.0, 54.0);
             marks.push(svg::text("small", (at, y + BAR - 2.5), Anchor::End, written));
-            marks.push(svg::text("muted small", (sheet.width(), y + BAR - 2.5), Anchor::End, count));
+            marks.push(svg::text("note", (sheet.width(), y + BAR - 2.5), Anchor::End, count));
         }
     }
     marks.push(svg::line("rule", (bars.0, 0.0), (bars.0, row_height * stages.len() as f64)));

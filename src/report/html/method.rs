@@ -1,6 +1,6 @@
 //! The footer: how the page was computed, and on what.
 
-use super::{verdict, words};
+use super::{over_time, verdict, words};
 use crate::domain::clock::Timestamp;
 use crate::domain::trust::TrustFilter;
 use crate::report::comparison::Comparison;
@@ -38,6 +38,9 @@ fn entries(comparison: &Comparison) -> Vec<(&'static str, Element)> {
     entries.push(("Unit", text(format!("{}: standard errors are clustered by it", comparison.unit.as_str()))));
     entries.push(("Error rate", text(format!("{} one-sided", words::short_percent(comparison.alpha)))));
     entries.push(("Intervals", text(methods(comparison))));
+    if let Some(plan) = comparison.depth.plan {
+        entries.push(("Plan", text(over_time::plan_words(plan))));
+    }
     if let Some((first, last)) = comparison.window {
         entries.push(("Completions from", Element::new("dd").child(moment(first)).text(" to ").child(moment(last))));
     }

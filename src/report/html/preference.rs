@@ -19,10 +19,8 @@ pub(super) fn section(comparison: &Comparison) -> Option<Element> {
         )),
     };
     Some(
-        Element::new("section")
-            .with("aria-labelledby", "preference-heading")
-            .child(Element::new("h2").with("id", "preference-heading").text("Which answer people chose"))
-            .child(figure.frame(|sheet| draw(&preference, sheet), [table(&preference)])),
+        figure::section("preference", "Which answer people chose")
+            .child(figure.half(|sheet| draw(&preference, sheet), [table(&preference)])),
     )
 }
 
@@ -56,7 +54,7 @@ fn draw(preference: &Preference, sheet: Sheet) -> Drawing {
     let (wins_end, ties_end) = (scale.place(wins), scale.place(wins + ties));
     let labels = sheet.pick(("candidate preferred", "ties", "control preferred"), ("candidate", "ties", "control"));
     let label = |x: f64, anchor: Anchor, word: &str, n: u64| {
-        [svg::text("strong", (x, 14.0), anchor, words::count(n)), svg::text("muted small", (x, 30.0), anchor, word)]
+        [svg::text("strong", (x, 14.0), anchor, words::count(n)), svg::text("note", (x, 30.0), anchor, word)]
     };
     let mut marks = Vec::new();
     marks.extend(label(0.0, Anchor::Start, labels.0, preference.n_wins));
@@ -80,7 +78,7 @@ fn draw_share(preference: &Preference, sheet: Sheet, marks: &mut Vec<Element>) -
             Anchor::Middle => scale.place(share),
             Anchor::End => sheet.width(),
         };
-        marks.push(svg::text("muted small", (x, bottom + 15.0), anchor, words::short_percent(share)));
+        marks.push(svg::text("note", (x, bottom + 15.0), anchor, words::short_percent(share)));
     }
     if let Some(interval) = preference.interval {
         marks.push(svg::whisker("ink", (scale.place(interval.low), scale.place(interval.high)), centre, (true, true)));

@@ -35,18 +35,25 @@ pub(crate) enum Shape {
 
 /// Draws text with its baseline at `y`.
 pub(crate) fn text(class: &str, (x, y): (f64, f64), anchor: Anchor, content: impl Display) -> Element {
-    let element = Element::new("text").class(class).with("x", Px(x)).with("y", Px(y));
-    let element = match anchor {
-        Anchor::Start => element,
-        Anchor::Middle => element.with("text-anchor", "middle"),
-        Anchor::End => element.with("text-anchor", "end"),
+    let anchor = match anchor {
+        Anchor::Start => "",
+        Anchor::Middle => " mid",
+        Anchor::End => " end",
     };
-    element.text(content)
+    Element::new("text").class(&format!("{class}{anchor}")).with("x", Px(x)).with("y", Px(y)).text(content)
 }
 
-/// Draws a straight line.
+/// Draws a straight line; level and upright ones, which are most, are written shorter.
 pub(crate) fn line(class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Element {
-    Element::new("line").class(class).with("x1", Px(x1)).with("y1", Px(y1)).with("x2", Px(x2)).with("y2", Px(y2))
+    let start = format!("M{} {}", Px(x1), Px(y1));
+    let path = if y1.total_cmp(&y2).is_eq() {
+        format!("{start}H{}", Px(x2))
+    } else if x1.total_cmp(&x2).is_eq() {
+        format!("{start}V{}", Px(y2))
+    } else {
+        format!("{start}L{} {}", Px(x2), Px(y2))
+    };
+    Element::new("path").class(class).with("d", path)
 }
 
 /// Draws a bar from its upper left corner; a negative extent draws nothing.
@@ -84,11 +91,10 @@ pub(crate) fn mark(class: &str, shape: Shape, (x, y): (f64, f64), radius: f64) -
 
 /// Draws an interval as a line with a stop at each end; a clipped end has none, for an [`arrow`] stands there.
 pub(crate) fn whisker(class: &str, (low, high): (f64, f64), y: f64, stops: (bool, bool)) -> Element {
-    const HALF_STOP: f64 = 4.5;
-    let stop = |x: f64| format!("M{} {}V{}", Px(x), Px(y - HALF_STOP), Px(y + HALF_STOP));
-    let mut path = format!("M{} {}H{}", Px(low), Px(y), Px(high));
-    path.extend(stops.0.then(|| stop(low)));
-    path.extend(stops.1.then(|| stop(high)));
+    let (before, after) = ("v9m0 -4.5", "m0 -4.5v9");
+    let start =
+        if stops.0 { format!("M{} {}{before}", Px(low), Px(y - 4.5)) } else { format!("M{} {}", Px(low), Px(y)) };
+    let path = format!("{start}H{}{}", Px(high), if stops.1 { after } else { "" });
     Element::new("path").class(&format!("whisker {class}")).with("d", path)
 }
 

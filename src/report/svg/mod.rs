@@ -1,8 +1,10 @@
-//! A small SVG module: a linear scale with nice ticks, and the few marks that the figures are drawn with.
+//! A small SVG module: scales of numbers and of days with nice ticks, and the marks that the figures are drawn with.
 //!
 //! Lengths are user units, which are CSS pixels at the figure's natural size. Colours are classes of the page's style
 //! sheet, never attributes, so that light, dark, forced-colours and print each have their own. It knows no statistics.
 
+mod days;
+mod lines;
 mod marks;
 mod scale;
 
@@ -10,6 +12,8 @@ use std::fmt;
 
 use super::markup::Element;
 
+pub(super) use days::Days;
+pub(super) use lines::{band, polyline, staircase, upright};
 pub(super) use marks::{Anchor, Shape, arrow, bar, line, mark, text, whisker};
 pub(super) use scale::Linear;
 
@@ -42,6 +46,16 @@ pub(super) fn drawing(
         .with("aria-labelledby", format_args!("{title_id} {description_id}"))
         .child(Element::new("title").with("id", title_id).text(title))
         .child(Element::new("desc").with("id", description_id).text(description))
+}
+
+/// Makes the root of a drawing that is named by its own title and by a caption beside it.
+pub(super) fn captioned(id: &str, title: &str, caption_id: &str, (width, height): (f64, f64)) -> Element {
+    let title_id = format!("{id}-title");
+    Element::new("svg")
+        .with("viewBox", format_args!("0 0 {} {}", Px(width), Px(height)))
+        .with("role", "img")
+        .with("aria-labelledby", format_args!("{title_id} {caption_id}"))
+        .child(Element::new("title").with("id", title_id).text(title))
 }
 
 /// Makes a small picture that stands beside the words that say the same.

@@ -8,8 +8,8 @@ use super::{Comparison, Metric, Role};
 use crate::report::comparison::Status;
 use crate::stats::{Direction, Interval};
 
-const LABEL: usize = 13;
-const STATUS: usize = 16;
+pub(super) const LABEL: usize = 13;
+pub(super) const STATUS: usize = 16;
 /// Columns show at least and at most this many limits on either side.
 const EXTENT: (f64, f64) = (1.5, 4.0);
 
@@ -20,8 +20,7 @@ pub(super) fn draw(page: &mut Page, comparison: &Comparison) {
     if rows.is_empty() {
         return;
     }
-    let furthest = rows.iter().map(|(_, position)| position.furthest()).fold(EXTENT.0, f64::max).min(EXTENT.1);
-    let axis = Axis { extent: furthest, n_columns: page.width() - LABEL - STATUS };
+    let axis = Axis::over(rows.iter().map(|(_, position)| position), page.width() - LABEL - STATUS);
     page.blank();
     page.strong(&format!("{}{}", pad("", LABEL), axis.header()));
     for (metric, position) in rows {
@@ -37,21 +36,27 @@ pub(super) fn draw(page: &mut Page, comparison: &Comparison) {
 }
 
 /// A metric's estimate and interval in units of its limit; positive is better.
-struct Position {
+pub(super) struct Position {
     estimate: Option<f64>,
     interval: Option<Interval>,
 }
 
 impl Position {
     fn of(metric: &Metric) -> Option<Self> {
-        let unit = metric.margin.filter(|_| metric.role == Role::MustPass)?.absolute;
+        metric.margin.filter(|_| metric.role == Role::MustPass)?;
+        Self::against(metric, metric.difference.estimate, metric.difference.interval)
+    }
+
+    /// Places any difference of a metric in units of the metric's limit.
+    pub(super) fn against(metric: &Metric, estimate: Option<f64>, interval: Option<Interval>) -> Option<Self> {
+        let unit = metric.margin?.absolute;
         if unit <= 0.0 {
             return None;
         }
         let direction = if metric.higher_is_better { Direction::HigherIsBetter } else { Direction::LowerIsBetter };
-        let interval = metric.difference.interval.map(|interval| direction.improvement_interval(interval));
+        let interval = interval.map(|interval| direction.improvement_interval(interval));
         Some(Self {
-            estimate: metric.difference.estimate.map(|estimate| direction.improvement(estimate) / unit),
+            estimate: estimate.map(|estimate| direction.improvement(estimate) / unit),
             interval: interval.map(|interval| Interval { low: interval.low / unit, high: interval.high / unit }),
         })
     }
@@ -61,19 +66,24 @@ impl Position {
     }
 }
 
-struct Axis {
+pub(super) struct Axis {
     extent: f64,
     n_columns: usize,
 }
 
 impl Axis {
+    /// Makes an axis that reaches as far as the positions, within bounds.
+    pub(super) fn over<'a>(positions: impl Iterator<Item = &'a Position>, n_columns: usize) -> Self {
+        Self { extent: positions.map(Position::furthest).fold(EXTENT.0, f64::max).min(EXTENT.1), n_columns }
+    }
+
     /// Returns the column of a position, which may lie outside.
     fn column(&self, position: f64) -> isize {
         let last = (self.n_columns - 1) as f64;
         (f64::midpoint(position / self.extent, 1.0) * last).round() as isize
     }
 
-    fn header(&self) -> String {
+    pub(super) fn header(&self) -> String {
         let mut cells = vec![' '; self.n_columns];
         let mut write = |words: &str, centre: isize| {
             let start = centre - words.chars().count() as isize / 2;
@@ -91,7 +101,7 @@ impl Axis {
         cells.into_iter().collect::<String>().trim_end().to_owned()
     }
 
-    fn row(&self, position: &Position) -> String {
+    pub(super) fn row(&self, position: &Position) -> String {
         let mut cells = vec![' '; self.n_columns];
         let last = self.n_columns as isize - 1;
         let mut set = |column: isize, mark: char| {

@@ -73,13 +73,13 @@ impl Page {
     }
 
     fn paragraph(&mut self, label: &str, painted: String, words: &str) {
-        let indent = label.chars().count();
+        let indent = columns(label);
         let mut line = painted;
         let mut length = indent;
         let mut is_empty = true;
         for word in harmless(words).split_whitespace() {
-            let n_chars = word.chars().count();
-            if !is_empty && length + 1 + n_chars > self.width {
+            let n_columns = columns(word);
+            if !is_empty && length + 1 + n_columns > self.width {
                 self.line(&line);
                 (line, length, is_empty) = (" ".repeat(indent), indent, true);
             }
@@ -88,7 +88,7 @@ impl Page {
                 length += 1;
             }
             line.push_str(word);
-            length += n_chars;
+            length += n_columns;
             is_empty = false;
         }
         self.line(&line);
@@ -103,22 +103,75 @@ fn harmless(words: &str) -> String {
     words.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Fills up on the right, or cuts.
-pub(super) fn pad(words: &str, width: usize) -> String {
-    let n_chars = words.chars().count();
-    if n_chars > width {
-        return words.chars().take(width).collect();
+/// Returns how many columns a terminal gives to a text.
+///
+/// Combining marks and joiners take none, East Asian wide characters and most emoji take two (UAX #11, in ranges that
+/// leave out what no model is named by).
+pub(super) fn columns(words: &str) -> usize {
+    words.chars().map(columns_of).sum()
+}
+
+fn columns_of(character: char) -> usize {
+    match u32::from(character) {
+        0x0300..=0x036f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f | 0x1f3fb..=0x1f3ff => 0,
+        0x1100..=0x115f
+        | 0x2e80..=0x303e
+        | 0x3041..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1faff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
     }
-    format!("{words}{}", " ".repeat(width - n_chars))
+}
+
+/// Fills up on the right, or cuts; nothing in it moves a cursor.
+pub(super) fn pad(words: &str, width: usize) -> String {
+    let mut kept = String::new();
+    let mut length = 0;
+    for character in harmless(words).chars() {
+        let n_columns = columns_of(character);
+        if length + n_columns > width {
+            break;
+        }
+        kept.push(character);
+        length += n_columns;
+    }
+    kept.push_str(&" ".repeat(width - length));
+    kept
 }
 
 /// Fills up on the left.
 pub(super) fn pad_left(words: &str, width: usize) -> String {
-    format!("{}{words}", " ".repeat(width.saturating_sub(words.chars().count())))
+    format!("{}{words}", " ".repeat(width.saturating_sub(columns(words))))
 }
 
 /// Writes a number with its sign, to two decimals; what rounds to nothing has no sign.
 pub(super) fn signed(number: f64) -> String {
     let told = format!("{number:+.2}");
     if told == "-0.00" || told == "+0.00" { "0.00".to_owned() } else { told.replace('-', "−") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_take_the_columns_that_a_terminal_gives_them() {
+        for (words, expected) in [("llama", 5), ("日本", 4), ("e\u{301}", 1), ("👍", 2), ("├──┤", 4), ("한글", 4)]
+        {
+            assert_eq!(columns(words), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_padded_text_has_its_width_even_where_a_wide_character_does_not_fit() {
+        for (words, width) in [("日本語", 4), ("日本語", 5), ("a\u{1b}b", 6), ("", 3)] {
+            assert_eq!(columns(&pad(words, width)), width, "{words}");
+            assert!(!pad(words, width).contains('\u{1b}'));
+        }
+    }
 }

@@ -3,8 +3,11 @@
 //! It computes nothing that decides: what it writes are the comparison's own numbers, per so many turns. A colour never
 //! says what a word does not say as well.
 
+mod depth;
 mod forest;
+mod heat;
 mod layout;
+mod over_time;
 
 use super::comparison::{Check, CheckStatus, Comparison, Metric, Preference, Role, Side};
 use super::count::{counted, thousands};
@@ -26,9 +29,12 @@ pub fn to_text(comparison: &Comparison, width: usize, colour: bool) -> String {
     if !comparison.verdict.withholds_numbers {
         forest::draw(&mut page, comparison);
         table(&mut page, comparison);
+        over_time::draw(&mut page, comparison);
+        depth::effects(&mut page, comparison);
         if let Some(preference) = &comparison.preference {
             choices(&mut page, preference);
         }
+        depth::grounds(&mut page, comparison);
     }
     checks(&mut page, &comparison.checks);
     if !comparison.verdict.withholds_numbers {

@@ -2,8 +2,11 @@
 
 #![cfg(test)]
 
+mod agreement;
 mod page;
 mod pages;
+mod rich;
+mod rich_ratings;
 mod samples;
 mod terminal;
 mod wire;

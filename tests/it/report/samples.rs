@@ -10,6 +10,8 @@ use afterword::report::comparison::{
 use afterword::stats::Interval;
 use afterword::stats::verdict::{ComparisonMode, VerdictCode, VerdictReason};
 
+use super::rich;
+
 /// A model name that tries to become markup.
 pub(super) const HOSTILE_NAME: &str = "<script>alert(1)</script><!-- \"'&";
 
@@ -26,10 +28,13 @@ pub(super) fn all() -> Vec<(&'static str, Comparison)> {
         ("no_feedback", no_feedback()),
         ("long_names", long_names()),
         ("hostile", hostile()),
+        ("rich", rich::rich()),
+        ("rich_invalid", rich_invalid()),
+        ("rich_hostile", rich_hostile()),
     ]
 }
 
-fn moment(text: &str) -> Timestamp {
+pub(super) fn moment(text: &str) -> Timestamp {
     text.parse().expect("a moment in RFC 3339")
 }
 
@@ -414,5 +419,38 @@ pub(super) fn hostile() -> Comparison {
     comparison.filters = vec![(HOSTILE_NAME.to_owned(), HOSTILE_NAME.to_owned())];
     comparison.checks[0].detail = HOSTILE_NAME.to_owned();
     comparison.margin_departures = vec![(HOSTILE_NAME.to_owned(), 0.05, 0.1)];
+    comparison
+}
+
+/// Everything is known, and nothing of it may be read.
+pub(super) fn rich_invalid() -> Comparison {
+    let depth = rich::rich().depth;
+    Comparison { depth, ..invalid() }
+}
+
+/// Every word of the depth that comes from outside tries to become markup.
+pub(super) fn rich_hostile() -> Comparison {
+    let depth = rich::rich().depth;
+    let mut comparison = Comparison { depth, ..hostile() };
+    let name = format!("\u{202e}{HOSTILE_NAME}");
+    let depth = &mut comparison.depth;
+    for segment in depth.segmentations.iter_mut().flat_map(|segmentation| &mut segmentation.segments) {
+        segment.value.clone_from(&name);
+    }
+    for candidate in &mut depth.candidates {
+        candidate.name.clone_from(&name);
+        candidate.model = Some(name.clone());
+    }
+    for player in depth.tournament.iter_mut().flat_map(|tournament| &mut tournament.players) {
+        player.name.clone_from(&name);
+    }
+    for disagreement in &mut depth.disagreements {
+        disagreement.task = Some(name.clone());
+        for answer in [&mut disagreement.control, &mut disagreement.candidate] {
+            answer.completion_id.clone_from(&name);
+            answer.prompt.clone_from(&name);
+            answer.response.clone_from(&name);
+        }
+    }
     comparison
 }

@@ -11,7 +11,7 @@ fn sample(name: &str) -> afterword::report::comparison::Comparison {
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for (name, comparison) in samples::all() {
-        if matches!(name, "long_names" | "hostile") {
+        if matches!(name, "long_names" | "hostile" | "rich_hostile") {
             continue;
         }
         for width in [20, 60, 72, 80, 100, 120, 300] {
@@ -95,4 +95,52 @@ fn every_check_is_named_and_what_did_not_pass_says_why() {
             assert!(flat.contains(&title), "{name}: {title}");
         }
     }
+}
+
+#[test]
+fn the_way_of_the_difference_and_every_other_figure_are_drawn() {
+    let text = to_text(&sample("rich"), 80, false);
+
+    let chart: Vec<&str> = text.lines().filter(|line| line.contains('┤') && line.contains('▒')).collect();
+    assert!(chart.len() >= 3 && chart.iter().any(|line| line.contains('●')), "{text}");
+    let code = text.lines().find(|line| line.starts_with("code ")).expect("a segment");
+    assert!(code.contains("−4.61 [−6.88, −2.34]") && code.contains("HARM"), "{code}");
+    for words in [
+        "like for like",
+        "▓+0.31",
+        "rank 1-2",
+        "saves $6.10 per 1000 turns [5.90, 6.30]",
+        "odds ratio 1.19 [0.93, 1.51]",
+        "1.62 times as loud",
+        "overlap 62%",
+        "97% of 200 weightings",
+    ] {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(words), "{words}\n{text}");
+    }
+}
+
+#[test]
+fn what_was_not_computed_is_not_named() {
+    let text = to_text(&sample("switch"), 80, false);
+
+    for words in ["day by day", "computed otherwise", "Candidates", "Index:", "Money:", "Thumbs:", "Cache use"] {
+        assert!(!text.contains(words), "{words}\n{text}");
+    }
+    let withheld = to_text(&sample("rich_invalid"), 80, false);
+    assert!(!withheld.contains("Index:") && !withheld.contains('▒'), "{withheld}");
+}
+
+/// The texts of examples are for the page and the wire; a terminal shows none of them.
+#[test]
+fn a_value_of_a_segment_cannot_move_the_cursor_either() {
+    let mut comparison = sample("rich");
+    for segment in &mut comparison.depth.segmentations[0].segments {
+        segment.value = "x\u{1b}[2J\r日本語日本語日本語".to_owned();
+    }
+    comparison.depth.candidates[0].name = "y\u{1b}[2J".to_owned();
+
+    let text = to_text(&comparison, 80, false);
+
+    assert!(!text.contains(['\u{1b}', '\r']), "{text:?}");
 }

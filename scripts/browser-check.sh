@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Looks at the kept reports in Chromium (tests/browser/run.mjs). Where there is no Chromium it is installed by apt, if this
+# may be done without a question; where that fails, the check is skipped and says so.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+pages=${1:-target/tmp/report}
+
+skip() {
+    echo "NOT RUN: the reports were not looked at in a browser: $1" >&2
+    exit 0
+}
+
+chromium() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
+command -v npm >/dev/null || skip 'npm is not installed'
+if ! chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo 'Chromium is not installed; asking apt for it.' >&2
+    timeout 300 apt-get install --yes --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 || true
+fi
+browser=$(chromium) || skip 'Chromium is not installed (apt-get install chromium)'
+(cd tests/browser && timeout 120 npm ci --silent) || skip 'the packages of tests/browser cannot be installed'
+timeout 300 node tests/browser/run.mjs "$(realpath "$pages")" "$browser"
