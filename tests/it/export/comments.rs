@@ -19,7 +19,7 @@ fn id_of(n: u128) -> String {
 }
 
 /// What somebody says of the answer `about`.
-fn comment(n: u128, user: &str, about: &str, text: &str) -> Value {
+pub(super) fn comment(n: u128, user: &str, about: &str, text: &str) -> Value {
     json!({"id": id_of(n), "completion_id": about, "signal": "comment", "text": text, "user": user})
 }
 
@@ -57,12 +57,10 @@ async fn commented() -> Fixture {
     let mut fixture = Fixture::new().await;
     let mut completions: Vec<Value> = (0..3).flat_map(|n| [completion(n, "new"), completion(n, "old")]).collect();
     completions[0]["response"]["content"] = json!("Write to bob@example.com.");
-    let mut taken_back = json!({"id": id_of(5), "completion_id": "old-0", "signal": "thumb", "value": "none",
+    let taken_back = json!({"id": id_of(5), "completion_id": "old-0", "signal": "thumb", "value": "none",
                                 "user": "dan", "supersedes": id_of(4)});
-    taken_back["occurred_at"] = json!("2026-11-01T00:00:00Z");
-    let mut with_thumb = json!({"id": id_of(6), "completion_id": "new-1", "signal": "thumb", "value": "up",
+    let with_thumb = json!({"id": id_of(6), "completion_id": "new-1", "signal": "thumb", "value": "up",
                                 "user": "fay", "comment": "Just \u{1F642}\r\nright "});
-    with_thumb["occurred_at"] = json!("2026-11-01T00:00:00Z");
     let feedback = vec![
         comment(1, "ann", "new-0", "A first thought"),
         comment(2, "ann", "new-0", "bob@example.com is gone, ask carl@example.org"),
