@@ -11,6 +11,7 @@ use super::export_checks::user;
 use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::domain::principal::Principal;
+use crate::report::count::words_for;
 use crate::service::erase::{self, ErasurePreview, ErasureReport, FilesFate};
 use crate::service::{App, erase_jobs};
 
@@ -96,15 +97,22 @@ fn is_confirmed(project: &str) -> io::Result<bool> {
 
 /// Says what an erasure would do.
 fn told(preview: &ErasurePreview) -> String {
+    let completions = |n| words_for(n, "completion", "completions");
+    let items = |n| words_for(n, "item", "items");
+    let (n_own, n_unnamed) = (preview.n_completions, preview.n_completions_without_user);
+    let (n_said, n_said_of) = (preview.n_feedback, preview.n_feedback_of_others);
+    let (n_exports, n_staying) = (preview.n_exports, preview.n_completions_of_others);
+    let exports = words_for(n_exports, "export that holds", "exports that hold");
     let mut lines = vec![
-        (preview.n_completions, "completions of the user"),
-        (preview.n_completions_without_user, "completions without a user in conversations of theirs"),
-        (preview.n_feedback, "items of feedback of the user"),
-        (preview.n_feedback_of_others, "items of feedback of others on these completions"),
-        (preview.n_exports, "exports that hold rows of the user, to be revoked"),
+        (n_own, format!("{} of the user", completions(n_own))),
+        (n_unnamed, format!("{} without a user in conversations of theirs", completions(n_unnamed))),
+        (n_said, format!("{} of feedback of the user", items(n_said))),
+        (n_said_of, format!("{} of feedback of others on these completions", items(n_said_of))),
+        (n_exports, format!("{exports} rows of the user, to be revoked")),
     ];
-    if preview.n_completions_of_others > 0 {
-        lines.push((preview.n_completions_of_others, "completions of others in these conversations, which STAY"));
+    if n_staying > 0 {
+        let stay = words_for(n_staying, "STAYS", "STAY");
+        lines.push((n_staying, format!("{} of others in these conversations, which {stay}", completions(n_staying))));
     }
     lines.iter().map(|(n, what)| format!("{n:>8}  {what}\n")).collect::<Vec<_>>().concat()
 }
@@ -123,8 +131,15 @@ fn print(report: &ErasureReport, as_json: bool) -> anyhow::Result<()> {
     }
     writeln!(
         out,
-        "\nerased: {} completions, {} items of feedback, {} exposures; {} exports revoked",
-        counts.n_completions, counts.n_feedback, counts.n_exposures, counts.n_exports
+        "\nerased: {} {}, {} {} of feedback, {} {}; {} {} revoked",
+        counts.n_completions,
+        words_for(counts.n_completions, "completion", "completions"),
+        counts.n_feedback,
+        words_for(counts.n_feedback, "item", "items"),
+        counts.n_exposures,
+        words_for(counts.n_exposures, "exposure", "exposures"),
+        counts.n_exports,
+        words_for(counts.n_exports, "export", "exports"),
     )?;
     for export in &report.exports {
         let place = match FilesFate::of(export, erasure.delete_files) {

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::domain::credential::TokenText;
 use crate::domain::json::Json;
 use crate::domain::token::{NewToken, SignedToken, token_id};
+use crate::report::count::words_for;
 use crate::service::tokens;
 
 /// Arguments of `afterword token`.
@@ -117,7 +118,8 @@ async fn mint(connected: &Connected, project: Option<&str>, asked: NewToken) -> 
 async fn revoke(connected: &Connected, args: Revoke) -> anyhow::Result<()> {
     let project = connected.project(args.project.as_deref()).await?;
     let n_revoked = tokens::revoke(&connected.app, &project.operator(), args.tokens).await?;
-    writeln!(std::io::stderr().lock(), "revoked {n_revoked} tokens; running services refuse them within seconds")?;
+    let tokens = words_for(n_revoked, "token", "tokens");
+    writeln!(std::io::stderr().lock(), "revoked {n_revoked} {tokens}; running services refuse them within seconds")?;
     Ok(())
 }
 

@@ -305,6 +305,21 @@ pub(super) const TIE_PROVENANCE: &[Column] = &[
 
 pub(super) const PROMPT_PROVENANCE: &[Column] = &[MODEL, SAMPLE_WEIGHT, PROMPT_CHARS];
 
+// What users wrote about the answers.
+const FEEDBACK_TEXT: Column =
+    Column { name: "feedback_text", kind: Kind::Text, cell: |row| text(&row.example.feedback_text.better) };
+const OTHER_FEEDBACK_TEXT: Column = Column { cell: |row| text(&row.example.feedback_text.worse), ..FEEDBACK_TEXT };
+
+pub(super) const ANSWER_FEEDBACK: &[Column] = &[FEEDBACK_TEXT];
+pub(super) const PAIR_FEEDBACK: &[Column] = &[
+    Column { name: "chosen_feedback_text", ..FEEDBACK_TEXT },
+    Column { name: "rejected_feedback_text", ..OTHER_FEEDBACK_TEXT },
+];
+pub(super) const TIE_FEEDBACK: &[Column] = &[
+    Column { name: "first_feedback_text", ..FEEDBACK_TEXT },
+    Column { name: "second_feedback_text", ..OTHER_FEEDBACK_TEXT },
+];
+
 pub(super) fn prompt<'a>(row: &Row<'a>) -> &'a [Turn] {
     row.example.body.prompt()
 }

@@ -174,6 +174,7 @@ mod tests {
     use super::super::shape::Config;
     use super::*;
     use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, RowKind, Split, Turn};
+    use crate::dataset::feedback_text::FeedbackText;
     use crate::domain::consent::Ground;
     use crate::domain::feedback::Signal;
     use crate::domain::hash::ContentHash;
@@ -187,6 +188,7 @@ mod tests {
             row_id: ContentHash([number; 16]),
             prompt_hash: ContentHash([0xab; 16]),
             body,
+            feedback_text: FeedbackText::default(),
             tools: None,
             signal: Signal::Preference,
             rule: "preference",
@@ -247,7 +249,13 @@ mod tests {
     }
 
     fn shape(config: Config) -> Shape {
-        Shape { config, layout: Layout::Trl, has_tools: false, has_margin: config == Config::Reward }
+        Shape {
+            config,
+            layout: Layout::Trl,
+            has_tools: false,
+            has_margin: config == Config::Reward,
+            has_comments: true,
+        }
     }
 
     fn write(config: Config, sizes: PartSizes, examples: &[Example]) -> Vec<WrittenPart<Vec<u8>>> {

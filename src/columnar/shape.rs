@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use super::columns::{self, Column, Kind};
 use crate::dataset::example::{Example, RowKind};
 use crate::domain::hash::ContentHash;
-use crate::domain::recipe::{Format, Layout, Margin, Recipe, ToolCalls};
+use crate::domain::recipe::{Comments, Format, Layout, Margin, Recipe, ToolCalls};
 
 /// A config of a data set: what users type as the second argument of `load_dataset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +78,8 @@ pub struct Shape {
     pub has_tools: bool,
     /// Whether a reward config tells trainers by how much the better answer is better: they subtract it in the loss.
     pub has_margin: bool,
+    /// Whether what users wrote about the answers has columns.
+    pub has_comments: bool,
 }
 
 impl Shape {
@@ -96,7 +98,8 @@ impl Shape {
     /// Returns the shape that a recipe gives to a config's conversations without tools.
     pub fn plain(config: Config, recipe: &Recipe) -> Self {
         let has_margin = config == Config::Reward && recipe.options.margin == Margin::Strength;
-        Self { config, layout: recipe.layout, has_tools: false, has_margin }
+        let has_comments = recipe.options.comments == Comments::Columns;
+        Self { config, layout: recipe.layout, has_tools: false, has_margin, has_comments }
     }
 
     /// Returns the same shape for conversations with or without tools.
@@ -158,14 +161,15 @@ impl Shape {
 
     /// Returns the columns that prove a row and tell what it is like; they are the same in every layout.
     pub(super) fn provenance(self) -> Vec<Column> {
-        let own = match self.config.kind() {
-            RowKind::Pair => columns::PAIR_PROVENANCE,
-            RowKind::Labelled => columns::LABELLED_PROVENANCE,
-            RowKind::Endorsed => columns::ENDORSED_PROVENANCE,
-            RowKind::Prompt => columns::PROMPT_PROVENANCE,
-            RowKind::Tie => columns::TIE_PROVENANCE,
+        let (own, written) = match self.config.kind() {
+            RowKind::Pair => (columns::PAIR_PROVENANCE, columns::PAIR_FEEDBACK),
+            RowKind::Labelled => (columns::LABELLED_PROVENANCE, columns::ANSWER_FEEDBACK),
+            RowKind::Endorsed => (columns::ENDORSED_PROVENANCE, columns::ANSWER_FEEDBACK),
+            RowKind::Prompt => (columns::PROMPT_PROVENANCE, &[][..]),
+            RowKind::Tie => (columns::TIE_PROVENANCE, columns::TIE_FEEDBACK),
         };
-        [columns::NAMES, own, columns::ENDS].concat()
+        let written = if self.has_comments { written } else { &[] };
+        [columns::NAMES, own, written, columns::ENDS].concat()
     }
 
     /// Returns the Arrow schema.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effective::{Group, Voter};
 use super::example::{Body, ChosenSource, Example, FirstShown, RowKind, Tie, Turn};
+use super::feedback_text::FeedbackText;
 use crate::domain::clock::Timestamp;
 use crate::domain::completion::Completion;
 use crate::domain::consent::Ground;
@@ -80,6 +81,7 @@ pub(super) fn example(
         row_id: ContentHash([0; 16]),
         prompt_hash: chosen.prompt_hash,
         body,
+        feedback_text: FeedbackText::default(),
         tools: None,
         signal,
         rule,

@@ -139,6 +139,17 @@ impl<'a> Group<'a> {
         self.items.iter().copied().filter(|item| !proves_nothing(&item.reaction))
     }
 
+    /// Returns the items that are their voters' last word and hold words of their own, by arrival.
+    pub(super) fn comments(&self) -> Vec<&'a Feedback> {
+        let is_comment = |item: &&Feedback| item.reaction.comment().is_some();
+        if !self.items.iter().any(is_comment) {
+            return Vec::new();
+        }
+        let counting = self.items.iter().copied().zip(weigh(&self.items));
+        let counting = counting.filter(|(_, standing)| *standing == Standing::Counts).map(|(item, _)| item);
+        counting.filter(is_comment).collect()
+    }
+
     /// Returns the answers that anybody has said something about. A regeneration is about the answer that it replaces.
     pub(super) fn heard(&self) -> BTreeSet<CompletionId> {
         let about = |target: &Target| match *target {
@@ -310,23 +321,33 @@ pub fn standings(feedback: &[Feedback], trust: TrustFilter) -> Vec<Standing> {
     let mut order: Vec<usize> = (0..feedback.len()).filter(|&nth| feedback[nth].trust.passes(trust)).collect();
     order.sort_by_key(|&nth| (feedback[nth].received_at, feedback[nth].id));
     let items: Vec<&Feedback> = order.iter().map(|&nth| &feedback[nth]).collect();
-    let superseding = superseding(&items);
-    let mut said: BTreeMap<(Signal, Option<&CompletionId>, Voter), Said> = BTreeMap::new();
+    for (place, standing) in order.into_iter().zip(weigh(&items)) {
+        standings[place] = standing;
+    }
+    standings
+}
+
+/// Tells what each item is worth that passes the filter of trust, given by arrival; they may be on several completions.
+fn weigh(items: &[&Feedback]) -> Vec<Standing> {
+    let mut standings = vec![Standing::Replaced; items.len()];
+    let superseding = superseding(items);
+    let mut said: BTreeMap<(&CompletionId, Signal, Option<&CompletionId>, Voter), Said> = BTreeMap::new();
     for (place, item) in items.iter().enumerate() {
         if superseded_at(item, &superseding).is_some() {
-            standings[order[place]] = Standing::Superseded;
+            standings[place] = Standing::Superseded;
             continue;
         }
-        standings[order[place]] = Standing::Replaced;
         let against = match &item.reaction {
             Reaction::Preference { against, .. } => Some(against),
             _ => None,
         };
         let voter = item.user.as_ref().map_or(Voter::Nobody(item.id), Voter::User);
-        said.entry((item.reaction.signal(), against, voter)).or_default().change(item, place, false);
+        said.entry((&item.completion_id, item.reaction.signal(), against, voter))
+            .or_default()
+            .change(item, place, false);
     }
     for place in said.values().filter_map(Said::last) {
-        standings[order[place]] = Standing::Counts;
+        standings[place] = Standing::Counts;
     }
     standings
 }

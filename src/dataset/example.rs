@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::feedback_text::FeedbackText;
 use crate::domain::clock::Timestamp;
 use crate::domain::consent::Ground;
 use crate::domain::feedback::Signal;
@@ -216,6 +217,8 @@ pub struct Example {
     pub prompt_hash: ContentHash,
     /// The texts.
     pub body: Body,
+    /// What users wrote about its answers; nothing else of the row depends on it.
+    pub feedback_text: FeedbackText,
     /// For a conversation with tools whose messages are written as JSON, the tools as a JSON list: every text of the body
     /// is then a whole message as a JSON object.
     pub tools: Option<String>,
@@ -328,6 +331,7 @@ pub(super) fn example_of(body: Body) -> Example {
         row_id: ContentHash([1; 16]),
         prompt_hash: ContentHash([2; 16]),
         body,
+        feedback_text: FeedbackText::default(),
         tools: None,
         signal: Signal::Preference,
         rule: "preference",

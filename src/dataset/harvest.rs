@@ -6,6 +6,7 @@ use super::edit::Distances;
 use super::effective::Group;
 use super::evidence::Candidates;
 use super::example::{Example, Exclusions, RowKind};
+use super::feedback_text::Written;
 use super::judged::Judged;
 use super::label;
 use super::label_noise::Disagreement;
@@ -16,7 +17,7 @@ use crate::domain::completion::Completion;
 use crate::domain::consent::Ground;
 use crate::domain::feedback::Feedback;
 use crate::domain::ids::CompletionId;
-use crate::domain::recipe::Recipe;
+use crate::domain::recipe::{Comments, Recipe};
 use crate::domain::trust::TrustFilter;
 
 /// Everything that one prompt's answers and feedback give, and what they do not give.
@@ -137,8 +138,13 @@ pub fn harvest_by(
             compared.count_disagreement(&mut noise.pairs);
         }
     }
+    let written = match options.comments {
+        Comments::Columns => Written::about(&group),
+        Comments::LeaveOut => Written::default(),
+    };
     for crop in crops.values_mut() {
         for example in &mut crop.examples {
+            example.feedback_text = written.of(example);
             let rejected = example.rejected_id.as_ref().and_then(|id| group.find(id));
             example.consent = rejected.map_or(example.consent, |rejected| example.consent.max(Ground::of(rejected)));
         }

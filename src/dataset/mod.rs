@@ -17,6 +17,7 @@ mod endorsed;
 mod evidence;
 pub mod example;
 pub mod exclusion;
+pub mod feedback_text;
 pub mod folded;
 pub mod harvest;
 mod judged;

@@ -257,6 +257,16 @@ impl Reaction {
 }
 
 impl Reaction {
+    /// Returns what the user wrote about the answer, without white space around it; nothing where that leaves nothing.
+    pub fn comment(&self) -> Option<&str> {
+        let text = match self {
+            Self::Comment { text } => Some(text.as_str()),
+            Self::Thumb { comment, .. } => comment.as_deref(),
+            _ => None,
+        };
+        text.map(str::trim).filter(|text| !text.is_empty())
+    }
+
     /// Returns the completion that the reaction names beside the one that it is about.
     pub fn other_completion(&self) -> Option<&CompletionId> {
         match self {

@@ -19,6 +19,11 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(n))
 }
 
+/// Returns the words that go with a count, of those for one thing and those for any other number.
+pub fn words_for<'a>(n: impl TryInto<u64>, one: &'a str, many: &'a str) -> &'a str {
+    if matches!(n.try_into(), Ok(1)) { one } else { many }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +31,11 @@ mod tests {
     #[test]
     fn counts_are_grouped_by_thousands() {
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|n| words_for(n, "item", "items")), ["items", "item", "items"]);
+        assert_eq!([0, 1, 2000].map(|n| counted(n, "turn")), ["0 turns", "1 turn", "2,000 turns"]);
     }
 }

@@ -8,7 +8,7 @@ use super::export_card_rows::{proof, what};
 use super::export_manifest::{FormatCounts, Manifest, Part, THIS_FOLDER, folder, parts_pattern, top_exclusions};
 use crate::columnar::columns::Kind;
 use crate::columnar::shape::{Config, Shape};
-use crate::dataset::example::Split;
+use crate::dataset::example::{RowKind, Split};
 use crate::dataset::exclusion;
 use crate::domain::recipe::{Format, Layout, Pii};
 
@@ -224,6 +224,13 @@ fn write_body(card: &mut String, facts: &CardFacts<'_>) -> std::fmt::Result {
         )?;
     }
     writeln!(card, "{}\n", proof(manifest.layout))?;
+    if facts.shapes().iter().any(|shape| shape.has_comments && shape.config.kind() != RowKind::Prompt) {
+        writeln!(
+            card,
+            "What users wrote about an answer is in `feedback_text`, or in `chosen_feedback_text` and such where there are\n\
+             two. It is no part of what a model learns from a row.\n"
+        )?;
+    }
     writeln!(card, "{}\n", manifest.trust.sentence())?;
     writeln!(card, "{}\n", manifest.consent.sentences(manifest.consent_default))?;
     write_splits(card, facts)?;

@@ -10,6 +10,7 @@ use crate::dataset::example::{Exclusions, RowKind};
 use crate::dataset::exclusion::UNTRUSTED;
 use crate::domain::export::ExportProblem;
 use crate::domain::recipe::{Format, Formats};
+use crate::report::count::{counted, words_for};
 
 /// Reasons that a sentence names.
 const N_REASONS: usize = 3;
@@ -60,8 +61,10 @@ fn why(read: &WhatWasRead, counts: &KindCounts) -> String {
         "no completion that the selection lets through has feedback".to_owned()
     } else if counts.n_candidates == 0 {
         format!(
-            "the {} items of feedback on {} prompts hold nothing that this format can use",
-            funnel.n_feedback, funnel.n_prompts
+            "{} of feedback on {} {} nothing that this format can use",
+            counted(funnel.n_feedback, "item"),
+            counted(funnel.n_prompts, "prompt"),
+            words_for(funnel.n_feedback, "holds", "hold")
         )
     } else {
         let reasons: Vec<String> = top_exclusions(&counts.exclusions.0)

@@ -23,9 +23,10 @@ pub(super) struct Holders {
     ends: Vec<u32>,
 }
 
-/// Returns whose row an example is, given all answers to its prompt.
+/// Returns whose row an example is, those who wrote a comment in it among them, given all answers to its prompt.
 pub(super) fn holders_of(hasher: &IdHasher, example: &Example, completions: &[Completion]) -> Vec<IdHash> {
-    let mut hashes: Vec<IdHash> = example.users.iter().map(|user| hasher.hash(IdKind::User, user.as_str())).collect();
+    let users = example.users.iter().chain(&example.feedback_text.writers);
+    let mut hashes: Vec<IdHash> = users.map(|user| hasher.hash(IdKind::User, user.as_str())).collect();
     let is_its = |id: &CompletionId| *id == example.chosen_id || example.rejected_id.as_ref() == Some(id);
     for completion in completions.iter().filter(|completion| is_its(&completion.id)) {
         match (&completion.user, &completion.conversation_id) {

@@ -2,7 +2,8 @@
 //! order in which they are written. Only eight bytes for each stay in memory.
 //!
 //! The form is private to one run: little-endian numbers, texts with their lengths. Floats keep their bits. What only
-//! the plan needs (conversations, users and ties) has gone into its keys and is not kept.
+//! the plan needs (conversations, users and ties) has gone into its keys, and who wrote comments to the holders; neither is
+//! kept.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -13,6 +14,7 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use crate::dataset::example::{Body, ChosenSource, Example, FirstShown, RowKind, Turn};
+use crate::dataset::feedback_text::FeedbackText;
 use crate::domain::consent::Ground;
 use crate::domain::feedback::Signal;
 use crate::domain::hash::ContentHash;
@@ -65,7 +67,7 @@ pub(super) struct Spill {
 }
 
 impl Spill {
-    /// Reads the example that was pushed as number `index`, without conversations, users and ties; `buffer` is the
+    /// Reads the example that was pushed as number `index`, without conversations, users, ties and writers; `buffer` is the
     /// reader's own and spares it an allocation for each. Several may read at once.
     pub(super) fn read(&self, index: usize, buffer: &mut Vec<u8>) -> io::Result<Example> {
         let broken = || io::Error::from(io::ErrorKind::InvalidData);
@@ -86,6 +88,8 @@ impl Encoder<'_> {
         self.hash(example.row_id);
         self.hash(example.prompt_hash);
         self.body(&example.body);
+        self.text(&example.feedback_text.better);
+        self.text(&example.feedback_text.worse);
         self.option(example.tools.as_deref());
         self.place(&Signal::WORDS.iter().map(|(_, signal)| *signal).collect::<Vec<_>>(), example.signal);
         self.word(example.rule);
@@ -168,6 +172,8 @@ struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     fn example(&mut self) -> Option<Example> {
         let (row_id, prompt_hash, body) = (self.hash()?, self.hash()?, self.body()?);
+        let (better, worse) = (self.text()?.to_owned(), self.text()?.to_owned());
+        let feedback_text = FeedbackText { better, worse, writers: Vec::new() };
         let tools = self.list(|decoder| decoder.text().map(str::to_owned))?.pop();
         let signal = Signal::WORDS.get(usize::from(self.byte()?))?.1;
         let rule = self.word()?;
@@ -189,6 +195,7 @@ impl<'a> Decoder<'a> {
             row_id,
             prompt_hash,
             body,
+            feedback_text,
             tools,
             signal,
             rule,
@@ -280,6 +287,11 @@ mod tests {
             row_id: ContentHash([number; 16]),
             prompt_hash: ContentHash([7; 16]),
             body,
+            feedback_text: FeedbackText {
+                better: "too\r\nlong \u{1F600}".to_owned(),
+                worse: String::new(),
+                writers: Vec::new(),
+            },
             tools: (number == 0).then(|| "[]".to_owned()),
             signal: Signal::Preference,
             rule: if number == 0 { "preference" } else { "edit_accepted" },

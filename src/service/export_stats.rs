@@ -397,6 +397,7 @@ mod tests {
 
     use super::*;
     use crate::dataset::example::{Body, ChosenSource, Turn};
+    use crate::dataset::feedback_text::FeedbackText;
     use crate::domain::clock::Timestamp;
     use crate::domain::consent::Ground;
     use crate::domain::feedback::Signal;
@@ -409,6 +410,7 @@ mod tests {
             row_id: ContentHash([1; 16]),
             prompt_hash: ContentHash([2; 16]),
             body: Body::Pair { prompt, chosen: chosen.to_owned(), rejected: rejected.to_owned() },
+            feedback_text: FeedbackText::default(),
             tools: None,
             signal: Signal::Preference,
             rule: "preference",

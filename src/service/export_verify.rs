@@ -14,6 +14,7 @@ use super::export_files::MANIFEST;
 use super::export_progress::{Phase, Progress};
 use super::export_proofs::{for_each_line, parse};
 use super::export_reading::{PartForm, Pass, ReadError, ReadManifest, ReadPart, open_part};
+use crate::report::count::{counted, words_for};
 
 /// Examples of what is wrong that a check tells.
 const N_TOLD: usize = 3;
@@ -226,7 +227,10 @@ impl Verifier<'_> {
                 faults.add(|| format!("{split}: the parts hold {held} rows, not {told}"));
             }
         }
-        faults.check("counts", format!("{} rows in {} splits", self.manifest.n_examples, self.manifest.splits.len()))
+        faults.check("counts", {
+            let (n_rows, n_splits) = (self.manifest.n_examples, self.manifest.splits.len() as u64);
+            format!("{} in {}", counted(n_rows, "row"), counted(n_splits, "split"))
+        })
     }
 
     /// Rows and exclusions are all candidates (DS-5).
@@ -269,7 +273,7 @@ impl Verifier<'_> {
                 faults.add(|| format!("{}: no rows, which no loader takes", file.path));
             }
         }
-        Ok(faults.check("rows", format!("{n_parts} parts have their rows")))
+        Ok(faults.check("rows", format!("{n_parts} {} rows", words_for(n_parts, "part has its", "parts have their"))))
     }
 
     /// Where parts have no room for it, a file beside them proves their rows, line for line (DS-4).

@@ -162,9 +162,10 @@ fn the_data_set_document_has_every_reason_to_leave_something_out() {
 fn the_data_set_document_has_every_config_and_column() {
     let configs = Format::WORDS.iter().flat_map(|(_, format)| Config::of(*format)).chain([&Config::Ties]);
     let shapes = configs.flat_map(|config| {
-        let shape = |layout| Shape { config: *config, layout, has_tools: false, has_margin: *config == Config::Reward };
-        let plain = Layout::WORDS.iter().map(move |(_, layout)| shape(*layout));
-        plain.chain([shape(Layout::Trl).with_tools(true)])
+        let has_margin = *config == Config::Reward;
+        let shape = |layout| Shape { config: *config, layout, has_tools: false, has_margin, has_comments: true };
+        let plain = Layout::WORDS.iter().map(|(_, layout)| shape(*layout)).collect::<Vec<_>>();
+        plain.into_iter().chain([shape(Layout::Trl).with_tools(true)])
     });
     let words: Vec<&str> =
         shapes.flat_map(|shape| shape.columns().into_iter().map(|column| column.name).chain([shape.name()])).collect();

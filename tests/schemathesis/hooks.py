@@ -93,7 +93,7 @@ def _mend_experiment(body):
 
 #: Options that stand only beside other options, formats or layouts, or beside what the operator allows.
 _TIED_OPTIONS = (
-    "aggregate decontaminate drop_unrandomised edit_max_distance edit_min_distance exclude_refusal_rejected finish_reason"
+    "aggregate comments decontaminate drop_unrandomised edit_max_distance edit_min_distance exclude_refusal_rejected finish_reason"
     " implicit_positive kto_balance label_noise length margin max_length_ratio max_pairs_per_prompt min_agreement min_votes"
     " pair_scope pairing pii pii_language pii_url policy position rating_good rating_min_difference rating_min_points"
     " regenerate require_stop safety safety_label safety_url sft_min_signal system_prompt system_prompt_text target_model"

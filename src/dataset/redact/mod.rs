@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::example::{Body, Example};
+use super::feedback_text::FeedbackText;
 use crate::domain::json::Json;
 
 pub use scan::find;
@@ -105,17 +106,20 @@ impl Redacted {
 }
 
 /// Lists the texts of a row in the order in which placeholders are numbered: the prompt's turns, the better answer, the
-/// worse one. Of messages that are written as JSON, these are the texts and numbers in them.
+/// worse one, then what users wrote about either. Of messages that are written as JSON, these are the texts and numbers in
+/// them.
 pub fn texts(example: &Example) -> Vec<String> {
+    let FeedbackText { better, worse, .. } = &example.feedback_text;
+    let written = [better.clone(), worse.clone()];
     if example.tools.is_none() {
-        return bodies(&example.body).into_iter().map(str::to_owned).collect();
+        return bodies(&example.body).into_iter().map(str::to_owned).chain(written).collect();
     }
     let mut messages = messages(&example.body);
     let mut texts = Vec::new();
     for message in &mut messages {
         push_texts(message, &mut texts);
     }
-    texts.into_iter().map(|text| text.clone()).collect()
+    texts.into_iter().map(|text| text.clone()).chain(written).collect()
 }
 
 fn bodies(body: &Body) -> Vec<&str> {
@@ -169,50 +173,63 @@ fn push_texts<'a>(value: &'a mut Json, texts: &mut Vec<&'a mut String>) {
 
 /// Replaces in a row what [`find`] finds and what `others` names for each of its [`texts`]; `others` may be empty.
 pub fn redact(example: &mut Example, others: Vec<Vec<Span>>) -> Redacted {
+    let mut row =
+        Redacting { names: Placeholders::default(), others: others.into_iter(), redacted: Redacted::default() };
     if example.tools.is_none() {
-        return replace(bodies_mut(&mut example.body), others);
-    }
-    let mut messages = messages(&example.body);
-    let mut texts = Vec::new();
-    for message in &mut messages {
-        push_texts(message, &mut texts);
-    }
-    let redacted = replace(texts, others);
-    if redacted.n_rows > 0 {
-        for (body, message) in bodies_mut(&mut example.body).into_iter().zip(messages) {
-            *body = message.to_text();
+        row.replace(bodies_mut(&mut example.body));
+    } else {
+        let mut messages = messages(&example.body);
+        let mut texts = Vec::new();
+        for message in &mut messages {
+            push_texts(message, &mut texts);
+        }
+        if row.replace(texts) {
+            for (body, message) in bodies_mut(&mut example.body).into_iter().zip(messages) {
+                *body = message.to_text();
+            }
         }
     }
-    redacted
+    // After the rest, so that no placeholder there depends on what somebody wrote about the row.
+    row.replace(vec![&mut example.feedback_text.better, &mut example.feedback_text.worse]);
+    row.redacted
 }
 
-fn replace(texts: Vec<&mut String>, others: Vec<Vec<Span>>) -> Redacted {
-    let mut others = others.into_iter();
-    let mut spans: Vec<Vec<Span>> = Vec::with_capacity(texts.len());
-    for text in &texts {
-        let mut found = find(text);
-        found.extend(others.next().unwrap_or_default());
-        spans.push(without_overlaps(found));
-    }
-    let mut redacted = Redacted::default();
-    if spans.iter().all(Vec::is_empty) {
-        return redacted;
-    }
-    redacted.n_rows = 1;
-    let mut names = Placeholders::beside(texts.iter().map(|text| text.as_str()));
-    for (text, spans) in texts.into_iter().zip(spans).filter(|(_, spans)| !spans.is_empty()) {
-        let mut replaced = String::with_capacity(text.len());
-        let mut at = 0;
-        for span in spans {
-            replaced.push_str(&text[at..span.start]);
-            replaced.push_str(&names.of(&span.kind, &text[span.start..span.end]));
-            at = span.end;
-            *redacted.n_places.entry(span.kind.into_owned()).or_default() += 1;
+/// A row in which places are replaced, some texts after others.
+struct Redacting {
+    names: Placeholders,
+    /// What a hook has found in the texts that are still to come.
+    others: std::vec::IntoIter<Vec<Span>>,
+    redacted: Redacted,
+}
+
+impl Redacting {
+    /// Replaces what is found in the next texts; tells whether anything was.
+    fn replace(&mut self, texts: Vec<&mut String>) -> bool {
+        self.names.stand_behind(texts.iter().map(|text| text.as_str()));
+        let mut spans: Vec<Vec<Span>> = Vec::with_capacity(texts.len());
+        for text in &texts {
+            let mut found = find(text);
+            found.extend(self.others.next().unwrap_or_default());
+            spans.push(without_overlaps(found));
         }
-        replaced.push_str(&text[at..]);
-        *text = replaced;
+        if spans.iter().all(Vec::is_empty) {
+            return false;
+        }
+        self.redacted.n_rows = 1;
+        for (text, spans) in texts.into_iter().zip(spans).filter(|(_, spans)| !spans.is_empty()) {
+            let mut replaced = String::with_capacity(text.len());
+            let mut at = 0;
+            for span in spans {
+                replaced.push_str(&text[at..span.start]);
+                replaced.push_str(&self.names.of(&span.kind, &text[span.start..span.end]));
+                at = span.end;
+                *self.redacted.n_places.entry(span.kind.into_owned()).or_default() += 1;
+            }
+            replaced.push_str(&text[at..]);
+            *text = replaced;
+        }
+        true
     }
-    redacted
 }
 
 /// Joins spans that overlap, so that nothing of either is left; the longer one says what it is.
@@ -234,6 +251,7 @@ fn without_overlaps(mut spans: Vec<Span>) -> Vec<Span> {
 }
 
 /// Placeholders of one row.
+#[derive(Default)]
 struct Placeholders {
     /// By kind and value.
     given: HashMap<(String, String), u64>,
@@ -242,14 +260,12 @@ struct Placeholders {
 }
 
 impl Placeholders {
-    /// Starts behind the placeholders that somebody has written into the texts before.
-    fn beside<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        let mut highest: HashMap<String, u64> = HashMap::new();
+    /// Goes on behind the placeholders that somebody has written into the texts before.
+    fn stand_behind<'a>(&mut self, texts: impl Iterator<Item = &'a str>) {
         for (kind, number) in texts.flat_map(written) {
-            let known = highest.entry(kind.to_owned()).or_default();
+            let known = self.highest.entry(kind.to_owned()).or_default();
             *known = number.max(*known);
         }
-        Self { given: HashMap::new(), highest }
     }
 
     fn of(&mut self, kind: &str, value: &str) -> String {

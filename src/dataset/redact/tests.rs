@@ -80,6 +80,40 @@ fn placeholders_that_were_there_before_keep_their_meaning() {
 }
 
 #[test]
+fn a_comment_shares_the_rows_placeholders_and_shifts_none() {
+    let mut example = pair("I am a@example.com", "b", "c");
+    "a@example.com, not d@example.com <EMAIL_5>".clone_into(&mut example.feedback_text.better);
+    "D@example.com or +49 30 1234567 \u{f6}".clone_into(&mut example.feedback_text.worse);
+
+    let places = texts(&example).iter().map(|text| find(text).len()).collect::<Vec<_>>();
+    let redacted = redact(&mut example, Vec::new());
+
+    assert_eq!(places, [1, 0, 0, 2, 2], "a hook is asked about comments behind the answers");
+    assert_eq!(texts(&example)[0], "I am <EMAIL_1>");
+    assert_eq!(example.feedback_text.better, "<EMAIL_1>, not <EMAIL_6> <EMAIL_5>");
+    assert_eq!(example.feedback_text.worse, "<EMAIL_6> or <PHONE_1> \u{f6}");
+    assert_eq!((redacted.n_rows, redacted.n_places["EMAIL"], redacted.n_places["PHONE"]), (1, 4, 1));
+}
+
+#[test]
+fn a_hook_finds_places_in_a_comment() {
+    for tools in [None, Some("[]".to_owned())] {
+        let message = r#"{"role":"user","content":"x"}"#;
+        let mut example = Example { tools, ..pair(message, message, message) };
+        "J\u{f6}rg says no".clone_into(&mut example.feedback_text.worse);
+        let texts = texts(&example);
+        let person = Span::of_characters(0, 4, "person", &edges(&texts[texts.len() - 1])).unwrap();
+        let mut found = vec![Vec::new(); texts.len()];
+        found[texts.len() - 1].push(person);
+
+        redact(&mut example, found);
+
+        assert_eq!(example.feedback_text.worse, "<PERSON_1> says no");
+        assert_eq!(bodies(&example.body), [message; 3], "no answer is written anew for the sake of a comment");
+    }
+}
+
+#[test]
 fn a_hook_adds_places_in_characters() {
     let user = "\u{1F600} J\u{f6}rg M\u{fc}ller, joerg@example.com";
     let edges = edges(user);

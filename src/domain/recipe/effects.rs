@@ -101,6 +101,7 @@ effects! {
     near_threshold: ALL;
     decontaminate: ALL;
     holdout: ALL;
+    comments: ANSWERS;
     pii: ALL;
     pii_url: ALL, needs "`pii = \"regex\"`" |options, _| options.pii == Pii::Regex;
     pii_language: ALL, needs "`pii_url`" |options, _| !options.pii_url.is_empty();
@@ -196,6 +197,7 @@ mod tests {
             ("near_threshold", json!(0.9), alone.clone()),
             ("decontaminate", json!(["a.jsonl"]), alone.clone()),
             ("holdout", json!("off"), alone.clone()),
+            ("comments", json!("leave_out"), alone.clone()),
             ("pii", json!("off"), alone.clone()),
             ("pii_url", json!("http://h"), alone.clone()),
             ("pii_language", json!("de"), json!({"pii_url": "http://h"})),

@@ -19,8 +19,8 @@ pub use effects::{EFFECTS, Effect};
 use options::read_options;
 pub use options::{MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, MIN_TRAIN_SHARE, MIN_USER_SHARE, Options};
 pub use words::{
-    Aggregate, Consent, Dedup, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise, Layout,
-    LengthRule, Margin, MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety,
+    Aggregate, Comments, Consent, Dedup, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise,
+    Layout, LengthRule, Margin, MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety,
     SelectionBias, SystemPrompt, Ties, ToolCalls, Weights,
 };
 

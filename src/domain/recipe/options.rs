@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::votes::read_votes;
 use super::words::{
-    Aggregate, Consent, Dedup, FinishReason, Holdout, ImplicitPositive, KtoBalance, LabelNoise, LengthRule, Margin,
-    MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt,
-    Ties, ToolCalls, Weights,
+    Aggregate, Comments, Consent, Dedup, FinishReason, Holdout, ImplicitPositive, KtoBalance, LabelNoise, LengthRule,
+    Margin, MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety, SelectionBias,
+    SystemPrompt, Ties, ToolCalls, Weights,
 };
 use crate::domain::fields::{FieldCode, Fields, boolean, integer, number, one_of, short_text, text};
 use crate::domain::ids::MAX_ID_BYTES;
@@ -81,6 +81,8 @@ pub struct Options {
     pub decontaminate: Vec<String>,
     /// Whether prompts that experiments hold out stay out of the train split.
     pub holdout: Holdout,
+    /// Whether what users wrote about an answer leaves with its rows.
+    pub comments: Comments,
     /// Whether personal data and secrets are replaced.
     pub pii: Pii,
     /// The service that finds more of them, such as names; empty for none.
@@ -158,6 +160,7 @@ impl Default for Options {
             near_threshold: 0.85,
             decontaminate: Vec::new(),
             holdout: Holdout::On,
+            comments: Comments::Columns,
             pii: Pii::Regex,
             pii_url: String::new(),
             pii_language: "en".to_owned(),
@@ -218,6 +221,7 @@ pub(super) fn read_options(fields: &mut Fields, base: Options) -> Options {
         near_threshold: fields.optional("near_threshold", number(0.8, 1.0)).unwrap_or(base.near_threshold),
         decontaminate: fields.items("decontaminate", MAX_BENCHMARKS, read_path).unwrap_or(base.decontaminate),
         holdout: fields.optional("holdout", one_of(Holdout::WORDS)).unwrap_or(base.holdout),
+        comments: fields.optional("comments", one_of(Comments::WORDS)).unwrap_or(base.comments),
         pii: fields.optional("pii", one_of(Pii::WORDS)).unwrap_or(base.pii),
         pii_url: fields.optional("pii_url", read_url).unwrap_or(base.pii_url),
         pii_language: fields.optional("pii_language", short_text).unwrap_or(base.pii_language),

@@ -295,6 +295,15 @@ words!(
     }
 );
 words!(
+    /// Whether what users wrote about an answer leaves with its rows.
+    Comments {
+        /// It has columns of its own.
+        Columns = "columns",
+        /// It stays.
+        LeaveOut = "leave_out",
+    }
+);
+words!(
     /// Whether personal data and secrets are replaced.
     Pii {
         /// What has a form is replaced, and what the hook finds.

@@ -12,10 +12,10 @@ use crate::domain::experiment::{METRIC_NAMES, Unit};
 use crate::domain::export::{ExportProblem, ExportStatus};
 use crate::domain::ids::MAX_ID_BYTES;
 use crate::domain::recipe::{
-    Aggregate, Consent, Dedup, EFFECTS, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance, LabelNoise,
-    Layout, LengthRule, MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, MIN_USER_SHARE, Margin, MinSignal,
-    PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt, Ties,
-    ToolCalls, Weights,
+    Aggregate, Comments, Consent, Dedup, EFFECTS, FinishReason, Format, Holdout, ImplicitPositive, KtoBalance,
+    LabelNoise, Layout, LengthRule, MAX_BENCHMARKS, MAX_PATH_BYTES, MAX_SYSTEM_PROMPT_BYTES, MIN_USER_SHARE, Margin,
+    MinSignal, PairScope, Pairing, Pii, Policy, PositionRule, RegenerateRule, Safety, SelectionBias, SystemPrompt,
+    Ties, ToolCalls, Weights,
 };
 use crate::domain::trust::TrustFilter;
 use crate::service::recipes::shipped_recipes;
@@ -142,6 +142,7 @@ fn options() -> Value {
             ),
         ),
         optional("holdout", one_of(Holdout::WORDS)),
+        optional("comments", one_of(Comments::WORDS)),
         optional("pii", one_of(Pii::WORDS)),
         optional("pii_url", described(text(MAX_PATH_BYTES), "One of the service's `exports.hook_urls`, or empty.")),
         optional("pii_language", short_text()),

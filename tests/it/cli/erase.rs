@@ -50,7 +50,7 @@ async fn a_user_is_erased_and_the_exports_before_and_after_are_checked_and_compa
         (&json!(2), &json!(1), &json!(1))
     );
     assert!(
-        erased.out.contains("erased: 2 completions, 1 items of feedback, 0 exposures; 1 exports revoked"),
+        erased.out.contains("erased: 2 completions, 1 item of feedback, 0 exposures; 1 export revoked"),
         "{erased:?}"
     );
     let compared: Value = serde_json::from_str(&compared.out).unwrap();

@@ -44,7 +44,7 @@ async fn a_token_is_minted_lets_through_what_it_grants_and_is_taken_back() {
     assert_eq!(granted.0, 200, "{}", granted.1);
     assert!(of_another.0 == 422 && of_another.1.contains("completion_not_granted"), "{}", of_another.1);
     assert_eq!((revoked.status, revoked.out.as_str()), (Some(0), ""));
-    assert!(revoked.err.starts_with("revoked 1 tokens"), "{revoked:?}");
+    assert!(revoked.err.starts_with("revoked 1 token;"), "{revoked:?}");
     assert!(again.err.starts_with("revoked 0 tokens"), "{again:?}");
     let deadline = Instant::now() + Duration::from_secs(10);
     while send(&service, token, &thumb("c-1")).await.0 != 401 {

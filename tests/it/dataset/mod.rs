@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod comments;
 mod fixtures;
 mod labelled;
 mod labels;

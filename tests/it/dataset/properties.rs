@@ -12,8 +12,8 @@ use afterword::domain::hash::ContentHash;
 use afterword::domain::ids::UserId;
 use afterword::domain::principal::Trust;
 use afterword::domain::recipe::{
-    Aggregate, Consent, Dedup, EFFECTS, FinishReason, Format, Formats, ImplicitPositive, KtoBalance, LengthRule,
-    Margin, MinSignal, Options, PairScope, Pairing, Policy, Recipe, RegenerateRule, Ties, Weights,
+    Aggregate, Comments, Consent, Dedup, EFFECTS, FinishReason, Format, Formats, ImplicitPositive, KtoBalance,
+    LengthRule, Margin, MinSignal, Options, PairScope, Pairing, Policy, Recipe, RegenerateRule, Ties, Weights,
 };
 use proptest::prelude::*;
 
@@ -23,9 +23,9 @@ use super::fixtures::{
 
 /// All answers to a few prompts with all feedback on them.
 #[derive(Debug, Clone)]
-struct World {
-    completions: Vec<Completion>,
-    feedback: Vec<Feedback>,
+pub(super) struct World {
+    pub(super) completions: Vec<Completion>,
+    pub(super) feedback: Vec<Feedback>,
 }
 
 const N_PROMPTS: usize = 4;
@@ -43,7 +43,7 @@ fn asks(prompt: usize) -> String {
     }
 }
 
-fn name(prompt: usize, nth: usize) -> String {
+pub(super) fn name(prompt: usize, nth: usize) -> String {
     format!("p{prompt}-{nth}")
 }
 
@@ -126,7 +126,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_world()(
+    pub(super) fn any_world()(
         completions in (0..N_PROMPTS * N_ANSWERS)
             .map(|n| any_completion(n / N_ANSWERS, n % N_ANSWERS).boxed())
             .collect::<Vec<_>>(),
@@ -136,7 +136,7 @@ prop_compose! {
     }
 }
 
-fn any_recipe() -> impl Strategy<Value = Recipe> {
+pub(super) fn any_recipe() -> impl Strategy<Value = Recipe> {
     let more = (prop::sample::select(Pairing::WORDS), 1..=3_i64, any::<bool>(), any::<bool>(), any::<bool>());
     let aggregates = prop::sample::select(&[Aggregate::Majority, Aggregate::Bt][..]);
     let picks = (aggregates, 0..=3_i64, prop::sample::select(Weights::WORDS), prop::sample::select(LengthRule::WORDS));
@@ -171,7 +171,7 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
 }
 
 /// Harvests every prompt of a world and plans the whole, as an export does.
-fn export(world: &World, recipe: &Recipe) -> (Vec<Harvest>, Vec<Example>, Plan) {
+pub(super) fn export(world: &World, recipe: &Recipe) -> (Vec<Harvest>, Vec<Example>, Plan) {
     let mut by_prompt: BTreeMap<ContentHash, Vec<Completion>> = BTreeMap::new();
     for completion in &world.completions {
         by_prompt.entry(completion.prompt_hash).or_default().push(completion.clone());
@@ -341,6 +341,7 @@ const CHANGES: &[Change] = &[
     ("regenerate", |options| options.regenerate = RegenerateRule::Off),
     ("sft_min_signal", |options| options.sft_min_signal = MinSignal::Implicit),
     ("implicit_positive", |options| options.implicit_positive = ImplicitPositive::On),
+    ("comments", |options| options.comments = Comments::LeaveOut),
     ("ties", |options| options.ties = Ties::SideFile),
     ("pairing", |options| options.pairing = Pairing::All),
     ("max_pairs_per_prompt", |options| options.max_pairs_per_prompt = 1),

@@ -5,6 +5,7 @@
 mod biases;
 mod cancel;
 mod checks;
+mod comments;
 mod consent;
 mod crossing;
 mod erasure;

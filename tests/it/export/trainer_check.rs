@@ -6,6 +6,7 @@ use std::process::Command;
 use afterword::config::environment;
 use tokio_util::sync::CancellationToken;
 
+use super::comments::comment;
 use super::fixture::Fixture;
 use super::folder::export;
 
@@ -29,6 +30,8 @@ async fn the_trainers_own_check_accepts_exports_of_every_format() {
     fixture.add(200..210, "tie").await;
     fixture.add(210..230, "both_bad").await;
     fixture.like(0..100).await;
+    let told = (0..150).map(|n| comment(n, "critic", &format!("new-{n}"), "Too long.\nAnd \u{1F642} wrong")).collect();
+    fixture.record(Vec::new(), told).await;
     let root = tempfile::tempdir().unwrap();
 
     for recipe in ["dpo", "kto", "sft", "reward", "prompts", "all"] {
