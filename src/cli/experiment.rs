@@ -1,4 +1,4 @@
-//! `afterword experiment`: declares experiments before their data, and lists them.
+//! `afterword experiment`: declares experiments before their data, shows, assigns and stops them.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -6,13 +6,16 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use comfy_table::{Table, presets};
+use serde_json::json;
 
 use super::UsageError;
 use super::connect::{self, Connected};
 use crate::config::Config;
+use crate::domain::clock::Timestamp;
 use crate::domain::experiment::Experiment;
 use crate::domain::json::Json;
-use crate::service::experiments;
+use crate::service::ServiceError;
+use crate::service::experiments::{self, Held};
 
 /// Arguments of `afterword experiment`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +23,8 @@ use crate::service::experiments;
 Examples:
   afterword experiment declare llama-swap.toml
   afterword experiment list
+  afterword experiment assign llama-swap user-42
+  afterword experiment stop llama-swap
 
 A declaration is JSON or TOML:
   key = \"llama-swap\"
@@ -48,6 +53,44 @@ Examples:
         #[arg(long, value_name = "NAME")]
         project: Option<String>,
     },
+    /// Show what was declared, as JSON.
+    #[command(after_help = "\
+Examples:
+  afterword experiment show llama-swap
+  afterword experiment show llama-swap | jq .margins")]
+    Show {
+        /// The experiment's key.
+        key: String,
+        /// Project of the experiment; not needed where there is only one.
+        #[arg(long, value_name = "NAME")]
+        project: Option<String>,
+    },
+    /// Tell the variant of a user or conversation; nothing is recorded.
+    #[command(after_help = "\
+Examples:
+  afterword experiment assign llama-swap user-42
+  afterword experiment assign llama-swap user-42 user-43      # one line for each")]
+    Assign {
+        /// The experiment's key.
+        key: String,
+        /// Ids of users or conversations.
+        #[arg(required = true)]
+        units: Vec<String>,
+        /// Project of the experiment; not needed where there is only one.
+        #[arg(long, value_name = "NAME")]
+        project: Option<String>,
+    },
+    /// Stop an experiment: completions that arrive later are not compared.
+    #[command(after_help = "\
+Examples:
+  afterword experiment stop llama-swap")]
+    Stop {
+        /// The experiment's key.
+        key: String,
+        /// Project of the experiment; not needed where there is only one.
+        #[arg(long, value_name = "NAME")]
+        project: Option<String>,
+    },
     /// List the declared experiments, newest first.
     #[command(after_help = "\
 Examples:
@@ -68,6 +111,20 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
                 declare(connected, project.as_deref(), experiment).await
             })
             .await?;
+        }
+        Command::Show { key, project } => {
+            connect::with(config, async |connected: &Connected| show(connected, project.as_deref(), &key).await)
+                .await?;
+        }
+        Command::Assign { key, units, project } => {
+            connect::with(config, async |connected: &Connected| {
+                assign(connected, project.as_deref(), &key, &units).await
+            })
+            .await?;
+        }
+        Command::Stop { key, project } => {
+            connect::with(config, async |connected: &Connected| stop(connected, project.as_deref(), &key).await)
+                .await?;
         }
         Command::List { project } => {
             connect::with(config, async |connected: &Connected| list(connected, project.as_deref()).await).await?;
@@ -102,13 +159,65 @@ fn parse(text: &str, is_toml: bool) -> Result<Experiment, String> {
 async fn declare(connected: &Connected, project: Option<&str>, experiment: Experiment) -> anyhow::Result<()> {
     let project = connected.project(project).await?;
     let key = experiment.key.clone();
-    let (is_new, declared_at) = experiments::declare(&connected.app, &project.operator(), experiment)
+    let (is_new, held) = experiments::declare(&connected.app, &project.operator(), experiment)
         .await
         .with_context(|| format!("cannot declare `{key}`"))?;
-    let when = declared_at.format("%Y-%m-%d %H:%MZ");
+    let when = minute(held.declared_at);
     let note = if is_new { "declared" } else { "was declared already, with the same content," };
     writeln!(io::stderr().lock(), "`{key}` {note} at {when}; compare it with `afterword compare --experiment {key}`")?;
     Ok(())
+}
+
+async fn held(connected: &Connected, project: Option<&str>, key: &str) -> anyhow::Result<Held> {
+    let project = connected.project(project).await?;
+    match experiments::show(&connected.app, &project.operator(), key).await {
+        Err(ServiceError::NotFound) => Err(unknown().into()),
+        other => other.context("cannot read the experiment"),
+    }
+}
+
+/// The key is not repeated: it may hold whatever was typed.
+fn unknown() -> UsageError {
+    UsageError(
+        "no experiment was declared under this key; `afterword experiment list` shows those that were".to_owned(),
+    )
+}
+
+async fn show(connected: &Connected, project: Option<&str>, key: &str) -> anyhow::Result<()> {
+    let Held { experiment, declared_at, stopped_at } = held(connected, project, key).await?;
+    let mut shown = serde_json::to_value(&experiment)?;
+    shown["declared_at"] = json!(declared_at);
+    if let Some(stopped_at) = stopped_at {
+        shown["stopped_at"] = json!(stopped_at);
+    }
+    writeln!(io::stdout().lock(), "{}", serde_json::to_string_pretty(&shown)?)?;
+    Ok(())
+}
+
+async fn assign(connected: &Connected, project: Option<&str>, key: &str, units: &[String]) -> anyhow::Result<()> {
+    let Held { experiment, .. } = held(connected, project, key).await?;
+    let mut out = io::stdout().lock();
+    for unit in units {
+        let variant = experiment.assign(unit).ok_or_else(|| anyhow!("the experiment has no variants"))?;
+        writeln!(out, "{unit}\t{}", variant.name)?;
+    }
+    Ok(())
+}
+
+async fn stop(connected: &Connected, project: Option<&str>, key: &str) -> anyhow::Result<()> {
+    let project = connected.project(project).await?;
+    let held = match experiments::stop(&connected.app, &project.operator(), key).await {
+        Err(ServiceError::NotFound) => return Err(unknown().into()),
+        other => other.context("cannot stop the experiment")?,
+    };
+    let when = held.stopped_at.map(minute).unwrap_or_default();
+    writeln!(io::stderr().lock(), "stopped at {when}; what arrives later is not compared")?;
+    Ok(())
+}
+
+/// Tells a moment to the minute.
+fn minute(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%MZ").to_string()
 }
 
 async fn list(connected: &Connected, project: Option<&str>) -> anyhow::Result<()> {
@@ -118,8 +227,8 @@ async fn list(connected: &Connected, project: Option<&str>) -> anyhow::Result<()
         .map_err(|error| anyhow!(error).context("cannot list the experiments"))?;
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["KEY", "CONTROL", "VARIANTS", "UNIT", "DECLARED"]);
-    for (experiment, declared_at) in declared {
+    table.set_header(["KEY", "CONTROL", "VARIANTS", "UNIT", "DECLARED", "STOPPED"]);
+    for Held { experiment, declared_at, stopped_at } in declared {
         let variants: Vec<String> = experiment
             .variants
             .iter()
@@ -130,7 +239,8 @@ async fn list(connected: &Connected, project: Option<&str>) -> anyhow::Result<()
             &experiment.control,
             &variants.join(", "),
             experiment.unit.as_str(),
-            &declared_at.format("%Y-%m-%d %H:%MZ").to_string(),
+            &minute(declared_at),
+            &stopped_at.map(minute).unwrap_or_default(),
         ]);
     }
     writeln!(io::stdout().lock(), "{}", table.trim_fmt())?;

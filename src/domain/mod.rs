@@ -3,6 +3,7 @@
 //! This module knows no I/O and no other module of the crate. Everything that arrives from outside is parsed here,
 //! once, into types that cannot be wrong; the rest of the program handles only those.
 
+pub mod assignment;
 pub mod batch;
 pub mod clock;
 pub mod comparison;

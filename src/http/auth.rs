@@ -54,6 +54,17 @@ impl Admission for MayIngest {
     }
 }
 
+/// Admits those who show a variant to somebody, or look how units are divided.
+pub(crate) struct MayAssign;
+
+impl Admission for MayAssign {
+    const NEEDS: &'static str = "asking for a variant needs a key of role ingest, analyst or admin";
+
+    fn admits(role: Role) -> bool {
+        role.may_ingest() || role.may_analyse()
+    }
+}
+
 /// Admits those who read numbers.
 pub(crate) struct MayView;
 

@@ -54,6 +54,8 @@ addresses! {
     "/v1/comparisons" { get with query => v1::comparisons::show }
     "/v1/experiments" { post => v1::experiments::create, get => v1::experiments::list }
     "/v1/experiments/{key}" { get => v1::experiments::show }
+    "/v1/experiments/{key}/assignment" { get with query => v1::experiments::assign }
+    "/v1/experiments/{key}/stop" { post => v1::experiments::stop }
     "/v1/exports" { post => v1::exports::create, get with query => v1::exports::list }
     "/v1/exports/{id}" { get => v1::exports::show, delete => v1::exports::delete }
     "/v1/exports/{id}/cancel" { post => v1::exports::cancel }

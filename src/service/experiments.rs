@@ -9,16 +9,13 @@ use crate::domain::experiment::Experiment;
 use crate::domain::principal::Principal;
 use crate::store::Access;
 use crate::store::audit::{self, AuditEntry};
-use crate::store::connection::Pool;
+use crate::store::connection::{Pool, Tx};
 use crate::store::experiments;
+pub use crate::store::experiments::Held;
 
 /// Declares an experiment. Declaring the same again is no error and changes nothing; otherwise it is a conflict.
-/// Tells whether it is new, and when it was first declared.
-pub async fn declare(
-    app: &App,
-    principal: &Principal,
-    experiment: Experiment,
-) -> Result<(bool, Timestamp), ServiceError> {
+/// Tells whether it is new, and gives what is held.
+pub async fn declare(app: &App, principal: &Principal, experiment: Experiment) -> Result<(bool, Held), ServiceError> {
     let (app, principal) = (app.clone(), principal.clone());
     detached(async move {
         let project_id = principal.project_id;
@@ -29,29 +26,61 @@ pub async fn declare(
         let is_new =
             experiments::insert(&mut tx, project_id, &experiment, &declaration, principal.credential.as_str(), now)
                 .await?;
-        let (held, declared_at) = experiments::find(&mut tx, project_id, &experiment.key)
+        let held = experiments::find(&mut tx, project_id, &experiment.key)
             .await?
             .ok_or(ServiceError::Internal("a declared experiment is gone"))?;
         if is_new {
-            let entry = AuditEntry {
-                project_id,
-                audit_id: new_id(),
-                at: now,
-                actor: principal.credential.as_str(),
-                action: "experiment.declared",
-                subject: &experiment.key,
-                details: "{}".to_owned(),
-            };
-            audit::insert(&mut tx, &entry).await?;
+            record(&mut tx, &principal, "experiment.declared", &experiment.key, now).await?;
         }
         tx.commit().await?;
-        if held == experiment { Ok((is_new, declared_at)) } else { Err(ServiceError::Conflict(Conflict::Experiment)) }
+        let is_same = held.experiment == experiment;
+        if is_same { Ok((is_new, held)) } else { Err(ServiceError::Conflict(Conflict::Experiment)) }
     })
     .await
 }
 
-/// Shows one experiment and when it was declared.
-pub async fn show(app: &App, principal: &Principal, key: &str) -> Result<(Experiment, Timestamp), ServiceError> {
+/// Stops an experiment: what arrives from now on is not compared any more. To stop it again changes nothing. Units keep
+/// their variants, because a client may compute them by itself.
+pub async fn stop(app: &App, principal: &Principal, key: &str) -> Result<Held, ServiceError> {
+    if key.contains('\0') {
+        return Err(ServiceError::NotFound);
+    }
+    let (app, principal, key) = (app.clone(), principal.clone(), key.to_owned());
+    detached(async move {
+        let project_id = principal.project_id;
+        let now = app.clock.now();
+        let mut tx = app.store.begin(Pool::Reading, "experiment.stop", Access::Projects(&[project_id])).await?;
+        if experiments::stop(&mut tx, project_id, &key, now).await? {
+            record(&mut tx, &principal, "experiment.stopped", &key, now).await?;
+        }
+        let held = experiments::find(&mut tx, project_id, &key).await?.ok_or(ServiceError::NotFound)?;
+        tx.commit().await?;
+        Ok(held)
+    })
+    .await
+}
+
+async fn record(
+    tx: &mut Tx,
+    principal: &Principal,
+    action: &'static str,
+    key: &str,
+    now: Timestamp,
+) -> Result<(), ServiceError> {
+    let entry = AuditEntry {
+        project_id: principal.project_id,
+        audit_id: new_id(),
+        at: now,
+        actor: principal.credential.as_str(),
+        action,
+        subject: key,
+        details: "{}".to_owned(),
+    };
+    Ok(audit::insert(tx, &entry).await?)
+}
+
+/// Shows one experiment.
+pub async fn show(app: &App, principal: &Principal, key: &str) -> Result<Held, ServiceError> {
     // Postgres refuses U+0000 as a parameter; no experiment has it in its key.
     if key.contains('\0') {
         return Err(ServiceError::NotFound);
@@ -67,7 +96,7 @@ pub async fn show(app: &App, principal: &Principal, key: &str) -> Result<(Experi
 }
 
 /// Lists the project's experiments, newest first.
-pub async fn list(app: &App, principal: &Principal) -> Result<Vec<(Experiment, Timestamp)>, ServiceError> {
+pub async fn list(app: &App, principal: &Principal) -> Result<Vec<Held>, ServiceError> {
     const LIMIT: i64 = 200;
     let (app, project_id) = (app.clone(), principal.project_id);
     detached(async move {

@@ -89,6 +89,7 @@ components! {
         ExperimentBody = reading::experiment_body();
         Experiment = reading::experiment();
         ExperimentsPage = reading::experiments_page();
+        Assignment = reading::assignment();
         ExportBody = reading::export_body();
         Export = reading::export();
         ExportsPage = reading::exports_page();

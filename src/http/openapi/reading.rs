@@ -85,7 +85,19 @@ pub(super) fn experiment_body() -> Value {
 pub(super) fn experiment() -> Value {
     let mut members = experiment_members();
     members.push(required("declared_at", moment()));
+    members.push(optional("stopped_at", described(moment(), "Completions that arrived later are not compared.")));
     object(members)
+}
+
+/// The variant of a unit.
+pub(super) fn assignment() -> Value {
+    object(vec![
+        required("experiment", short_text()),
+        required("unit", short_text()),
+        required("variant", short_text()),
+        optional("model", short_text()),
+        optional("stopped_at", moment()),
+    ])
 }
 
 /// A page of experiments.

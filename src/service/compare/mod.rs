@@ -37,12 +37,18 @@ pub async fn compare(app: &App, principal: &Principal, spec: ComparisonSpec) -> 
     let (app, project_id) = (app.clone(), principal.project_id);
     detached(async move {
         let mut tx = app.store.begin_snapshot("compare", project_id).await?;
-        let declared = match &spec.sides {
+        let held = match &spec.sides {
             Sides::Experiment { key, .. } => {
                 Some(experiments::find(&mut tx, project_id, key).await?.ok_or(ServiceError::NotFound)?)
             }
             Sides::Models { .. } => None,
         };
+        let mut spec = spec;
+        if let Some(stopped_at) = held.as_ref().and_then(|held| held.stopped_at) {
+            // What arrived after the stop was not part of the experiment.
+            spec.selection.to = Some(spec.selection.to.map_or(stopped_at, |to| to.min(stopped_at)));
+        }
+        let declared = held.map(|held| (held.experiment, held.declared_at));
         let question = Question::resolve(&spec, declared)?;
         let used_at = projects::token_used_at(&mut tx, project_id).await?;
         let trust = TrustRule::settle(spec.selection.trust, used_at);

@@ -25,6 +25,7 @@ const SEEN_WITHIN: Duration = Duration::from_secs(5);
 fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
     const SENDERS: &[&str] = &["feedback", "ingest", "admin"];
     const WRITERS: &[&str] = &["ingest", "admin"];
+    const ASSIGNERS: &[&str] = &["ingest", "analyst", "admin"];
     const VIEWERS: &[&str] = &["viewer", "analyst", "admin"];
     const ANALYSTS: &[&str] = &["analyst", "admin"];
     const ADMINS: &[&str] = &["admin"];
@@ -40,7 +41,8 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
             | "/v1/experiments"
             | "/v1/experiments/{key}",
         ) => VIEWERS,
-        ("POST", "/v1/experiments" | "/v1/exports" | "/v1/exports/{id}/cancel")
+        ("GET", "/v1/experiments/{key}/assignment") => ASSIGNERS,
+        ("POST", "/v1/experiments" | "/v1/experiments/{key}/stop" | "/v1/exports" | "/v1/exports/{id}/cancel")
         | ("GET", "/v1/exports" | "/v1/exports/{id}/files/{path:.+}")
         | ("GET" | "DELETE", "/v1/exports/{id}") => ANALYSTS,
         ("POST", "/v1/keys")
@@ -86,7 +88,8 @@ impl Things {
     fn path(&self, pattern: &str) -> String {
         let path = match pattern {
             "/v1/completions/{id}" => pattern.replace("{id}", &self.completion),
-            "/v1/experiments/{key}" => pattern.replace("{key}", &self.experiment),
+            "/v1/experiments/{key}" | "/v1/experiments/{key}/stop" => pattern.replace("{key}", &self.experiment),
+            "/v1/experiments/{key}/assignment" => format!("{}?unit=u-1", pattern.replace("{key}", &self.experiment)),
             "/v1/exports/{id}" | "/v1/exports/{id}/cancel" => pattern.replace("{id}", &self.export),
             "/v1/exports/{id}/files/{path:.+}" => format!("/v1/exports/{}/files/manifest.json", self.export),
             "/v1/keys/{id}" => pattern.replace("{id}", &self.key),
