@@ -70,7 +70,12 @@ pub async fn compare(app: &App, principal: &Principal, spec: ComparisonSpec) -> 
             };
             let evidence = read(&mut tx, &query, &question, trust).await?;
             match refuse_emptiness(&question, &evidence) {
-                Ok(()) => concluded.push(conclude::conclude(&question, &evidence, now)),
+                // Millions of turns take seconds, in which the thread would serve nobody else.
+                Ok(()) => concluded.push(
+                    tokio::task::spawn_blocking(move || conclude::conclude(&question, &evidence, now))
+                        .await
+                        .map_err(|_| ServiceError::Internal("a comparison was not computed"))?,
+                ),
                 // Only where nobody met any of the candidates is there nothing to compare.
                 Err(error) => nothing = Some(error),
             }

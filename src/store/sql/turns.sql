@@ -101,13 +101,8 @@ attempts as (
     select s.completion_id, s.completion_id as turn_id, s.conversation_id as turn_conversation_id, s.side as turn_side,
            s.side, s.by_other_model, s.cost_usd
       from selected s
-     where s.parent_completion_id is null
-        or not exists (
-               select
-                 from selected p
-                where p.completion_id = s.parent_completion_id
-                  and (p.side = 2) = (s.side = 2)
-           )
+      left join selected p on p.completion_id = s.parent_completion_id and (p.side = 2) = (s.side = 2)
+     where p.completion_id is null
      union
     select s.completion_id, a.turn_id, a.turn_conversation_id, a.turn_side, s.side, s.by_other_model, s.cost_usd
       from selected s

@@ -379,6 +379,49 @@ async fn conversations_of_one_user_are_held_against_each_other() {
     assert_ne!(comparison.metrics[0].status, Status::Worse);
 }
 
+#[tokio::test]
+async fn several_candidates_are_told_apart_and_corrected_for_each_other() {
+    let Some(comparison) = accepted("three", 500, Load::All, &[]).await else { return };
+
+    let candidates = &comparison.depth.candidates;
+    let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
+    assert_eq!(names, ["model-b", "model-c"]);
+    assert!(candidates.iter().all(|it| it.p.is_none_or(|p| it.p_holm.is_some_and(|corrected| corrected >= p))));
+    assert!(candidates.iter().all(|candidate| candidate.cost_difference.is_some_and(|cost| cost < 0.0)));
+    let players = &comparison.depth.tournament.as_ref().unwrap().players;
+    let strength = |name: &str| players.iter().find(|player| player.name == name).unwrap().strength;
+    assert!(players.len() == 3 && strength("model-a").abs() < 1e-12, "{players:?}");
+    assert!(strength("model-c") > strength("model-b"), "{players:?}");
+}
+
+/// Plays a preset into a database, its rows in their order or the other way round.
+async fn loaded(rows: &(Vec<Value>, Vec<Value>), is_reversed: bool) -> Comparison {
+    let seeded = Seeded::new().await;
+    seeded.declare(declaration("null").unwrap()).await;
+    let mut completions: Vec<Value> = rows.0.iter().map(to_completion).collect();
+    let mut reactions: Vec<Value> = rows.1.iter().enumerate().map(|(number, row)| to_reaction(number, row)).collect();
+    if is_reversed {
+        completions.reverse();
+        reactions.reverse();
+    }
+    seeded.completions(&completions).await;
+    seeded.feedback(&reactions).await;
+    seeded.ask(&[("experiment", "exp-1")]).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_order_in_which_rows_came_changes_nothing() {
+    let Some(rows) = play("null", 60, 3) else {
+        eprintln!("SKIPPED: no simulator; set AFTERWORD_SHARED to compare simulated traffic");
+        return;
+    };
+
+    let (one, other) = (loaded(&rows, false).await, loaded(&rows, true).await);
+
+    assert_eq!(one.depth, other.depth);
+    assert_eq!((one.metrics, one.checks, one.verdict), (other.metrics, other.checks, other.verdict));
+}
+
 /// Seeds of the table: how many, and the first.
 fn seeds() -> (u32, u32, &'static [(&'static str, u32)]) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
