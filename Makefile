@@ -72,6 +72,13 @@ test-faults: tools-of-tests venv ## Run every campaign of faults in full; a full
 		$(CARGO) test --locked --test it -- --nocapture --test-threads 1 faults:: model:: bad_bodies:: \
 		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
 
+.PHONY: test-verdicts
+test-verdicts: tools-of-tests venv ## Compare simulated traffic of known truth, preset by preset: SEEDS=20 SEED0=1
+	@# A filter that matches no test is no success.
+	AFTERWORD_VERDICT_SEEDS=$(or $(SEEDS),20) AFTERWORD_VERDICT_SEED0=$(or $(SEED0),1) \
+		$(CARGO) test --locked --test it compare::simulator::the_table -- --nocapture \
+		| tee /dev/stderr | grep -q 'test result: ok. [1-9]'
+
 .PHONY: bench
 bench: tools ## Measure starts, and exports beside a limit taken in the same run (release build)
 	$(CARGO) bench --locked --bench throughput

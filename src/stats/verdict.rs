@@ -61,6 +61,9 @@ pub enum VerdictReason {
     SmallCost,
     /// Within every margin.
     NonInferior,
+    /// Within every margin but in one part of the traffic, which stays with control. The rule below does not give it: it
+    /// sees no parts.
+    ExceptSegment,
     /// The planned information is there and some estimate is at or beyond its margin.
     NotShown,
     /// More days are needed than are allowed.
@@ -83,6 +86,7 @@ impl VerdictReason {
             Self::Better => "better",
             Self::SmallCost => "small_cost",
             Self::NonInferior => "non_inferior",
+            Self::ExceptSegment => "except_segment",
             Self::NotShown => "not_shown",
             Self::TooLong => "too_long",
             Self::DurationUnknown => "duration_unknown",

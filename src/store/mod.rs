@@ -26,6 +26,8 @@ pub mod rates;
 pub mod reading;
 pub mod signing_keys;
 pub mod tallies;
+pub mod turns;
+pub mod votes;
 
 pub use composite::{Inserted, Telling};
 pub use connection::{Access, PoolSizes, Store, Tx};

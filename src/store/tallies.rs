@@ -1,11 +1,10 @@
-//! Counts per side and unit, from which every number of a comparison is computed.
+//! Which completions make up two sides, and what is counted of them beside their turns.
 
 use sqlx::Row;
 
 use super::connection::Tx;
 use super::error::StoreError;
 use crate::domain::clock::Timestamp;
-use crate::domain::experiment::Unit;
 use crate::domain::ids::ProjectId;
 use crate::domain::selection::Selection;
 use crate::domain::trust::TrustFilter;
@@ -32,7 +31,7 @@ pub struct TallyQuery<'a> {
 }
 
 /// One unit on one side: its turns, and how many of them had which outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UnitTally {
     /// Whether this is the candidate's side.
     pub is_candidate: bool,
@@ -100,7 +99,7 @@ pub struct Choices {
     pub n_ties: i64,
 }
 
-/// Prepares a transaction for the statements below.
+/// Prepares a transaction for the statements below, and for [`super::turns::read`].
 ///
 /// They join sets of rows that the planner cannot count, above all right after a load, and a nested loop over two such
 /// sets takes minutes where a hash takes a second. Compiling the statement would take longer than running it. A comparison that takes longer than a minute is given up, so that it cannot hold a connection of the
@@ -115,50 +114,6 @@ pub async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
     .execute(tx.connection())
     .await?;
     Ok(())
-}
-
-/// Lists the tallies of both sides, by side and unit. Call [`prepare`] first, here and below.
-pub async fn list(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit) -> Result<Vec<UnitTally>, StoreError> {
-    let rows = sqlx::query(include_str!("sql/tallies.sql"))
-        .bind(query.project_id.0)
-        .bind(query.experiment)
-        .bind(query.control)
-        .bind(query.candidate)
-        .bind(unit.as_str())
-        .bind(words(&query.selection.tasks))
-        .bind(words(&query.selection.languages))
-        .bind(query.selection.from)
-        .bind(query.selection.to)
-        .bind(query.control_model)
-        .bind(query.candidate_model)
-        .bind(query.trust == TrustFilter::Any)
-        .fetch_all(tx.connection())
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let side: i16 = row.try_get("side")?;
-            Ok(UnitTally {
-                is_candidate: side == 1,
-                unit: row.try_get("unit")?,
-                n_completions: row.try_get("n_completions")?,
-                n_by_other_model: row.try_get("n_by_other_model")?,
-                n_turns: row.try_get("n_turns")?,
-                n_good: row.try_get("n_good")?,
-                n_bad: row.try_get("n_bad")?,
-                n_up: row.try_get("n_up")?,
-                n_down: row.try_get("n_down")?,
-                n_rated: row.try_get("n_rated")?,
-                n_taken: row.try_get("n_taken")?,
-                n_copied: row.try_get("n_copied")?,
-                n_regenerated: row.try_get("n_regenerated")?,
-                n_continued: row.try_get("n_continued")?,
-                n_seen: row.try_get("n_seen")?,
-                n_any_signal: row.try_get("n_any_signal")?,
-                n_explicit: row.try_get("n_explicit")?,
-                n_wrote: row.try_get("n_wrote")?,
-            })
-        })
-        .collect()
 }
 
 /// Reads what the comparison stands on.
@@ -199,6 +154,6 @@ fn bind_query<'q>(statement: Query<'q>, query: &TallyQuery<'_>) -> Query<'q> {
         .bind(query.selection.to)
 }
 
-fn words(list: &[String]) -> Option<Vec<String>> {
+pub(super) fn words(list: &[String]) -> Option<Vec<String>> {
     (!list.is_empty()).then(|| list.to_vec())
 }

@@ -2,12 +2,15 @@
 //!
 //! It must not know the verdict.
 
+use super::bots::Bots;
+use super::depth::ratings::UP_SHARE_MARGIN;
 use super::metrics::{Measured, RULES, Rule};
 use super::question::Question;
 use super::sample::{Sample, UnitCounts};
 use super::words::{join, p_value, percent, rate, thousands as count, units};
 use crate::domain::experiment::Unit;
 use crate::domain::trust::{TrustFilter, TrustRule};
+use crate::report::comparison::over_time::ExposureDay;
 use crate::report::comparison::{Check, CheckStatus};
 use crate::stats::Multiplier;
 use crate::stats::cluster::ClusteredRates;
@@ -28,10 +31,21 @@ const MAX_RELATIVE_RESPONSE: f64 = 0.10;
 const MAX_INFLUENCE_SE: f64 = 0.5;
 
 /// Checks whose lines hold rates of the sides, or how these differ.
-pub(super) const TELLS_RATES: [&str; 6] =
-    ["margins", "response_rate", "agreement", "activity", "typical_user", "influence"];
+pub(super) const TELLS_RATES: [&str; 10] = [
+    "margins",
+    "response_rate",
+    "agreement",
+    "activity",
+    "typical_user",
+    "influence",
+    "trend",
+    "composition",
+    "hidden_cause",
+    "bots",
+];
 
-fn line(name: &'static str, title: &'static str, status: CheckStatus, detail: String) -> Check {
+/// Puts a line together.
+pub(super) fn line(name: &'static str, title: &'static str, status: CheckStatus, detail: String) -> Check {
     Check { name, title, status, detail }
 }
 
@@ -39,26 +53,51 @@ fn pass_unless(bad: bool, otherwise: CheckStatus) -> CheckStatus {
     if bad { otherwise } else { CheckStatus::Pass }
 }
 
-/// Tests the planned shares of an experiment; gives the smaller p of the fixed and of the anytime-valid test.
-pub(super) fn sample_ratio(question: &Question, counts: &UnitCounts) -> Option<(Check, f64)> {
+/// Tests the planned shares of an experiment; gives the smaller p of the fixed and of the anytime-valid test. The latter is
+/// the smallest of all days so far: what was once known to be wrong does not become right.
+pub(super) fn sample_ratio(question: &Question, counts: &UnitCounts, days: &[ExposureDay]) -> Option<(Check, f64)> {
     let shares = question.experiment.as_ref()?.planned_shares;
     let observed = [counts.n_control as f64, counts.n_candidate as f64];
     let planned = [shares.0, shares.1];
     let fixed = srm_chi2(&observed, &planned)?.p;
-    let at_every_look = srm_sequential(&observed, &planned, SRM_CONCENTRATION)?.p;
+    let mut so_far = [0.0; 2];
+    let mut at_every_look = srm_sequential(&observed, &planned, SRM_CONCENTRATION)?.p;
+    for day in days {
+        so_far = [so_far[0] + day.n_control as f64, so_far[1] + day.n_candidate as f64];
+        at_every_look = at_every_look.min(srm_sequential(&so_far, &planned, SRM_CONCENTRATION)?.p);
+    }
+    let worst_day = days
+        .iter()
+        .filter_map(|day| {
+            let test = srm_chi2(&[day.n_control as f64, day.n_candidate as f64], &planned)?;
+            Some((day, test.p * days.len() as f64))
+        })
+        .min_by(|left, right| left.1.total_cmp(&right.1));
+    let odd_day = worst_day.filter(|(_, p)| *p < 10.0 * SRM_ALARM_P);
     let p = fixed.min(at_every_look);
     let share = counts.n_candidate as f64 / (observed[0] + observed[1]).max(1.0);
-    let status =
-        if p < SRM_ALARM_P { CheckStatus::Fail } else { pass_unless(p < 10.0 * SRM_ALARM_P, CheckStatus::Warn) };
+    let status = if p < SRM_ALARM_P {
+        CheckStatus::Fail
+    } else {
+        pass_unless(p < 10.0 * SRM_ALARM_P || odd_day.is_some(), CheckStatus::Warn)
+    };
     let unit = question.randomised.unwrap_or(Unit::User);
     let detail = format!(
-        "{} of {} {} are in the candidate, planned {} (p = {}; valid at every look: p = {}).",
+        "{} of {} {} are in the candidate, planned {} (p = {}; valid at every look: p = {}).{}",
         percent(share, 1),
         count(observed[0] + observed[1]),
         units(unit),
         percent(shares.1, 1),
         p_value(fixed),
         p_value(at_every_look),
+        odd_day.map_or_else(String::new, |(day, p)| format!(
+            " On {} {} came to the control and {} to the candidate (p = {}, corrected for {} days).",
+            day.day,
+            day.n_control,
+            day.n_candidate,
+            p_value(p),
+            days.len()
+        )),
     );
     Some((line("sample_ratio", "Planned shares", status, detail), p))
 }
@@ -231,7 +270,7 @@ pub(super) fn agreement(question: &Question, sample: &Sample<'_>, good: &Measure
     }
     let column = sample.column(RULES[7].count);
     let deff = ClusteredRates::of(&column.control.users(), &column.candidate.users())?.deff;
-    let odds = response_bias_or(&thumbs, 0.03, deff, 2.0 * question.alpha)?;
+    let odds = response_bias_or(&thumbs, UP_SHARE_MARGIN, deff, 2.0 * question.alpha)?;
     let said = odds.ln_odds_ratio / odds.se;
     let did = good.metric.difference.estimate? / good.se?;
     let disagree = (said > 1.0 && did < -1.0) || (said < -1.0 && did > 1.0);
@@ -303,6 +342,24 @@ pub(super) fn influence(question: &Question, sample: &Sample<'_>, measured: &[Me
         ),
     };
     line("influence", "No single voice decides", status, detail)
+}
+
+/// Tells who was left out because no person does so much, and what the difference would be with them.
+pub(super) fn bots(question: &Question, bots: &Bots, good: &Measured) -> Option<Check> {
+    let everybody = bots.with_everybody.as_ref()?;
+    let with = Measured::of(&RULES[0], &Sample::of(everybody), question);
+    let told = |measured: &Measured| {
+        measured.metric.difference.estimate.map_or_else(|| "-".to_owned(), |it| rate(it, RULES[0].per))
+    };
+    let detail = format!(
+        "{} left out with {} (more than 200 completions or 50 thumbs of one direction on a day, or no time to read): good \
+         turns differ by {} per 100 without them and by {} with them.",
+        plural(bots.n_units as i64, question.unit.as_str(), units(question.unit)),
+        plural(bots.n_turns as i64, "turn", "turns"),
+        told(good),
+        told(&with),
+    );
+    Some(line("bots", "People, not programs", CheckStatus::Warn, detail))
 }
 
 /// Compares how much the units of both sides do: every rate is out of turns, and turns react to quality.

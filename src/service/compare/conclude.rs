@@ -1,6 +1,8 @@
 //! From tallies to the finished comparison. Pure: what was read, the question and a moment in, plain data out.
 
+use super::bots::Bots;
 use super::checks::{self, Ratings, Shortfall};
+use super::depth::{self, Found, View};
 use super::metrics::{BY_BEHAVIOUR, Measured, RULES};
 use super::outlook::{Fall, MAX_DAYS, Need, Traffic, earliest, longest};
 use super::question::{Question, SideName};
@@ -8,17 +10,26 @@ use super::sample::{Sample, UnitCounts};
 use super::words::{Story, tell};
 use crate::domain::clock::Timestamp;
 use crate::domain::trust::TrustRule;
+use crate::report::comparison::over_time::ExposureDay;
 use crate::report::comparison::{Check, Comparison, Depth, Preference, Side};
 use crate::stats::Interval;
 use crate::stats::preference::sign_test;
-use crate::stats::verdict::{VerdictInput, decide};
+use crate::stats::sequential::{cs_multiplier, seq_noninferiority_p};
+use crate::stats::verdict::{Verdict, VerdictCode, VerdictInput, VerdictReason, decide};
 use crate::store::tallies::{Choices, Coverage, UnitTally};
+use crate::store::turns::Turns;
 
 /// All that was read.
 #[derive(Debug)]
 pub(super) struct Evidence {
     /// Whose reactions were counted.
     pub(super) trust: TrustRule,
+    /// Every turn that counts; what the tallies are sums of.
+    pub(super) turns: Turns,
+    /// What was left out of them.
+    pub(super) bots: Bots,
+    /// What was randomised, by the day on which it was first seen.
+    pub(super) exposure: Vec<ExposureDay>,
     /// Tallies by side and cluster.
     pub(super) tallies: Vec<UnitTally>,
     /// Units as the experiment randomises them.
@@ -27,11 +38,20 @@ pub(super) struct Evidence {
     pub(super) choices: Choices,
 }
 
+/// A comparison with what only its neighbours have to know.
+#[derive(Debug)]
+pub(super) struct Concluded {
+    pub(super) comparison: Comparison,
+    /// Largest one-sided p of non-inferiority over the must-pass metrics, right at every look; nothing where one of them
+    /// has no say.
+    pub(super) p: Option<f64>,
+}
+
 /// Computes everything and decides.
-pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp) -> Comparison {
+pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp) -> Concluded {
     let sample = Sample::of(&evidence.tallies);
     let mut measured: Vec<Measured> = RULES.iter().map(|rule| Measured::of(rule, &sample, question)).collect();
-    let verified = verify(question, evidence, &sample, &measured);
+    let mut verified = verify(question, evidence, &sample, &measured);
     let ratings_are_silent = silence_ratings(&mut measured, verified.ratings);
     if ratings_are_silent {
         // Good and bad turns hold ratings, too: without this, louder critics alone would bring a KEEP.
@@ -39,42 +59,39 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
             *measured = Measured::of(rule, &sample, question);
         }
     }
-    let n_must_pass = measured.iter().filter(|measured| measured.bounds.is_some()).count();
-    let traffic = traffic(question, evidence, &sample, n_must_pass);
-    let needs: Vec<Need> =
-        measured.iter().filter(|measured| measured.is_open()).filter_map(|measured| traffic.need(measured)).collect();
-    let falls: Vec<Fall> = measured.iter().filter_map(|measured| traffic.fall(measured)).collect();
-    let to_keep = earliest(&falls).copied();
-    let to_switch = days_to_switch(&measured, &needs, &traffic, &verified);
-    let verdict = decide(&VerdictInput {
-        mode: question.mode,
-        srm_p: verified.srm_p,
-        crossover_share: if question.is_randomised() { evidence.randomised.crossover_share() } else { 0.0 },
-        info_fraction: info_fraction(&measured),
-        enough_evidence: verified.shortfall.lacks.is_empty(),
-        days_more: sooner(to_switch, to_keep.and_then(|fall| fall.needed.days)),
-        max_days: MAX_DAYS,
-        metrics: measured.iter().filter_map(|measured| measured.bounds).collect(),
-    });
+    let coverage = &evidence.coverage;
+    let view = View::of(question, &evidence.turns, &sample, coverage, &measured, ratings_are_silent);
+    let Found { mut depth, checks, lacks, except } = depth::look(&view, info_fraction(&measured));
+    verified.checks.extend(checks);
+    verified.shortfall.lacks.extend(lacks);
+    let decided = judge(question, evidence, &sample, &measured, &verified);
+    let except = except.filter(|_| decided.verdict.code != VerdictCode::Invalid);
+    let verdict = match except {
+        Some(_) => Verdict { code: VerdictCode::Switch, reason: VerdictReason::ExceptSegment },
+        None => decided.verdict,
+    };
     let story = Story {
         question,
         verdict,
         measured: &measured,
         checks: &verified.checks,
-        traffic,
-        need: longest(&needs).copied(),
-        // Told where it comes before the other answer could.
-        fall: to_keep.filter(|fall| fall.needed.days.is_some_and(|days| to_switch.is_none_or(|other| days < other))),
+        traffic: decided.traffic,
+        need: decided.need,
+        fall: decided.fall,
         lacks: &verified.shortfall.lacks,
         ratings_are_silent,
+        except: except.as_ref(),
     };
     let conclusion = tell(&story);
     let mut checks = verified.checks;
     if conclusion.withholds_numbers {
         // These lines tell rates and differences, which nobody must read either.
         checks.retain(|check| !checks::TELLS_RATES.contains(&check.name));
+        depth = Depth::default();
     }
-    Comparison {
+    depth.exposure.clone_from(&evidence.exposure);
+    let p = largest_p(question, &measured);
+    let comparison = Comparison {
         control: side(&question.control, &sample.control),
         candidate: side(&question.candidate, &sample.candidate),
         mode: question.mode,
@@ -83,7 +100,7 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         alpha: question.alpha,
         verdict: conclusion,
         preference: preference(&evidence.choices, question.alpha),
-        depth: Depth::default(),
+        depth,
         window: evidence.coverage.first_at.zip(evidence.coverage.last_at),
         n_days: evidence.coverage.n_days,
         trust: evidence.trust,
@@ -93,6 +110,59 @@ pub(super) fn conclude(question: &Question, evidence: &Evidence, now: Timestamp)
         computed_at: now,
         metrics: measured.into_iter().map(|measured| measured.metric).collect(),
         checks,
+    };
+    Concluded { comparison, p }
+}
+
+/// Every must-pass metric has to pass, so that the largest p is that of all of them (Berger 1982).
+fn largest_p(question: &Question, measured: &[Measured]) -> Option<f64> {
+    let mut deciding = measured.iter().filter_map(|measured| Some((measured, measured.bounds?))).peekable();
+    deciding.peek()?;
+    deciding.try_fold(0.0_f64, |largest, (measured, bounds)| {
+        let eta = cs_multiplier(2.0 * question.alpha, measured.info_fraction)?.eta;
+        let test = seq_noninferiority_p(bounds.estimate?, measured.se?, bounds.margin, eta)?;
+        Some(largest.max(test.p))
+    })
+}
+
+/// The verdict of the rule, with how far a decision is.
+struct Decided {
+    verdict: Verdict,
+    traffic: Traffic,
+    need: Option<Need>,
+    fall: Option<Fall>,
+}
+
+fn judge(
+    question: &Question,
+    evidence: &Evidence,
+    sample: &Sample<'_>,
+    measured: &[Measured],
+    verified: &Verified,
+) -> Decided {
+    let n_must_pass = measured.iter().filter(|measured| measured.bounds.is_some()).count();
+    let traffic = traffic(question, evidence, sample, n_must_pass);
+    let needs: Vec<Need> =
+        measured.iter().filter(|measured| measured.is_open()).filter_map(|measured| traffic.need(measured)).collect();
+    let falls: Vec<Fall> = measured.iter().filter_map(|measured| traffic.fall(measured)).collect();
+    let to_keep = earliest(&falls).copied();
+    let to_switch = days_to_switch(measured, &needs, &traffic, verified);
+    let verdict = decide(&VerdictInput {
+        mode: question.mode,
+        srm_p: verified.srm_p,
+        crossover_share: if question.is_randomised() { evidence.randomised.crossover_share() } else { 0.0 },
+        info_fraction: info_fraction(measured),
+        enough_evidence: verified.shortfall.lacks.is_empty(),
+        days_more: sooner(to_switch, to_keep.and_then(|fall| fall.needed.days)),
+        max_days: MAX_DAYS,
+        metrics: measured.iter().filter_map(|measured| measured.bounds).collect(),
+    });
+    Decided {
+        verdict,
+        traffic,
+        need: longest(&needs).copied(),
+        // Told where it comes before the other answer could.
+        fall: to_keep.filter(|fall| fall.needed.days.is_some_and(|days| to_switch.is_none_or(|other| days < other))),
     }
 }
 
@@ -105,7 +175,7 @@ struct Verified {
 }
 
 fn verify(question: &Question, evidence: &Evidence, sample: &Sample<'_>, measured: &[Measured]) -> Verified {
-    let (planned, srm_p) = checks::sample_ratio(question, &evidence.randomised).unzip();
+    let (planned, srm_p) = checks::sample_ratio(question, &evidence.randomised, &evidence.exposure).unzip();
     let (minimum, mut shortfall) = checks::minimum_evidence(question, sample, &evidence.coverage);
     let (response, ratings) = checks::response_rate(question, sample);
     let good = &measured[0];
@@ -128,6 +198,7 @@ fn verify(question: &Question, evidence: &Evidence, sample: &Sample<'_>, measure
         Some(checks::influence(question, sample, measured)),
         Some(checks::unverified(&evidence.coverage, evidence.trust)),
         checks::ambiguous(&evidence.coverage),
+        checks::bots(question, &evidence.bots, good),
     ];
     Verified { checks: checks.into_iter().flatten().collect(), srm_p, ratings, shortfall }
 }

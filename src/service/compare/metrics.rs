@@ -11,6 +11,7 @@ use crate::stats::sequential::{Spending, information_fraction, look_multiplier};
 use crate::stats::verdict::{MetricBounds, MetricRole};
 use crate::stats::{Direction, Interval, Multiplier};
 use crate::store::tallies::UnitTally;
+use crate::store::turns::Outcomes;
 
 /// Chance to decide in favour of an equal candidate that everything is planned for.
 pub(super) const POWER: f64 = 0.8;
@@ -54,6 +55,8 @@ pub(super) struct Rule {
     /// What a reader must know of the metric, where that is not the usual.
     note: Option<&'static str>,
     pub(super) count: fn(&UnitTally) -> i64,
+    /// The same, of one turn.
+    pub(super) happened: fn(Outcomes) -> bool,
 }
 
 const GOOD_TURN: Rule = Rule {
@@ -68,6 +71,7 @@ const GOOD_TURN: Rule = Rule {
     many: "good turns",
     note: None,
     count: |tally| tally.n_good,
+    happened: Outcomes::is_good,
 };
 
 const BAD_TURN: Rule = Rule {
@@ -82,6 +86,7 @@ const BAD_TURN: Rule = Rule {
     many: "bad turns",
     note: None,
     count: |tally| tally.n_bad,
+    happened: Outcomes::is_bad,
 };
 
 /// Every metric, must-pass ones first.
@@ -100,6 +105,7 @@ pub(super) static RULES: [Rule; 8] = [
         many: "thumbs up",
         note: None,
         count: |tally| tally.n_up,
+        happened: |it| it.has(Outcomes::UP),
     },
     Rule {
         name: "thumb_down",
@@ -113,6 +119,7 @@ pub(super) static RULES: [Rule; 8] = [
         many: "thumbs down",
         note: None,
         count: |tally| tally.n_down,
+        happened: |it| it.has(Outcomes::DOWN),
     },
     Rule {
         name: "copy",
@@ -126,6 +133,7 @@ pub(super) static RULES: [Rule; 8] = [
         many: "copied turns",
         note: None,
         count: |tally| tally.n_copied,
+        happened: |it| it.has(Outcomes::COPIED),
     },
     Rule {
         name: "regenerate",
@@ -139,6 +147,7 @@ pub(super) static RULES: [Rule; 8] = [
         many: "regenerated turns",
         note: None,
         count: |tally| tally.n_regenerated,
+        happened: |it| it.has(Outcomes::REGENERATED),
     },
     Rule {
         name: "continuation",
@@ -152,6 +161,7 @@ pub(super) static RULES: [Rule; 8] = [
         many: "turns carried on from",
         note: Some("Not judged: more of it is neither good nor bad."),
         count: |tally| tally.n_continued,
+        happened: |it| it.has(Outcomes::CONTINUED),
     },
     Rule {
         name: "rated",
@@ -165,6 +175,7 @@ pub(super) static RULES: [Rule; 8] = [
         many: "rated turns",
         note: Some("Not judged: more of it is neither good nor bad."),
         count: |tally| tally.n_rated,
+        happened: Outcomes::is_rated,
     },
 ];
 
@@ -175,9 +186,16 @@ pub(super) static BY_BEHAVIOUR: [Rule; 2] = [
         definition: "Copied or accepted, and not regenerated.",
         note: BY_BEHAVIOUR_ALONE,
         count: |tally| tally.n_taken,
+        happened: Outcomes::is_taken,
         ..GOOD_TURN
     },
-    Rule { definition: "Regenerated.", note: BY_BEHAVIOUR_ALONE, count: |tally| tally.n_regenerated, ..BAD_TURN },
+    Rule {
+        definition: "Regenerated.",
+        note: BY_BEHAVIOUR_ALONE,
+        count: |tally| tally.n_regenerated,
+        happened: |it| it.has(Outcomes::REGENERATED),
+        ..BAD_TURN
+    },
 ];
 
 const BY_BEHAVIOUR_ALONE: Option<&str> = Some("By behaviour alone: ratings are not comparable between the two.");
@@ -196,8 +214,12 @@ pub(super) struct Measured {
     pub(super) bounds: Option<MetricBounds>,
     /// Standard error of the contrast that decides.
     pub(super) se: Option<f64>,
+    /// Standard error of the plain difference.
+    pub(super) se_of_difference: Option<f64>,
     /// Information now over the planned information.
     pub(super) info_fraction: f64,
+    /// Number of standard errors that the deciding interval reaches.
+    pub(super) multiplier: Option<f64>,
     /// Whether it would have to pass, had anything been counted.
     pub(super) is_uncounted: bool,
 }
@@ -207,10 +229,7 @@ impl Measured {
     pub(super) fn of(rule: &'static Rule, sample: &Sample<'_>, question: &Question) -> Self {
         let column = sample.column(rule.count);
         let rates = ClusteredRates::of(&column.control.users(), &column.candidate.users());
-        let margin = rates.zip(question.margin(rule.name)).map(|(rates, relative)| {
-            let absolute = relative * rates.rate_a;
-            Margin { relative, absolute: absolute.max(MARGIN_FLOOR), below_floor: absolute < MARGIN_FLOOR }
-        });
+        let margin = rates.and_then(|rates| margin_of(rule, &rates, question));
         let numbers = rates.map(|rates| Numbers::of(rule, &column, rates, margin, sample.is_paired(), question.alpha));
         let n_events = column.control.n_events() + column.candidate.n_events();
         let must_pass = matches!(rule.standing, Standing::Primary | Standing::Guardrail);
@@ -242,7 +261,9 @@ impl Measured {
             metric,
             bounds,
             se: numbers.as_ref().and_then(|numbers| numbers.se),
+            se_of_difference: numbers.as_ref().and_then(|numbers| numbers.se_of_difference),
             info_fraction: numbers.as_ref().map_or(0.0, |numbers| numbers.info_fraction),
+            multiplier: numbers.as_ref().and_then(|numbers| numbers.multiplier),
             is_uncounted: must_pass && !decides,
         }
     }
@@ -260,6 +281,12 @@ impl Measured {
     pub(super) fn is_open(&self) -> bool {
         self.bounds.is_some_and(|bounds| !bounds.is_non_inferior())
     }
+}
+
+fn margin_of(rule: &Rule, rates: &ClusteredRates, question: &Question) -> Option<Margin> {
+    let relative = question.margin(rule.name)?;
+    let absolute = relative * rates.rate_a;
+    Some(Margin { relative, absolute: absolute.max(MARGIN_FLOOR), below_floor: absolute < MARGIN_FLOOR })
 }
 
 fn rate(totals: &super::sample::Totals, interval: Option<Interval>) -> Rate {
@@ -283,16 +310,29 @@ fn status(rule: &Rule, bounds: &MetricBounds, decides: bool) -> Status {
 }
 
 /// Everything that is computed from the rates of both sides.
-struct Numbers {
-    bounds: MetricBounds,
+pub(super) struct Numbers {
+    pub(super) bounds: MetricBounds,
+    /// Candidate minus control.
+    pub(super) difference: f64,
     around_a: Option<Interval>,
     around_b: Option<Interval>,
     se: Option<f64>,
+    se_of_difference: Option<f64>,
     info_fraction: f64,
+    multiplier: Option<f64>,
+    /// The deciding interval as it would be for one look only, drawn.
+    pub(super) once: Option<Interval>,
     method: &'static str,
 }
 
 impl Numbers {
+    /// Computes the numbers of one metric from any column of its counts; nothing where a side has no turns.
+    pub(super) fn of_column(rule: &Rule, column: &Column, is_paired: bool, question: &Question) -> Option<Self> {
+        let rates = ClusteredRates::of(&column.control.users(), &column.candidate.users())?;
+        let margin = margin_of(rule, &rates, question);
+        Some(Self::of(rule, column, rates, margin, is_paired, question.alpha))
+    }
+
     fn of(
         rule: &Rule,
         column: &Column,
@@ -309,17 +349,21 @@ impl Numbers {
             (Some(margin), Direction::HigherIsBetter) => 1.0 - margin,
             (Some(margin), Direction::LowerIsBetter) => 1.0 + margin,
         };
-        let se = if is_paired {
-            ratio_diff_paired(&scaled(&column.paired, scale), Multiplier::Value(1.0)).se
-        } else {
-            let variance = |rate: f64, n_eff: f64| rate * (1.0 - rate) / n_eff;
-            let (a, b) = (variance(rates.rate_a, rates.n_eff_a), variance(rates.rate_b, rates.n_eff_b));
-            Some((b + scale * scale * a).sqrt())
-        }
-        .filter(|&se| se > 0.0);
+        let error = |scale: f64| {
+            if is_paired {
+                ratio_diff_paired(&scaled(&column.paired, scale), Multiplier::Value(1.0)).se
+            } else {
+                let variance = |rate: f64, n_eff: f64| rate * (1.0 - rate) / n_eff;
+                let (a, b) = (variance(rates.rate_a, rates.n_eff_a), variance(rates.rate_b, rates.n_eff_b));
+                Some((b + scale * scale * a).sqrt())
+            }
+            .filter(|&se| se > 0.0)
+        };
+        let se = error(scale);
         let planned = margin.map_or((MARGIN_OF_THE_SHOWN * rates.rate_a).max(MARGIN_FLOOR), |margin| margin.absolute);
         let info_fraction = se.and_then(|se| information_fraction(se, planned, alpha, POWER)).unwrap_or(0.0);
-        let reach = look_multiplier(&every_look(alpha, info_fraction), None).map(Multiplier::Value);
+        let multiplier = look_multiplier(&every_look(alpha, info_fraction), None);
+        let reach = multiplier.map(Multiplier::Value);
         let pair = Pair { column, rates, is_paired, direction };
         let difference = ClusteredDifference {
             difference: rates.rate_b - rates.rate_a,
@@ -339,18 +383,27 @@ impl Numbers {
             let absolute = margin.map_or(0.0, |margin| margin.absolute);
             MetricBounds::absolute(role, difference.difference, difference.interval, absolute, direction)
         };
+        let once = pair.interval(relative, scale, Multiplier::Alpha(2.0 * alpha)).map(|interval| {
+            // A contrast reads as a difference once it is moved by its margin.
+            let moved = direction.improvement(relative.map_or(0.0, |margin| margin * rates.rate_a));
+            Interval { low: interval.low - moved, high: interval.high - moved }
+        });
         Self {
             bounds,
+            difference: difference.difference,
             around_a: reach.and_then(|reach| rates.interval_a(reach)),
             around_b: reach.and_then(|reach| rates.interval_b(reach)),
             se,
+            se_of_difference: error(1.0),
             info_fraction,
+            multiplier,
+            once,
             method: pair.method(relative.is_some()),
         }
     }
 
     /// Returns the deciding interval as it is drawn: candidate minus control, not flipped.
-    fn drawn(&self, direction: Direction) -> Option<Interval> {
+    pub(super) fn drawn(&self, direction: Direction) -> Option<Interval> {
         let (low, high) = self.bounds.low.zip(self.bounds.high)?;
         Some(direction.improvement_interval(Interval { low, high }))
     }

@@ -3,8 +3,11 @@
 //! This file resolves the question and reads; everything below it is pure: tallies, a resolved question and a moment
 //! in, plain data out. No rendering is known here.
 
+mod bots;
+mod candidates;
 mod checks;
 mod conclude;
+mod depth;
 mod metrics;
 mod outlook;
 mod question;
@@ -18,12 +21,16 @@ use super::App;
 use super::detached::detached;
 use super::error::ServiceError;
 use crate::domain::comparison::{ComparisonSpec, Sides};
+use crate::domain::experiment::Experiment;
+use crate::domain::ids::ProjectId;
 use crate::domain::principal::Principal;
 use crate::domain::trust::TrustRule;
 use crate::report::comparison::Comparison;
 use crate::store::connection::Tx;
 use crate::store::tallies::{self, TallyQuery};
-use crate::store::{experiments, projects};
+use crate::store::votes::{self, VoteQuery};
+use crate::store::{experiments, projects, turns};
+use bots::Bots;
 use conclude::Evidence;
 use question::Question;
 use sample::UnitCounts;
@@ -49,25 +56,86 @@ pub async fn compare(app: &App, principal: &Principal, spec: ComparisonSpec) -> 
             spec.selection.to = Some(spec.selection.to.map_or(stopped_at, |to| to.min(stopped_at)));
         }
         let declared = held.map(|held| (held.experiment, held.declared_at));
-        let question = Question::resolve(&spec, declared)?;
         let used_at = projects::token_used_at(&mut tx, project_id).await?;
         let trust = TrustRule::settle(spec.selection.trust, used_at);
-        let query = TallyQuery {
-            project_id,
-            experiment: question.experiment.as_ref().map(|facts| facts.key.as_str()),
-            control: &question.control.name,
-            candidate: &question.candidate.name,
-            control_model: question.control.model.as_deref(),
-            candidate_model: question.candidate.model.as_deref(),
-            trust: trust.filter,
-            selection: &spec.selection,
-        };
-        let evidence = read(&mut tx, &query, &question, trust).await?;
+        let now = app.clock.now();
+        let specs = question::spelled_out(&spec, declared.as_ref().map(|(experiment, _)| experiment));
+        let mut concluded = Vec::new();
+        let mut nothing = None;
+        for spec in &specs {
+            let question = Question::resolve(spec, declared.clone())?;
+            let query = TallyQuery {
+                project_id,
+                experiment: question.experiment.as_ref().map(|facts| facts.key.as_str()),
+                control: &question.control.name,
+                candidate: &question.candidate.name,
+                control_model: question.control.model.as_deref(),
+                candidate_model: question.candidate.model.as_deref(),
+                trust: trust.filter,
+                selection: &spec.selection,
+            };
+            let evidence = read(&mut tx, &query, &question, trust).await?;
+            match refuse_emptiness(&question, &evidence) {
+                // Millions of turns take seconds, in which the thread would serve nobody else.
+                Ok(()) => concluded.push(
+                    tokio::task::spawn_blocking(move || conclude::conclude(&question, &evidence, now))
+                        .await
+                        .map_err(|_| ServiceError::Internal("a comparison was not computed"))?,
+                ),
+                // Only where nobody met any of the candidates is there nothing to compare.
+                Err(error) => nothing = Some(error),
+            }
+        }
+        let is_one_of_several = specs.len() > 1;
+        let alpha = concluded.first().map(|one| one.comparison.alpha);
+        let mut comparison = if is_one_of_several {
+            alpha.and_then(|alpha| candidates::put_together(concluded, alpha))
+        } else {
+            concluded.into_iter().next().map(|one| one.comparison)
+        }
+        .ok_or_else(|| nothing.unwrap_or(ServiceError::NoData("no completions of the experiment")))?;
+        if let Some((experiment, _)) = declared.filter(|(experiment, _)| experiment.variants.len() > 2)
+            && !comparison.verdict.withholds_numbers
+        {
+            let (alpha, names) = (comparison.alpha, variant_names(&experiment));
+            let votes = votes::list(&mut tx, &vote_query(project_id, &experiment, &names, trust, &spec)).await?;
+            comparison.depth.tournament = candidates::tournament(&names, &votes, alpha);
+        }
         tx.commit().await?;
-        refuse_emptiness(&question, &evidence)?;
-        Ok(conclude::conclude(&question, &evidence, app.clock.now()))
+        Ok(comparison)
     })
     .await
+}
+
+/// Returns the names of an experiment's variants, the control's first.
+fn variant_names(experiment: &Experiment) -> Vec<String> {
+    let others = experiment.variants.iter().map(|variant| &variant.name).filter(|name| **name != experiment.control);
+    std::iter::once(&experiment.control).chain(others).cloned().collect()
+}
+
+fn vote_query<'a>(
+    project_id: ProjectId,
+    experiment: &'a Experiment,
+    names: &[String],
+    trust: TrustRule,
+    spec: &'a ComparisonSpec,
+) -> VoteQuery<'a> {
+    let model = |name: &String| experiment.variants.iter().find(|it| it.name == *name)?.model.clone();
+    let mut models: Vec<String> = names.iter().filter_map(model).collect();
+    let mut distinct = models.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < names.len() {
+        models.clear();
+    }
+    VoteQuery {
+        project_id,
+        experiment: &experiment.key,
+        variants: names.to_vec(),
+        models,
+        trust: trust.filter,
+        selection: &spec.selection,
+    }
 }
 
 async fn read(
@@ -77,17 +145,19 @@ async fn read(
     trust: TrustRule,
 ) -> Result<Evidence, ServiceError> {
     tallies::prepare(tx).await?;
-    let tallies = tallies::list(tx, query, question.unit).await?;
-    let randomised = match question.randomised {
-        Some(unit) if unit != question.unit => UnitCounts::of(&tallies::list(tx, query, unit).await?),
-        _ => UnitCounts::of(&tallies),
-    };
+    let mut turns = turns::read(tx, query, question.unit, question.randomised.unwrap_or(question.unit)).await?;
+    // Who was assigned is counted with everybody: a bot was assigned, too.
+    let (randomised, exposure) = (UnitCounts::of_randomised(&turns), depth::over_time::exposure(&turns));
+    let bots = Bots::remove_from(&mut turns);
     Ok(Evidence {
         trust,
         randomised,
+        exposure,
+        tallies: turns.tallies(),
+        turns,
+        bots,
         coverage: tallies::coverage(tx, query).await?,
         choices: tallies::preferences(tx, query).await?,
-        tallies,
     })
 }
 

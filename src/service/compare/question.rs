@@ -77,6 +77,20 @@ impl Question {
     }
 }
 
+/// Spells a question out: where an experiment has several candidates and none is named, it is one question for each.
+pub(super) fn spelled_out(spec: &ComparisonSpec, declared: Option<&Experiment>) -> Vec<ComparisonSpec> {
+    let (Sides::Experiment { key, candidate: None }, Some(experiment)) = (&spec.sides, declared) else {
+        return vec![spec.clone()];
+    };
+    let others = experiment.variants.iter().filter(|variant| variant.name != experiment.control);
+    others
+        .map(|variant| ComparisonSpec {
+            sides: Sides::Experiment { key: key.clone(), candidate: Some(variant.name.clone()) },
+            ..spec.clone()
+        })
+        .collect()
+}
+
 fn of_models(spec: &ComparisonSpec, control: &str, candidate: &str) -> Question {
     let side = |name: &str| SideName { name: name.to_owned(), model: None };
     Question {

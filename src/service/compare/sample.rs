@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::stats::Users;
 use crate::stats::ratio::PairedUser;
 use crate::store::tallies::UnitTally;
+use crate::store::turns::{Turn, Turns};
 
 /// Units per side, and those that met both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,7 +30,24 @@ impl UnitCounts {
             sides.1 |= tally.is_candidate;
             sides.2 |= tally.n_by_other_model > 0;
         }
-        let count = |test: fn(&(bool, bool, bool)) -> bool| seen.values().filter(|sides| test(sides)).count() as u64;
+        Self::count(seen.values())
+    }
+
+    /// Counts what was randomised behind turns.
+    pub(super) fn of_randomised(turns: &Turns) -> Self {
+        let mut seen = vec![(false, false, false); turns.n_randomised];
+        for turn in &turns.rows {
+            if let Some(sides) = seen.get_mut(turn.randomised as usize) {
+                sides.0 |= !turn.is_candidate;
+                sides.1 |= turn.is_candidate;
+                sides.2 |= turn.n_by_other_model > 0;
+            }
+        }
+        Self::count(seen.iter())
+    }
+
+    fn count<'a>(seen: impl Iterator<Item = &'a (bool, bool, bool)> + Clone) -> Self {
+        let count = |test: fn(&(bool, bool, bool)) -> bool| seen.clone().filter(|sides| test(sides)).count() as u64;
         Self {
             n_control: count(|sides| sides.0),
             n_candidate: count(|sides| sides.1),
@@ -134,4 +152,52 @@ pub(super) struct Column {
     pub(super) control: Totals,
     pub(super) candidate: Totals,
     pub(super) paired: Vec<PairedUser>,
+}
+
+impl Column {
+    /// Adds up some quantity of turns by unit; a turn of which it gives nothing does not count. The turns of a unit must
+    /// stand together, as those of [`Turns`] do.
+    pub(super) fn of_turns<'a>(turns: impl Iterator<Item = &'a Turn>, quantity: impl Fn(&Turn) -> Option<f64>) -> Self {
+        Self::weighted(turns, |turn| quantity(turn).map(|y| (y, 1.0)))
+    }
+
+    /// The same with a weight beside the quantity.
+    pub(super) fn weighted<'a>(
+        turns: impl Iterator<Item = &'a Turn>,
+        quantity: impl Fn(&Turn) -> Option<(f64, f64)>,
+    ) -> Self {
+        let mut column = Self { control: Totals::empty(), candidate: Totals::empty(), paired: Vec::new() };
+        let mut last = None;
+        let (mut a, mut b) = ((0.0, 0.0), (0.0, 0.0));
+        for turn in turns {
+            let Some((y, d)) = quantity(turn) else { continue };
+            if last.is_some_and(|unit| unit != turn.unit) {
+                column.push(std::mem::take(&mut a), std::mem::take(&mut b));
+            }
+            last = Some(turn.unit);
+            let side = if turn.is_candidate { &mut b } else { &mut a };
+            side.0 += y;
+            side.1 += d;
+        }
+        if last.is_some() {
+            column.push(a, b);
+        }
+        column
+    }
+
+    fn push(&mut self, (y_a, d_a): (f64, f64), (y_b, d_b): (f64, f64)) {
+        for (totals, y, d) in [(&mut self.control, y_a, d_a), (&mut self.candidate, y_b, d_b)] {
+            if d > 0.0 {
+                totals.y.push(y);
+                totals.d.push(d);
+            }
+        }
+        self.paired.push(PairedUser { y_a, d_a, y_b, d_b });
+    }
+}
+
+impl Totals {
+    fn empty() -> Self {
+        Self { y: Vec::new(), d: Vec::new() }
+    }
 }

@@ -1,5 +1,6 @@
 //! Every line of the rule is reached by data, and told with its limit and its numbers.
 
+use super::bots::Bots;
 use super::conclude::{Evidence, conclude};
 use super::metrics::{Measured, RULES};
 use super::question::Question;
@@ -12,6 +13,7 @@ use crate::domain::trust::TrustRule;
 use crate::report::comparison::{CheckStatus, Comparison, Role, Status};
 use crate::stats::verdict::{VerdictCode, VerdictReason};
 use crate::store::tallies::{Choices, Coverage, UnitTally};
+use crate::store::turns::Turns;
 
 /// Events per thousand turns on one side.
 #[derive(Clone, Copy)]
@@ -79,6 +81,9 @@ fn evidence(control: Vec<UnitTally>, candidate: Vec<UnitTally>, n_days: i64) -> 
             n_ambiguous: 0,
         },
         choices: Choices { n_wins: 0, n_losses: 0, n_ties: 0 },
+        turns: Turns::default(),
+        bots: Bots::default(),
+        exposure: Vec::new(),
         tallies,
     }
 }
@@ -105,7 +110,7 @@ fn observational() -> Question {
 }
 
 fn told(question: &Question, evidence: &Evidence) -> Comparison {
-    conclude(question, evidence, moment("2026-04-01T00:00:00Z"))
+    conclude(question, evidence, moment("2026-04-01T00:00:00Z")).comparison
 }
 
 fn randomised_told(n_users: usize, control: Rates, candidate: Rates, n_days: i64) -> Comparison {

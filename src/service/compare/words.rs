@@ -2,11 +2,12 @@
 //!
 //! It must not compute anything that decides: it is given the verdict and tells it with its limit and its numbers.
 
+use super::depth::segments::Except;
 use super::metrics::{Measured, Rule};
 use super::outlook::{DAYS_AHEAD, Fall, MAX_DAYS, Need, Traffic};
 use super::question::Question;
 use crate::domain::experiment::Unit;
-use crate::report::comparison::{Check, CheckStatus, Conclusion};
+use crate::report::comparison::{Check, CheckStatus, Comparison, Conclusion};
 use crate::stats::Direction;
 use crate::stats::verdict::{Verdict, VerdictCode, VerdictReason};
 
@@ -26,6 +27,8 @@ pub(super) struct Story<'a> {
     pub(super) lacks: &'a [String],
     /// Whether ratings were silenced.
     pub(super) ratings_are_silent: bool,
+    /// The part of the traffic but for which one can switch.
+    pub(super) except: Option<&'a Except>,
 }
 
 /// Tells the verdict.
@@ -56,6 +59,7 @@ impl Story<'_> {
                 let shown = self.shown_for_switch().map_or_else(String::new, comparison);
                 format!("{}{shown} {} {}", self.opening(candidate), self.error_rate(), self.checks_passed())
             }
+            VerdictReason::ExceptSegment => self.except.map_or_else(String::new, |except| self.except_told(except)),
             VerdictReason::TooLong => self.too_long(),
             VerdictReason::DurationUnknown => self.unknown(),
             VerdictReason::TooLittleEvidence => {
@@ -81,6 +85,24 @@ impl Story<'_> {
             }
             _ => format!("Leaning to keep {name}, which nothing randomised can confirm. "),
         }
+    }
+
+    /// Tells what stays, what it would lose, and that everything else passes. The part was picked after looking at all of
+    /// them, so that the error rate is that of all of them together.
+    fn except_told(&self, except: &Except) -> String {
+        let (control, candidate) = (self.question.control.label(), self.question.candidate.label());
+        let property = match except.by.as_str() {
+            "prompt_length" => "first prompt",
+            word => word,
+        };
+        let part = format!("{} ({property})", join(&except.values));
+        let elsewhere = except.elsewhere.first().map_or_else(String::new, comparison);
+        format!(
+            "You can switch to {candidate} except for {part}, which stays with {control}: there {} Everywhere else: \
+             {elsewhere} {}",
+            loss(&except.harmed, candidate),
+            self.error_rate_told("at most ", (self.question.alpha * except.n_looked_at.max(1) as f64).min(1.0)),
+        )
     }
 
     fn too_long(&self) -> String {
@@ -160,6 +182,10 @@ impl Story<'_> {
                 "Every must-pass interval is within its limit, and one of them is worse than before for certain."
             }
             VerdictReason::NonInferior => "Every must-pass interval is within its limit.",
+            VerdictReason::ExceptSegment => {
+                "In one part of the traffic a whole interval is beyond its limit; in the rest, taken together, every \
+                 must-pass interval is within it."
+            }
             VerdictReason::NotShown => "The planned information is there, and an estimate is at or beyond its limit.",
             VerdictReason::TooLong => "An interval still reaches its limit, and will for more than 90 days.",
             VerdictReason::DurationUnknown => "An interval still reaches its limit, and no time can be given.",
@@ -182,6 +208,9 @@ impl Story<'_> {
             VerdictReason::WorseThanMargin | VerdictReason::NotShown => return self.unrandomised(),
             VerdictReason::Better | VerdictReason::SmallCost | VerdictReason::NonInferior => {
                 return self.unrandomised();
+            }
+            VerdictReason::ExceptSegment => {
+                "Route that part to the control and the rest to the candidate, and compare again.".to_owned()
             }
             VerdictReason::TooLong => {
                 "Send more traffic to the smaller side, ask for ratings at random, or decide whether a wider limit \
@@ -280,6 +309,23 @@ impl Story<'_> {
         let n_passed = self.checks.iter().filter(|check| check.status == CheckStatus::Pass).count();
         format!("Checks passed: {n_passed} of {}.", self.checks.len())
     }
+}
+
+/// Takes a switch back that holds for a candidate alone and not once all candidates are looked at together.
+pub(super) fn hold_back(comparison: &mut Comparison, n_candidates: usize, p: Option<f64>) {
+    let name = comparison.candidate.model.as_deref().unwrap_or(&comparison.candidate.name);
+    let told = p.map_or_else(String::new, |p| format!(" (p = {} after Holm's correction)", p_value(p)));
+    comparison.verdict = Conclusion {
+        code: VerdictCode::KeepCollecting,
+        reason: VerdictReason::Undecided,
+        sentence: format!(
+            "Keep collecting. {name} alone would be within every limit, but {n_candidates} candidates are {n_candidates} \
+             chances to be wrong, and together they do not show it yet{told}."
+        ),
+        rule: "The bounds pass, and not after the correction for all candidates.".to_owned(),
+        next: Some("Look again whenever you like: the intervals allow for it.".to_owned()),
+        withholds_numbers: false,
+    };
 }
 
 /// Tells by how much a metric is beyond its limit.

@@ -1,6 +1,6 @@
 -- store::tallies::coverage
 -- What the comparison stands on: its window, how many days of it had turns, and what was left out. Parameters as in
--- tallies.sql, without the unit. A day is the day on which an answer was made: rows that are loaded afterwards cover the
+-- turns.sql, without the unit. A day is the day on which an answer was made: rows that are loaded afterwards cover the
 -- days that they tell of. No answer was made after it arrived.
 with selected as (
     select c.completion_id,

@@ -37,7 +37,7 @@ named as (
     select s.completion_id, s.conversation_id, s.prompt_hash, s.side, unnest(s.names) as name
       from selected s
 ),
--- As in tallies.sql.
+-- As in turns.sql.
 filed as materialized (
     select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.effective_at,
            f.received_at, f.granted_conversation_id, f.user_id,

@@ -6,6 +6,7 @@ use afterword::domain::selection::Selection;
 use afterword::domain::trust::TrustFilter;
 use afterword::report::comparison::CheckStatus;
 use afterword::store::tallies::{self, Choices, Coverage, TallyQuery, UnitTally};
+use afterword::store::turns;
 use serde_json::{Value, json};
 
 use super::seed::{OLD_AND_NEW, Seeded, completion, feedback_id, reaction};
@@ -28,7 +29,7 @@ impl Seeded {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
         tallies::prepare(&mut tx).await.unwrap();
-        tallies::list(&mut tx, &self.query(&selection), unit).await.unwrap()
+        turns::read(&mut tx, &self.query(&selection), unit, unit).await.unwrap().tallies()
     }
 
     pub(super) async fn coverage(&self) -> Coverage {

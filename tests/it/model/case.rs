@@ -11,6 +11,7 @@ use afterword::domain::selection::Selection;
 use afterword::domain::trust::TrustFilter;
 use afterword::store::groups::{self, Wanted};
 use afterword::store::tallies::{self, TallyQuery};
+use afterword::store::turns;
 use chrono::{SecondsFormat, SubsecRound as _, TimeDelta};
 use proptest::sample::Index;
 use serde_json::{Value, json};
@@ -367,7 +368,7 @@ impl Case<'_> {
         };
         let mut tx = store.begin_snapshot("model", project).await.map_err(fail)?;
         tallies::prepare(&mut tx).await.map_err(fail)?;
-        let tallied = tallies::list(&mut tx, &query, Unit::User).await.map_err(fail)?;
+        let tallied = turns::read(&mut tx, &query, Unit::User, Unit::User).await.map_err(fail)?.tallies();
         let choices = tallies::preferences(&mut tx, &query).await.map_err(fail)?;
         tx.commit().await.map_err(fail)?;
         let tallied: BTreeMap<String, [i64; 3]> =

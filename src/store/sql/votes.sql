@@ -1,0 +1,87 @@
+-- store::votes::list
+-- Direct choices between the answers of any two variants of an experiment, the latest of a user for a pair. A side is a
+-- place in $3. What counts is what counts in preferences.sql.
+--   $1 project   $2 experiment key   $3 names of the variants   $4 models declared for them, each another one, or none
+--   $5 tasks   $6 languages   $7 from   $8 to   $9 whether the unverified count, too
+with selected as (
+    select c.completion_id,
+           c.conversation_id,
+           c.prompt_hash,
+           array_append(case when c.aliases is null then '{}' else array(
+               select distinct told.name
+                 from unnest(c.aliases) as told (name)
+                where exists (
+                          select
+                            from resolved_aliases r
+                           where r.project_id = $1
+                             and r.alias = told.name
+                             and r.completion_id = c.completion_id
+                             and not r.is_shared
+                          offset 0
+                      )
+           ) end, c.completion_id) as names,
+           case when c.variant is null then array_position($4::text[], c.model)
+                else array_position($3::text[], c.variant) end - 1 as side
+      from completions c
+     where c.project_id = $1
+       and ((c.experiment = $2 and c.variant = any ($3))
+            or (c.variant is null and c.model = any ($4)))
+       and ($5::text[] is null or c.task = any ($5))
+       and ($6::text[] is null or c.language = any ($6))
+       and ($7::timestamptz is null or c.received_at >= $7)
+       and ($8::timestamptz is null or c.received_at < $8)
+),
+named as (
+    select s.completion_id, s.conversation_id, s.prompt_hash, s.side, unnest(s.names) as name
+      from selected s
+),
+filed as materialized (
+    select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.shown_first,
+           f.effective_at, f.received_at, f.granted_conversation_id, f.user_id,
+           coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
+           case when f.session_id is not null then f.seq end as seq,
+           case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
+                else 's:' || f.session_id end as session
+      from named n
+     cross join lateral (
+               select *
+                 from feedback r
+                where r.project_id = $1
+                  and r.completion_id = n.name
+                  and r.signal = 'preference'
+                  and ($9 or (r.trust = 'verified'
+                              and (r.granted_conversation_id is null
+                                   or r.granted_conversation_id = n.conversation_id)))
+               offset 0
+           ) f
+),
+heard as (
+    select f.*, b.completion_id as against_id, b.side as against_side, b.prompt_hash as against_prompt_hash
+      from filed f
+      join named b on b.name = f.against
+     where $9
+        or f.granted_conversation_id is null
+        or b.conversation_id = f.granted_conversation_id
+),
+last_words as (
+    select distinct on (least(h.completion_id, h.against_id), greatest(h.completion_id, h.against_id), h.author,
+                        h.session)
+           least(h.completion_id, h.against_id)    as one,
+           greatest(h.completion_id, h.against_id) as other,
+           h.author, h.effective_at, h.feedback_id, h.received_at, h.side, h.against_side, h.outcome, h.shown_first
+      from heard h
+     where h.against_side <> h.side
+       and h.against_prompt_hash = h.prompt_hash
+       and not exists (
+               select
+                 from filed g
+                where g.completion_id = h.completion_id
+                  and g.supersedes = h.feedback_id
+                  and (h.user_id is null or g.user_id = h.user_id)
+           )
+     order by least(h.completion_id, h.against_id), greatest(h.completion_id, h.against_id), h.author, h.session,
+              h.seq desc, h.effective_at desc, h.feedback_id desc, h.received_at desc
+)
+select distinct on (w.one, w.other, w.author) w.author, w.side, w.against_side, w.outcome, w.shown_first
+  from last_words w
+ order by w.one, w.other, w.author, w.effective_at desc, w.feedback_id desc, w.received_at desc
