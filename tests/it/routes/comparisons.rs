@@ -42,6 +42,8 @@ async fn a_comparison_comes_as_json_as_a_page_and_as_text() {
     assert!(page.text.starts_with("<!doctype html>") && page.text.contains("<svg"));
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    let plot = ask("application/vnd.vegalite.v6+json").await;
+    assert_eq!(plot.header("content-type"), "application/vnd.vegalite.v6+json");
     assert_eq!(text.header("content-type"), "text/plain; charset=utf-8");
     assert!(text.text.lines().all(|line| line.chars().count() <= 80), "{}", text.text);
     assert_eq!(page.header("vary"), "Accept");
