@@ -25,7 +25,7 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const address = (name) => `http://127.0.0.1:${server.address().port}/${name}`;
 
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 const faults = [];
 const fault = (name, what) => faults.push(`${name}: ${what}`);
 
