@@ -8,6 +8,7 @@ use super::conclude::Concluded;
 use super::words;
 use crate::report::comparison::Comparison;
 use crate::report::comparison::candidates::{Candidate, Player, Tournament};
+use crate::report::comparison::costs::Measure;
 use crate::stats::Interval;
 use crate::stats::bradley_terry::{Choice, Victories, bradley_terry_cluster, bradley_terry_map};
 use crate::stats::distribution::normal_upper_quantile;
@@ -77,8 +78,12 @@ fn place(comparison: &Comparison) -> Option<(f64, f64)> {
     comparison.metrics.first()?.difference.estimate.zip(cost_difference(comparison))
 }
 
+fn cost(comparison: &Comparison) -> Option<&Measure> {
+    comparison.depth.measures.iter().find(|measure| measure.name == "cost_usd")
+}
+
 fn cost_difference(comparison: &Comparison) -> Option<f64> {
-    comparison.depth.measures.iter().find(|measure| measure.name == "cost_usd")?.difference
+    cost(comparison)?.difference
 }
 
 /// Tells whether no other variant, the control among them, is as good at the price or cheaper for the quality.
@@ -106,6 +111,7 @@ fn candidate(one: &Concluded, p_holm: Option<f64>, is_undominated: bool) -> Cand
         estimate: primary.and_then(|metric| metric.difference.estimate),
         interval: primary.and_then(|metric| metric.difference.interval),
         cost_difference: cost_difference(comparison),
+        cost_interval: cost(comparison).and_then(|measure| measure.interval),
         is_undominated,
     }
 }
