@@ -422,27 +422,29 @@ async fn the_order_in_which_rows_came_changes_nothing() {
     assert_eq!((one.metrics, one.checks, one.verdict), (other.metrics, other.checks, other.verdict));
 }
 
+/// Presets of the table with their users.
+const PRESETS: &[(&str, u32)] = &[
+    ("null", 800),
+    ("worse", 800),
+    ("small_worse", 800),
+    ("better", 800),
+    ("code_harm", 800),
+    ("response_bias", 800),
+    ("masked_harm", 800),
+    ("solicited", 800),
+    ("simpson", 800),
+    ("bots", 800),
+    ("novelty", 800),
+    ("crossover", 400),
+    ("canary", 800),
+    ("conv_unit", 800),
+];
+
 /// Seeds of the table: how many, and the first.
 fn seeds() -> (u32, u32, &'static [(&'static str, u32)]) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    const ALL: &[(&str, u32)] = &[
-        ("null", 800),
-        ("worse", 800),
-        ("small_worse", 800),
-        ("better", 800),
-        ("code_harm", 800),
-        ("response_bias", 800),
-        ("masked_harm", 800),
-        ("solicited", 800),
-        ("simpson", 800),
-        ("bots", 800),
-        ("novelty", 800),
-        ("crossover", 400),
-        ("canary", 800),
-        ("conv_unit", 800),
-    ];
+    let number = |name: &str| -> Option<u32> { std::env::var_os(name)?.to_str()?.parse().ok() };
     match number("AFTERWORD_VERDICT_SEEDS") {
-        Some(n) => (n, number("AFTERWORD_VERDICT_SEED0").unwrap_or(1), ALL),
+        Some(n) => (n, number("AFTERWORD_VERDICT_SEED0").unwrap_or(1), PRESETS),
         // By itself the table has one line, which tells whether it works.
         None => (1, 1, &[("null", 60)]),
     }
