@@ -50,6 +50,7 @@ impl Outcomes {
     }
 
     /// Returns the outcomes of both.
+    #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

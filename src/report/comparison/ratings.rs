@@ -13,8 +13,8 @@ pub struct UpShare {
     pub odds_ratio: f64,
     /// Its interval.
     pub interval: Option<Interval>,
-    /// How many times louder critics of one side would have to be to explain it all; nothing where there is nothing to
-    /// explain.
+    /// How many times less willing to rate the candidate's unhappy users would have to be than the control's, to overturn
+    /// that the up share is within 3 points; nothing where the ratings do not show that at all.
     pub tipping_factor: Option<f64>,
 }
 

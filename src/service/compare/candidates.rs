@@ -136,13 +136,12 @@ pub(super) fn tournament(names: &[String], votes: &[Vote], alpha: f64) -> Option
     }
     let reach = normal_upper_quantile(alpha)?;
     let clustered = bradley_terry_cluster(n, &choices);
-    let (strengths, errors) = match &clustered {
-        Some(fitted) => (fitted.strengths.thetas.clone(), fitted.clustered_errors.clone()),
-        None => {
-            let thetas = bradley_terry_map(&Victories::of_choices(n, &choices)?, RIDGE)?;
-            let control = *thetas.first()?;
-            (thetas.iter().map(|theta| theta - control).collect(), None)
-        }
+    let (strengths, errors) = if let Some(fitted) = &clustered {
+        (fitted.strengths.thetas.clone(), fitted.clustered_errors.clone())
+    } else {
+        let thetas = bradley_terry_map(&Victories::of_choices(n, &choices)?, RIDGE)?;
+        let control = *thetas.first()?;
+        (thetas.iter().map(|theta| theta - control).collect(), None)
     };
     let interval = |place: usize| {
         let error = errors.as_ref().and_then(|errors| errors.get(place).copied());

@@ -30,7 +30,7 @@ impl UnitCounts {
             sides.1 |= tally.is_candidate;
             sides.2 |= tally.n_by_other_model > 0;
         }
-        Self::count(seen.values())
+        Self::count(&seen.values())
     }
 
     /// Counts what was randomised behind turns.
@@ -43,10 +43,10 @@ impl UnitCounts {
                 sides.2 |= turn.n_by_other_model > 0;
             }
         }
-        Self::count(seen.iter())
+        Self::count(&seen.iter())
     }
 
-    fn count<'a>(seen: impl Iterator<Item = &'a (bool, bool, bool)> + Clone) -> Self {
+    fn count<'a>(seen: &(impl Iterator<Item = &'a (bool, bool, bool)> + Clone)) -> Self {
         let count = |test: fn(&(bool, bool, bool)) -> bool| seen.clone().filter(|sides| test(sides)).count() as u64;
         Self {
             n_control: count(|sides| sides.0),

@@ -43,14 +43,14 @@ pub(super) fn adjust(view: &View<'_>, found: &mut Found) {
         let column = Column::of_turns(view.turns.rows.iter(), |turn| Some(happened(turn)));
         found.depth.adjustments.extend(by_own_past(view, measured, &column));
         if stratum.n_strata > 1 {
-            let like = poststrat_cluster(&stratified(view, &happened, |turn| Some(stratum.of_turn(view, turn))));
+            let like = poststrat_cluster(&stratified(view, happened, |turn| Some(stratum.of_turn(view, turn))));
             found.depth.adjustments.extend(like.map(|like| standardised(measured, "like_for_like", &like)));
             found.depth.adjustments.extend(mantel_haenszel(view, measured, &column, &stratum));
             told.extend(like.map(|like| (measured, like)));
         }
         found.depth.adjustments.extend(users_alike(view, measured, &column));
         if load.as_ref().is_some_and(|load| load.overlap < MIN_OVERLAP) {
-            let same = poststrat_cluster(&stratified(view, &happened, load_bin));
+            let same = poststrat_cluster(&stratified(view, happened, load_bin));
             found.depth.adjustments.extend(same.map(|same| standardised(measured, "same_load", &same)));
         }
     }
