@@ -1,0 +1,22 @@
+// Builds dist/: ESM and CommonJS of each entry, one script for pages without a bundler, and the types of both.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const ENTRIES = ['index', 'observe'];
+rmSync('dist', { recursive: true, force: true });
+const shared = { bundle: true, minify: true, target: 'es2020', sourcemap: true, legalComments: 'none' };
+for (const entry of ENTRIES) {
+  const entryPoints = [`src/${entry}.ts`];
+  await build({ ...shared, entryPoints, format: 'esm', outfile: `dist/${entry}.js` });
+  await build({ ...shared, entryPoints, format: 'cjs', outfile: `dist/${entry}.cjs` });
+}
+await build({
+  ...shared,
+  entryPoints: ['src/iife.ts'],
+  format: 'iife',
+  globalName: 'afterword',
+  outfile: 'dist/afterword.iife.js',
+});
+execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], { stdio: 'inherit' });
+for (const entry of ENTRIES) copyFileSync(`dist/${entry}.d.ts`, `dist/${entry}.d.cts`);
