@@ -165,6 +165,7 @@ export class World {
 
   /** Moves the clock and lets due timers run, in order. */
   async pass(ms: number): Promise<void> {
+    await settle();
     const endMs = this.nowMs + ms;
     for (;;) {
       const due = this.tabs

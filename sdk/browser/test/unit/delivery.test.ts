@@ -276,6 +276,7 @@ test('what is older than its age goes, and says so, whoever captured it', async 
   world.nowMs += 8 * 86_400_000;
   world.options.user = 'u-2';
   world.open();
+  await settle();
   assert.deepEqual(
     world.drops.map((drop) => [drop.reason, drop.id]),
     [['expired', id]],
