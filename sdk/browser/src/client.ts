@@ -15,7 +15,13 @@ export type DropOne = (feedback: Feedback & { id?: FeedbackId }, reason: DropRea
 
 /** Makes a client that lives on `platform`; without one, on a server, it takes nothing. */
 export function createClient(options: AfterwordOptions, platform: Platform | undefined): Afterword {
-  const listeners: Listeners = { feedback: new Set(), sent: new Set(), drop: new Set(), error: new Set() };
+  const listeners: Listeners = {
+    feedback: new Set(),
+    sent: new Set(),
+    drop: new Set(),
+    hide: new Set(),
+    error: new Set(),
+  };
   let isMade = false;
   const emit: Emit = (what, detail) => {
     // What an earlier page left may have expired; nobody can listen before the client is made.

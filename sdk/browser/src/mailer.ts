@@ -224,6 +224,7 @@ export function createMailer(options: AfterwordOptions, platform: Platform, emit
 
   /** The page may never come back: everything that fits goes out at once, beside what is under way. */
   const hide = (): void => {
+    emit('hide', undefined);
     save();
     const token = tokens.inHand();
     if (token === undefined || !isReady()) return;

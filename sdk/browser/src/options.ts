@@ -88,6 +88,8 @@ export interface Events {
   feedback: Item;
   sent: { accepted: number; duplicate: number; rejected: number };
   drop: Drop;
+  /** The page is being hidden or left: what is recorded now still goes out. */
+  hide: undefined;
   error: AfterwordError;
 }
 

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { startFaults } from './faults.mjs';
+import { runGolden } from './golden.mjs';
 import { runMatrix, toTable } from './matrix.mjs';
+import { REGRESSIONS } from './regressions.mjs';
 import { startService } from './service.mjs';
 
 const CHROMIUM = [
@@ -34,6 +36,19 @@ const browser = await chromium.launch({ executablePath, args, ignoreDefaultArgs 
 try {
   const origins = ['localhost', 'app.test'].flatMap((host) => faults.ports.map((port) => `http://${host}:${port}`));
   const token = await service.publishableKey(origins);
+  for (const [name, run] of Object.entries(REGRESSIONS)) {
+    const context = await browser.newContext();
+    await run({ page: await context.newPage(), context, faults, token }).catch((error) => {
+      throw new Error(name, { cause: error });
+    });
+    await context.close();
+    console.log(`ok: ${name}`);
+  }
+  const golden = await browser.newPage();
+  await golden.goto(`${origins[0]}/page?o=[]`);
+  console.log(`ok: ${await runGolden(golden)} copies tell the lengths of the golden set`);
+  await golden.close();
+
   const startedMs = Date.now();
   const results = await runMatrix(browser, faults, service, token);
   const table = toTable(results);
