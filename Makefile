@@ -38,10 +38,16 @@ test: tools-of-tests venv ## Run every check, as CI does
 	$(MAKE) deny
 	$(MAKE) doc
 	$(MAKE) cargo-test
+	$(MAKE) test-sdk
 
 .PHONY: cargo-test
 cargo-test: venv
 	$(CARGO) test --locked
+
+.PHONY: test-sdk
+test-sdk: ## Check the browser SDK: lint, types, units, properties, sizes; Chromium before the real service
+	$(CARGO) build --locked --bin afterword
+	scripts/test-sdk.sh
 
 .PHONY: schemathesis
 schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on

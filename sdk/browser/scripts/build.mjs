@@ -4,8 +4,18 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const ENTRIES = ['index', 'observe'];
+/** Names of properties that only our own modules read; none of them is a browser's, the wire's or a host's. */
+const INTERNAL =
+  /^(nowMs|monoMs|randomBytes|after|isHidden|isOnline|hasGpc|store|hold|ifFree|watch|post|json|item|nBytes|nDenied|nItems|ageMs|inHand|nAccepted|nDuplicate|waitMs|retryAfter|isOpen|sendsUser|nPending|leave|restore|stored|adopt|own|give|expire)$/;
 rmSync('dist', { recursive: true, force: true });
-const shared = { bundle: true, minify: true, target: 'es2020', sourcemap: true, legalComments: 'none' };
+const shared = {
+  bundle: true,
+  minify: true,
+  target: 'es2022',
+  mangleProps: INTERNAL,
+  sourcemap: true,
+  legalComments: 'none',
+};
 for (const entry of ENTRIES) {
   const entryPoints = [`src/${entry}.ts`];
   await build({ ...shared, entryPoints, format: 'esm', outfile: `dist/${entry}.js` });

@@ -114,7 +114,7 @@ export function createMailer(options: AfterwordOptions, platform: Platform, emit
   };
   const setToken = (next: TokenSource): void => {
     source = next;
-    tokens = createTokens(next, platform.monoMs, platform.nowMs, () =>
+    tokens = createTokens(next, platform.monoMs, () =>
       [...new Set(queue.all().map((entry) => entry.item.completion_id))].slice(0, 100),
     );
     blockedUntilMs = 0;

@@ -85,8 +85,6 @@ async function post(send: typeof fetch, url: string, body: string, isExit: boole
   const hasKeepalive = 'keepalive' in Request.prototype;
   if (isExit && !hasKeepalive) throw new Error(beacon() ? 'sent by a beacon' : 'the beacon was refused');
   const keepalive = budget.take(nBytes);
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), REPLY_DEADLINE_MS);
   try {
     let answer: Promise<Response>;
     try {
@@ -98,7 +96,8 @@ async function post(send: typeof fetch, url: string, body: string, isExit: boole
         keepalive,
         credentials: 'omit',
         referrerPolicy: 'strict-origin',
-        signal: abort.signal,
+        // Absent in old browsers, where a request ends when the browser says so.
+        signal: AbortSignal.timeout?.(REPLY_DEADLINE_MS) ?? null,
       });
     } catch (error) {
       beacon();
@@ -108,7 +107,6 @@ async function post(send: typeof fetch, url: string, body: string, isExit: boole
     // Read to its end even where nobody cares: the bytes count against the page's keepalive quota until then.
     return { status: response.status, text: await response.text(), retryAfter: response.headers.get('Retry-After') };
   } finally {
-    clearTimeout(timer);
     if (keepalive) budget.give(nBytes);
   }
 }

@@ -1,8 +1,8 @@
-/** What a page shows: a publishable key, or a feedback token of its backend. */
-export type Token = string | { token: string; expiresAt?: number };
+/** What a page shows: a publishable key, or a feedback token, by itself or as the service's answer with it. */
+export type Token = string | { token: string };
 /**
  * A credential, or who brings one. The callback is told which completions wait, so that the backend can mint a token
- * that names them (after it has checked that they are the user's). `expiresAt` is Unix time in milliseconds.
+ * that names them, after it has checked that they are the user's.
  */
 export type TokenSource = string | ((wanted: { completionIds: string[] }) => Promise<Token>);
 
@@ -40,12 +40,7 @@ const MARGIN_MS = 30_000;
  * Holds the token of a source. Its life is counted from its arrival by the monotonic clock, so that a wrong wall clock
  * neither kills a token nor keeps a dead one.
  */
-export function createTokens(
-  source: TokenSource,
-  monoMs: () => number,
-  nowMs: () => number,
-  wanted: () => string[],
-): Tokens {
+export function createTokens(source: TokenSource, monoMs: () => number, wanted: () => string[]): Tokens {
   const isFixed = typeof source === 'string';
   let token = isFixed ? source : undefined;
   let endsMs = Number.POSITIVE_INFINITY;
@@ -55,10 +50,9 @@ export function createTokens(
     const answer = await (source as Exclude<TokenSource, string>)({ completionIds: wanted() });
     const fresh = typeof answer === 'string' ? answer : answer.token;
     const { iat, exp } = claimsOf(fresh);
-    const at = typeof answer === 'string' ? undefined : answer.expiresAt;
-    const lifeMs = exp && iat ? (exp - iat) * 1000 : at ? at - nowMs() : Number.POSITIVE_INFINITY;
-    // A token that is short-lived beyond reason is used at least once, or nothing would ever be sent.
-    endsMs = monoMs() + Math.max(lifeMs - MARGIN_MS, lifeMs / 2, 1000);
+    const lifeMs = exp && iat ? (exp - iat) * 1000 : Number.POSITIVE_INFINITY;
+    // A token that lives for less than a minute is used for half of its life.
+    endsMs = monoMs() + Math.max(lifeMs - MARGIN_MS, lifeMs / 2);
     token = fresh;
     return fresh;
   };

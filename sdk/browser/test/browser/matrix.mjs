@@ -37,6 +37,7 @@ async function act(action, { context, page, isSecure, openLast, names }) {
   if (action === 'offline') {
     await context.setOffline(true);
     const ids = await capture(page, names);
+    // Longer than the client waits for a batch: it must not even try.
     await page.waitForTimeout(1500);
     await context.setOffline(false);
     return { ids, last: page };
@@ -123,7 +124,7 @@ export async function runMatrix(browser, faults, service, token) {
   }));
 }
 
-/** The results as a table of Markdown: delivered / sent again / lost, of the items of a cell. */
+/** The results as a table of Markdown: delivered / repeated sends / lost, of the items of a cell. */
 export function toTable(results) {
   const columns = [
     ['same origin, secure', true, true],
@@ -154,8 +155,8 @@ export function toTable(results) {
   const n = results.length * N_ITEMS;
   lines.push(
     '',
-    `${results.length} cells of ${N_ITEMS} reactions: ${sum('nDelivered')} of ${n} delivered, ${sum('nSentAgain')} of them ` +
-      `sent more than once, ${sum('nDoubleRows')} stored twice, ${sum('nLost')} lost.`,
+    `${results.length} cells of ${N_ITEMS} reactions: ${sum('nDelivered')} of ${n} delivered, ${sum('nSentAgain')} repeated ` +
+      `sends, ${sum('nDoubleRows')} stored twice, ${sum('nLost')} lost.`,
   );
   return lines.join('\n');
 }

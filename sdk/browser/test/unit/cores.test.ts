@@ -142,7 +142,6 @@ test('the life of a token is counted from its arrival, less a margin, by a clock
   const tokens = createTokens(
     ask,
     () => monoMs,
-    () => 0,
     () => [],
   );
   assert.equal(tokens.inHand(), undefined);
