@@ -110,6 +110,37 @@ export const REGRESSIONS = {
     await page.waitForFunction(() => clients[0].pending === 0, undefined, { timeout: 10_000 });
     assert.deepEqual([complaints.filter((text) => !/favicon/.test(text)), cell.stored.length], [[], 1]);
   },
+  async 'a page asks for a token that names what an earlier page left'({ page, faults, token, service }) {
+    const cell = faults.addCell('token', 'reset before commit');
+    const minted = [];
+    await page.exposeFunction('mint', (completionIds) => {
+      minted.push(completionIds);
+      return service.mint('u-1', completionIds.length ? completionIds : ['token-of-no-answer']);
+    });
+    const open = () => page.goto(pageUrl(faults, [optionsOf(faults, 'token-unused', token)]));
+    const start = (endpoint) => {
+      const source = ({ completionIds }) => window.mint(completionIds);
+      window.aw = afterword.createAfterword({ endpoint, token: source, user: 'u-1', flushIntervalMs: 200 });
+    };
+    const { endpoint } = optionsOf(faults, 'token', token);
+    await open();
+    await page.evaluate(start, endpoint);
+    await page.evaluate(() => aw.thumb('token-0', 'up'));
+    cell.nFaultsLeft = 1;
+    await open();
+    await page.evaluate(start, endpoint);
+    await page.evaluate(() => aw.thumb('token-1', 'up'));
+    await page.waitForFunction(() => aw.pending === 0, undefined, { timeout: 20_000 });
+    const rows = (await service.rows()).filter((row) => /^token-[01]$/.test(row.completion_id));
+    assert.deepEqual(
+      new Set(rows.map((row) => `${row.completion_id} ${row.user} ${row.trust}`)),
+      new Set(['token-0 u-1 verified', 'token-1 u-1 verified']),
+    );
+    assert.ok(
+      minted.some((ids) => ids.includes('token-0')),
+      JSON.stringify(minted),
+    );
+  },
   async 'what is in view is told once, how long when the page is left, and nothing of what is not'({
     page,
     faults,

@@ -38,7 +38,7 @@ try {
   const token = await service.publishableKey(origins);
   for (const [name, run] of Object.entries(REGRESSIONS)) {
     const context = await browser.newContext();
-    await run({ page: await context.newPage(), context, faults, token }).catch((error) => {
+    await run({ page: await context.newPage(), context, faults, token, service }).catch((error) => {
       throw new Error(name, { cause: error });
     });
     await context.close();

@@ -45,6 +45,16 @@ export async function startService(binary) {
       });
       return /aw_pub_[a-z0-9]{16}/.exec(made.stdout)[0];
     },
+    /** A feedback token as a customer's backend asks for it. */
+    async mint(subject, completionIds) {
+      const answer = await fetch(`${url}/v1/feedback-tokens`, {
+        method: 'POST',
+        headers: { ...headers, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ subject, completion_ids: completionIds }),
+      });
+      if (!answer.ok) throw new Error(`POST /v1/feedback-tokens: ${answer.status} ${await answer.text()}`);
+      return answer.json();
+    },
     async rows() {
       const rows = [];
       for (let cursor = ''; ; ) {
