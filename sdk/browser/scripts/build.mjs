@@ -1,6 +1,6 @@
 // Builds dist/: ESM and CommonJS of each entry, one script for pages without a bundler, and the types of both.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const ENTRIES = ['index', 'observe'];
@@ -29,4 +29,9 @@ await build({
   outfile: 'dist/afterword.iife.js',
 });
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], { stdio: 'inherit' });
-for (const entry of ENTRIES) copyFileSync(`dist/${entry}.d.ts`, `dist/${entry}.d.cts`);
+// The types of CommonJS name each other as such: a file of modules cannot be required.
+for (const file of readdirSync('dist').filter((name) => name.endsWith('.d.ts'))) {
+  const types = readFileSync(`dist/${file}`, 'utf8');
+  writeFileSync(`dist/${file}`, types.replace(/(from '\.\/\w+)\.ts'/g, "$1.js'"));
+  writeFileSync(`dist/${file.replace(/ts$/, 'cts')}`, types.replace(/(from '\.\/\w+)\.ts'/g, "$1.cjs'"));
+}

@@ -1,4 +1,5 @@
-// Holds what is published to its sizes, and to being importable where there is no browser.
+// Holds what is published to its sizes and its types, and to being importable where there is no browser.
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
@@ -6,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 /** Bytes after gzip -9 that an entry may have; docs/adr/0045 says why the first is what it is. */
 const LIMITS = { 'index.js': 6300, 'observe.js': 1800, 'afterword.iife.js': 9000 };
 
+execFileSync('node_modules/.bin/tsc', ['-p', 'test/types'], { stdio: 'inherit' });
 let isFine = true;
 for (const [file, limit] of Object.entries(LIMITS)) {
   const nBytes = gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length;
