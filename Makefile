@@ -39,6 +39,7 @@ test: tools-of-tests venv ## Run every check, as CI does
 	$(MAKE) doc
 	$(MAKE) cargo-test
 	$(MAKE) browser
+	$(MAKE) test-sdk
 
 .PHONY: cargo-test
 cargo-test: venv
@@ -47,6 +48,11 @@ cargo-test: venv
 .PHONY: browser
 browser: ## Look at the reports that the tests kept, in Chromium: widths, colours, keyboard, paper, axe
 	scripts/browser-check.sh $(or $(PAGES),target/tmp/report)
+
+.PHONY: test-sdk
+test-sdk: ## Check the browser SDK: lint, types, units, properties, sizes; Chromium before the real service
+	$(CARGO) build --locked --bin afterword
+	scripts/test-sdk.sh
 
 .PHONY: schemathesis
 schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on

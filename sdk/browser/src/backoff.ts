@@ -1,0 +1,47 @@
+/** The longest wait that a `Retry-After` can ask for. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
+/**
+ * How long to wait before attempt `nFailures + 1`: equal jitter, half of an exponential wait and a random share of the
+ * other half, 1 s to 120 s (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ * @param random a number in 0..1
+ */
+export function backoffMs(nFailures: number, random: number): number {
+  const wait = Math.min(120_000, 1000 * 2 ** Math.min(nFailures, 20));
+  return wait / 2 + (random * wait) / 2;
+}
+
+/** Reads `Retry-After`, seconds or a date (RFC 9110, section 10.2.3); undefined where it is neither. */
+export function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
+  if (!value) return undefined;
+  const waitMs = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  return waitMs >= 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : undefined;
+}
+
+/** Bytes and requests that may be under way with `keepalive`. Browsers refuse more than 64 KiB for a whole page. */
+export interface Budget {
+  /** Takes room for a body; false where there is none. */
+  take(nBytes: number): boolean;
+  /** Gives it back, once the answer's body was read. */
+  give(nBytes: number): void;
+}
+
+/** Makes a budget. */
+export function createBudget(maxBytes = 60_000, maxRequests = 14): Budget {
+  let nBytesTaken = 0;
+  let nRequests = 0;
+  return {
+    take(nBytes) {
+      const fits = nBytesTaken + nBytes <= maxBytes && nRequests < maxRequests;
+      if (fits) {
+        nBytesTaken += nBytes;
+        nRequests += 1;
+      }
+      return fits;
+    },
+    give(nBytes) {
+      nBytesTaken -= nBytes;
+      nRequests -= 1;
+    },
+  };
+}

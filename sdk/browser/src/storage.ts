@@ -1,0 +1,26 @@
+import type { Item } from './feedback.ts';
+
+/** What we need of a browser's `Storage`, whose names are its own keys; every call may throw. */
+export type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+/** Begins every name of ours in a page's storage. */
+export const PREFIX = 'afterword:';
+
+/** A queue as it is stored: when it was last written, and its items. */
+export interface Stored {
+  at: number;
+  items: Item[];
+}
+
+/** Reads a stored queue; undefined for what is not one. */
+export function parseStored(text: string | null): Stored | undefined {
+  try {
+    const stored = JSON.parse(text ?? '') as Stored;
+    const items = stored.items.filter(
+      (item) => typeof item?.id === 'string' && typeof item.signal === 'string' && Date.parse(item.occurred_at) >= 0,
+    );
+    return { at: Number(stored.at), items };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createClient } from '../../src/client.ts';
+import type { Feedback } from '../../src/feedback.ts';
+import { isSampled, uuidV7 } from '../../src/id.ts';
+import { cutTo, nBytesOf, REDACTED, redact, toStorable } from '../../src/text.ts';
+import { World } from '../world.ts';
+
+test('an id is a UUID of version 7 that sorts by its millisecond', () => {
+  const chance = (): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: 16, maxLength: 16 });
+  fc.assert(
+    fc.property(fc.nat(2 ** 41), fc.integer({ min: 1, max: 1e6 }), chance(), chance(), (ms, later, a, b) => {
+      const id = uuidV7(ms, a);
+      assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      assert.equal(Number.parseInt(id.replace(/-/g, '').slice(0, 12), 16), ms);
+      assert.ok(id < uuidV7(ms + later, b));
+    }),
+  );
+});
+
+test('every signal has its method and its words on the wire', () => {
+  const { client } = new World(true).open();
+  const seen: Feedback[] = [];
+  client.on('feedback', ({ id, occurred_at, session_id, seq, user, supersedes, weight, ...rest }) => seen.push(rest));
+  client.preference('a', { against: 'b', outcome: 'better', strength: 2, shownFirst: 'this' });
+  client.rating('a', { score: 4, min: 1, max: 5 });
+  client.edit('a', 'new', { accepted: true });
+  client.regenerate('a', { next: 'b', reason: 'slow' });
+  client.continuation('a', { turn: 2, gapMs: 9, next: 'b' });
+  client.copy('a', { nChars: 1, nTotalChars: 2, containsCode: false, method: 'button' });
+  client.accept('a', { method: 'insert' });
+  client.completion('a').impression();
+  client.completion('a').dwell(12);
+  const completion_id = 'a';
+  assert.deepEqual(seen, [
+    { signal: 'preference', completion_id, against: 'b', outcome: 'better', strength: 2, shown_first: 'this' },
+    { signal: 'rating', completion_id, value: { score: 4, min: 1, max: 5 } },
+    { signal: 'edit', completion_id, text: 'new', accepted: true },
+    { signal: 'regenerate', completion_id, next_completion_id: 'b', reason: 'slow' },
+    { signal: 'continuation', completion_id, turn: 2, gap_ms: 9, next_completion_id: 'b' },
+    { signal: 'copy', completion_id, n_chars: 1, n_total_chars: 2, contains_code: false, method: 'button' },
+    { signal: 'accept', completion_id, method: 'insert' },
+    { signal: 'impression', completion_id },
+    { signal: 'dwell', completion_id, visible_ms: 12 },
+  ]);
+});
+
+test('a cut text is the longest whole beginning, and a cut edit says that it was cut', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.nat(40), (text, nBytes) => {
+      const whole = toStorable(text);
+      const cut = cutTo(whole, nBytes);
+      assert.ok(whole.startsWith(cut) && nBytesOf(cut) <= nBytes);
+      const next = [...whole.slice(cut.length)][0];
+      assert.ok(next === undefined || nBytesOf(cut + next) > nBytes);
+    }),
+  );
+  const seen: Feedback[] = [];
+  const { client } = new World(true).open();
+  client.on('feedback', (item) => seen.push(item));
+  client.edit('c-1', '🙂'.repeat(9000));
+  client.edit('c-1', 'short');
+  assert.deepEqual(
+    seen.map((item) => item.signal === 'edit' && [nBytesOf(item.text), item.truncated]),
+    [
+      [32768, true],
+      [5, undefined],
+    ],
+  );
+});
+
+test('what the service cannot store never reaches it', () => {
+  assert.equal(toStorable('a\0b\ud83d!\ude42 🙂'), 'ab\ufffd!\ufffd 🙂');
+});
+
+test('addresses, keys and long numbers are hidden in comments, other words stay', () => {
+  const table: [string, string][] = [
+    ['mail me: a.b+c@mail.example.org!', 'mail me: [redacted]!'],
+    ['card 4111 1111 1111 1111.', 'card [redacted].'],
+    ['+49 (0) 170 1234567', '[redacted]'],
+    ['sk-abcdefghijklmnop and aw_sec_0123456789abcdef', '[redacted] and [redacted]'],
+    ['in 2026 it took 12345 ms at 3.14', 'in 2026 it took 12345 ms at 3.14'],
+  ];
+  for (const [text, hidden] of table) assert.equal(redact(text, REDACTED), hidden);
+  assert.equal(redact('x1 x2', [/x\d/]), '[redacted] [redacted]');
+});
+
+test('a sample is by completion: about its rate, always the same, nested in larger ones', () => {
+  const ids = Array.from({ length: 20_000 }, (_, i) => `chatcmpl-${i}`);
+  for (const rate of [0, 0.01, 0.1, 0.5, 1]) {
+    const n = ids.filter((id) => isSampled(id, rate)).length;
+    // Five standard deviations of a binomial.
+    assert.ok(Math.abs(n - 20_000 * rate) <= 5 * Math.sqrt(20_000 * rate * (1 - rate)), `${n} at ${rate}`);
+  }
+  assert.ok(ids.every((id) => !isSampled(id, 0.1) || isSampled(id, 0.5)));
+});
+
+test('implicit signals carry the inverse of their rate, explicit ones are never sampled', () => {
+  const world = new World(true, { sampleRate: 0.25 });
+  const { client } = world.open();
+  for (let i = 0; i < 40; i += 1) {
+    client.copy(`c-${i}`);
+    client.thumb(`c-${i}`, 'up');
+  }
+  const items = [...world.captured.values()];
+  assert.equal(items.filter((item) => item.signal === 'thumb').length, 40);
+  const copies = items.filter((item) => item.signal === 'copy');
+  assert.ok(copies.length > 0 && copies.length < 30);
+  assert.ok(items.every((item) => item.weight === (item.signal === 'copy' ? 4 : undefined)));
+});
+
+test('beforeSend sees what would leave, changes it, and takes it out; what it throws hurts nobody', () => {
+  const answers: ((feedback: Feedback) => Feedback | null)[] = [
+    (feedback) => ({ ...feedback, completion_id: 'changed' }),
+    () => null,
+    () => {
+      throw new Error('of the host');
+    },
+  ];
+  const world = new World(true, { beforeSend: (feedback) => answers.shift()!(feedback) });
+  const { client } = world.open();
+  for (let i = 0; i < 3; i += 1) client.comment('c-1', 'to a@b.example');
+  const [item] = world.captured.values();
+  assert.deepEqual([item?.completion_id, item?.signal === 'comment' && item.text], ['changed', 'to [redacted]']);
+  assert.deepEqual(
+    world.drops.map((drop) => drop.reason),
+    ['before_send', 'before_send'],
+  );
+});
+
+test('nothing that a host passes makes us throw', () => {
+  const { client } = new World(true).open();
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  const reasons: string[] = [];
+  client.on('drop', (drop) => reasons.push(drop.reason));
+  client.on('drop', () => {
+    throw new Error('of the host');
+  });
+  for (const bad of [undefined, null, '', 7, 'x'.repeat(257), {}])
+    assert.equal(client.thumb(bad as never, 'up'), undefined);
+  assert.equal(client.record(undefined as never), undefined);
+  assert.equal(client.rating('c-1', cyclic as never), undefined);
+  assert.equal(reasons.length, 8);
+});
+
+test('a loop is slowed to what a person can do', () => {
+  const world = new World(true);
+  const { client } = world.open();
+  for (let i = 0; i < 150; i += 1) client.thumb(`c-${i}`, 'up');
+  assert.equal(world.captured.size, 100);
+  world.nowMs += 1000;
+  for (let i = 0; i < 50; i += 1) client.thumb(`d-${i}`, 'up');
+  assert.equal(world.captured.size, 110);
+});
+
+test('on a server the client takes nothing and does nothing', async () => {
+  const client = createClient({ endpoint: 'https://feedback.test', token: 'aw_pub_x' }, undefined);
+  assert.equal(client.thumb('c-1', 'up'), undefined);
+  client.setConsent('denied');
+  client.reset();
+  assert.deepEqual(await client.flush(), { accepted: 0, duplicate: 0, rejected: 0, pending: 0 });
+  await client.shutdown();
+});
