@@ -81,10 +81,10 @@ mod tests {
         }
     }
 
-    const PLACE_OF_U_1: f64 = 0.6861749491622059;
-    const PLACE_OF_U_2: f64 = 0.15875920288917156;
-    const PLACE_OF_U_1_ELSEWHERE: f64 = 0.4641272706139419;
-    const PLACE_OF_JUERGEN: f64 = 0.8990342110430355;
+    const PLACE_OF_U_1: f64 = 0.686_174_949_162_205_9;
+    const PLACE_OF_U_2: f64 = 0.158_759_202_889_171_56;
+    const PLACE_OF_U_1_ELSEWHERE: f64 = 0.464_127_270_613_941_9;
+    const PLACE_OF_JUERGEN: f64 = 0.899_034_211_043_035_5;
 
     #[test]
     fn units_are_divided_as_planned_and_keep_their_variant() {

@@ -104,7 +104,7 @@ pub struct Choices {
 /// They join sets of rows that the planner cannot count, above all right after a load and behind a recursion: a nested loop
 /// over two such sets takes minutes, and a hash of as many rows as it then expects begins with a million empty files. Merge
 /// joins cost what the rows cost. Compiling the statement would take longer than running it. A statement that takes longer
-/// than a minute is given up, so that it cannot hold a connection for ever.
+/// than three minutes is given up, so that it cannot hold a connection for ever.
 pub async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
     sqlx::query(
         "-- store::tallies::prepare
@@ -112,7 +112,7 @@ pub async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
                 set_config('enable_hashjoin', 'off', true),
                 set_config('work_mem', '64MB', true),
                 set_config('jit', 'off', true),
-                set_config('statement_timeout', '60s', true)",
+                set_config('statement_timeout', '180s', true)",
     )
     .execute(tx.connection())
     .await?;

@@ -108,71 +108,69 @@ attempts as (
       from selected s
       join attempts a on a.completion_id = s.parent_completion_id and (a.turn_side = 2) = (s.side = 2)
 ),
--- Read once, name by name. `offset 0` keeps the reading a look-up by primary key, whatever the planner believes about
--- tables that were filled a moment ago.
-heard as materialized (
-    select n.completion_id, f.feedback_id, f.supersedes, f.signal, f.thumb, f.comment, f.effective_at,
-           f.received_at, f.user_id, coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
-           case when f.session_id is not null then f.seq end as seq,
-           -- An item that has no place in a session stands for itself.
-           case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
-                else 's:' || f.session_id end as session
-      from (select s.completion_id, s.conversation_id, a.turn_conversation_id, unnest(s.names) as name
-              from selected s
-              join attempts a on a.completion_id = s.completion_id) n
-     cross join lateral (
-               select *
-                 from feedback r
-                where r.project_id = $1
-                  and r.completion_id = n.name
-                  -- A token for one conversation vouches for no other: neither for the answer's nor, where the answer
-                  -- regenerates another one, for that of the turn on which it counts.
-                  and ($12 or (r.trust = 'verified'
-                               and (r.granted_conversation_id is null
-                                    or (r.granted_conversation_id = n.conversation_id
-                                        and r.granted_conversation_id = n.turn_conversation_id))))
-               offset 0
-           ) f
-),
--- Of a session that numbers what it sends, the last number is what it came to, whatever its clock did meanwhile; an item
--- that another one of the same user replaces never counts.
-last_words as (
-    select distinct on (h.completion_id, h.signal, h.author, h.session)
-           h.completion_id, h.signal, h.author, h.thumb, h.comment, h.effective_at, h.feedback_id, h.received_at
-      from heard h
-     where not exists (
-               select
-                 from heard g
-                where g.completion_id = h.completion_id
-                  and g.supersedes = h.feedback_id
-                  and (h.user_id is null or g.user_id = h.user_id)
-           )
-     order by h.completion_id, h.signal, h.author, h.session, h.seq desc, h.effective_at desc, h.feedback_id desc,
-              h.received_at desc
-),
--- The latest of them is what the user thinks of the completion, signal by signal (ADR 0007).
-reactions as (
-    select distinct on (w.completion_id, w.signal, w.author)
-           w.completion_id, w.signal, w.thumb, w.comment
-      from last_words w
-     order by w.completion_id, w.signal, w.author, w.effective_at desc, w.feedback_id desc, w.received_at desc
-),
+-- Completion by completion: its few reactions are looked up, put in order and summed up at once, so that nothing is sorted as a
+-- whole. `offset 0` keeps it a look-up by primary key, whatever the planner believes about tables that were filled a moment ago.
 outcomes as (
-    select r.completion_id,
-           bool_or(r.signal in ('copy', 'accept'))                                           as took,
-           bool_or(r.signal = 'copy')                                                        as copied,
-           bool_or(r.signal = 'accept')                                                      as accepted,
-           bool_or(r.signal = 'edit')                                                        as edited,
-           bool_or(r.thumb = 'up')                                                           as up,
-           bool_or(r.thumb = 'down')                                                         as down,
-           bool_or(r.signal = 'regenerate')                                                  as regenerated,
-           bool_or(r.signal = 'continuation')                                                as continued,
-           bool_or(r.signal = 'impression')                                                  as seen,
-           bool_or(r.signal not in ('impression', 'dwell') and r.thumb is distinct from 'none')      as any_signal,
-           bool_or(r.signal in ('rating', 'preference', 'edit', 'comment') or r.thumb in ('up', 'down')) as explicit,
-           bool_or(r.signal in ('comment', 'edit') or (r.thumb in ('up', 'down') and r.comment is not null)) as wrote
-      from reactions r
-     group by r.completion_id
+    select s.completion_id, o.*
+      from selected s
+      join attempts a on a.completion_id = s.completion_id
+     cross join lateral (
+               select bool_or(r.signal in ('copy', 'accept'))                                           as took,
+                      bool_or(r.signal = 'copy')                                                        as copied,
+                      bool_or(r.signal = 'accept')                                                      as accepted,
+                      bool_or(r.signal = 'edit')                                                        as edited,
+                      bool_or(r.thumb = 'up')                                                           as up,
+                      bool_or(r.thumb = 'down')                                                         as down,
+                      bool_or(r.signal = 'regenerate')                                                  as regenerated,
+                      bool_or(r.signal = 'continuation')                                                as continued,
+                      bool_or(r.signal = 'impression')                                                  as seen,
+                      bool_or(r.signal not in ('impression', 'dwell') and r.thumb is distinct from 'none') as any_signal,
+                      bool_or(r.signal in ('rating', 'preference', 'edit', 'comment')
+                              or r.thumb in ('up', 'down'))                                             as explicit,
+                      bool_or(r.signal in ('comment', 'edit')
+                              or (r.thumb in ('up', 'down') and r.comment is not null))                 as wrote
+                 -- The latest of a user's last words is what he thinks of the completion, signal by signal (ADR 0007).
+                 from (
+                          select distinct on (w.signal, w.author) w.signal, w.thumb, w.comment
+                            -- Of a session that numbers what it sends, the last number is what it came to, whatever its
+                            -- clock did meanwhile; an item that another one of the same user replaces never counts.
+                            from (
+                                     select distinct on (h.signal, h.author, h.session)
+                                            h.signal, h.author, h.thumb, h.comment, h.effective_at, h.feedback_id,
+                                            h.received_at
+                                       from (
+                                                select f.feedback_id, f.signal, f.thumb, f.comment, f.effective_at,
+                                                       f.received_at, f.user_id,
+                                                       coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
+                                                       case when f.session_id is not null then f.seq end as seq,
+                                                       -- An item that has no place in a session stands for itself.
+                                                       case when f.seq is null or f.session_id is null
+                                                            then 'f:' || f.feedback_id::text
+                                                            else 's:' || f.session_id end as session,
+                                                       array_agg(f.supersedes) over ()                    as replaced,
+                                                       array_agg(f.supersedes) over (partition by f.user_id) as own_replaced
+                                                  from unnest(s.names) as named (name)
+                                                 cross join lateral (
+                                                           select *
+                                                             from feedback r
+                                                            where r.project_id = $1
+                                                              and r.completion_id = named.name
+                                                              and ($12 or (r.trust = 'verified'
+                                                                           and (r.granted_conversation_id is null
+                                                                                or (r.granted_conversation_id = s.conversation_id
+                                                                                    and r.granted_conversation_id
+                                                                                        = a.turn_conversation_id))))
+                                                           offset 0
+                                                       ) f
+                                            ) h
+                                      where (h.feedback_id = any (case when h.user_id is null then h.replaced
+                                                                       else h.own_replaced end)) is not true
+                                      order by h.signal, h.author, h.session, h.seq desc, h.effective_at desc,
+                                               h.feedback_id desc, h.received_at desc
+                                 ) w
+                           order by w.signal, w.author, w.effective_at desc, w.feedback_id desc, w.received_at desc
+                      ) r
+           ) o
 ),
 turns as (
     select a.turn_id,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use afterword::dataset::Harvest;
 use afterword::dataset::decontaminate::Benchmarks;
-use afterword::dataset::example::{Body, Example};
+use afterword::dataset::example::{Body, Example, Exclusions};
 use afterword::dataset::exclusion::NO_EVIDENCE;
 use afterword::dataset::feedback_text::{FeedbackText, MAX_COMMENTS, SEPARATOR};
 use afterword::dataset::screen::Screen;
@@ -41,12 +41,15 @@ fn written(mut feedback: Vec<Feedback>) -> (String, String, Vec<String>) {
     (better.clone(), worse.clone(), writers.iter().map(|user| user.as_str().to_owned()).collect())
 }
 
+/// What a case is about, what was said, the words beside the better and the worse answer, and who wrote them.
+type Case = (&'static str, Vec<Feedback>, &'static str, &'static str, &'static [&'static str]);
+
 #[test]
 fn a_users_last_words_about_an_answer_stand_beside_it() {
     let said = |n, user, about, text| react(n, user, about, says(text));
     let unverified = |item| changed(item, |item: &mut Feedback| item.trust = Trust::Unverified);
     let first = said(1, "u", "a", "one");
-    let cases: Vec<(&str, Vec<Feedback>, &str, &str, &[&str])> = vec![
+    let cases: Vec<Case> = vec![
         ("nobody wrote", vec![], "", "", &[]),
         (
             "about either",
@@ -152,7 +155,7 @@ fn a_comment_alone_makes_no_row_of_any_format() {
 /// Takes out of a harvest what users wrote, and how much of it was looked at.
 fn without_words(mut harvest: Harvest) -> Harvest {
     harvest.funnel.n_feedback = 0;
-    harvest.funnel.feedback_left_out = Default::default();
+    harvest.funnel.feedback_left_out = Exclusions::default();
     for example in harvest.crops.values_mut().flat_map(|crop| &mut crop.examples) {
         example.feedback_text = FeedbackText::default();
     }

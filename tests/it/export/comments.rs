@@ -131,7 +131,7 @@ async fn what_proves_lines_of_json_holds_the_comments_and_the_lines_do_not() {
     let (mut n_told, mut n_lines) = (0, 0);
     for file in manifest["files"].as_array().unwrap() {
         let path = file["path"].as_str().unwrap();
-        if path.ends_with(".jsonl") {
+        if std::path::Path::new(path).extension().is_some_and(|ending| ending == "jsonl") {
             let text = String::from_utf8(fixture.read(export.id, path).await.to_vec()).unwrap();
             assert!(path.starts_with("provenance/") || !text.contains("is gone"), "{path}");
             n_told += text.matches(r#""chosen_feedback_text":"<EMAIL_1> is gone, ask <EMAIL_2>""#).count();

@@ -27,6 +27,7 @@ const PURE: &[&str] = &[
     "hex",
     "serde",
     "serde_json",
+    "sha2",
     "strsim",
     "thiserror",
     "toml",
