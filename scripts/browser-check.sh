@@ -10,15 +10,15 @@ skip() {
     exit 0
 }
 
-chromium() {
+find_browser() {
     command -v chromium || command -v chromium-browser || command -v google-chrome
 }
 
 command -v npm >/dev/null || skip 'npm is not installed'
-if ! chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+if ! find_browser >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo 'Chromium is not installed; asking apt for it.' >&2
     timeout 300 apt-get install --yes --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 || true
 fi
-browser=$(chromium) || skip 'Chromium is not installed (apt-get install chromium)'
+browser=$(find_browser) || skip 'Chromium is not installed (apt-get install chromium)'
 (cd tests/browser && timeout 120 npm ci --silent) || skip 'the packages of tests/browser cannot be installed'
 timeout 300 node tests/browser/run.mjs "$(realpath "$pages")" "$browser"

@@ -34,8 +34,8 @@ static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// Compares what the query names.
 ///
-/// Give `experiment`, and `candidate` as the name of a variant where there are several; or `control` and `candidate` as
-/// `model:NAME` where nothing was randomised.
+/// Give `experiment`, and `candidate` as the name of a variant to compare that one alone where there are several; or
+/// `control` and `candidate` as `model:NAME` where nothing was randomised.
 #[utoipa::path(get, path = "/v1/comparisons", tag = "Comparing", operation_id = "compare",
     security(("credential" = ["viewer", "analyst", "admin"])),
     params(

@@ -104,7 +104,7 @@ pub(crate) async fn assign(
     request: HttpRequest,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
-    let unit = unit_from_query(&query::parse(request.query_string())?).map_err(Problem::invalid)?;
+    let unit = unit_from_query(&query::parse(request.query_string())?).map_err(Problem::invalid_query)?;
     let held = services.run(|app| async move { experiments::show(&app, &caller.principal, &key).await }).await?;
     let variant = held.experiment.assign(&unit).cloned().ok_or(ServiceError::NotFound)?;
     let Held { experiment, stopped_at, .. } = held;

@@ -20,7 +20,11 @@ async fn every_address_refuses_a_parameter_that_it_does_not_know_with_the_same_p
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let asked = async |query: &str, credential: &str| {
             // Nothing is wrong but the parameter.
-            let needed = if pattern == &"/v1/comparisons" { "control=model:a&candidate=model:b&" } else { "" };
+            let needed = match *pattern {
+                "/v1/comparisons" => "control=model:a&candidate=model:b&",
+                "/v1/experiments/{key}/assignment" => "unit=a&",
+                _ => "",
+            };
             let request = service.request(method.clone(), &format!("{path}?{needed}{query}"), credential);
             service.send(request.header("content-type", "application/json").body("{}")).await
         };
