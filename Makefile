@@ -112,7 +112,7 @@ bench-export: tools $(EXPORT_PEERS_VENV)/.installed ## Measure an export beside 
 .PHONY: bench-compare
 bench-compare: tools $(EXPORT_PEERS_VENV)/.installed ## Measure a comparison beside one grouped SELECT of the same rows: ROWS=2000000 ROUNDS=3 KEEP=dir
 	$(CARGO) build --locked --release --bin afterword
-	$(EXPORT_PEERS_VENV)/bin/python benches/comparison/run.py --rows $(or $(ROWS),2000000) --rounds $(or $(ROUNDS),3) \
+	$(EXPORT_PEERS_VENV)/bin/python benches/peers/compare.py --rows $(or $(ROWS),2000000) --rounds $(or $(ROUNDS),3) \
 		$(if $(KEEP),--keep $(KEEP))
 
 .PHONY: bench-storage

@@ -13,6 +13,8 @@ import threading
 import time
 import uuid
 
+import program
+
 N_CLIENTS = 4
 RATE_PER_S = 100
 #: A quiet stretch to compare with, after one in which caches and connections get warm.
@@ -23,15 +25,8 @@ PATIENCE_S = 1_800
 
 
 def request(address: str, key: str, method: str, path: str, body: object | None = None) -> dict:
-    connection = http.client.HTTPConnection(address, timeout=30)
     content = None if body is None else json.dumps(body)
-    connection.request(method, path, content, {"authorization": f"Bearer {key}", "content-type": "application/json"})
-    response = connection.getresponse()
-    text = response.read()
-    connection.close()
-    if response.status >= 300:
-        raise SystemExit(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
-    return json.loads(text)
+    return json.loads(program.request(address, key, method, path, content))
 
 
 class Stream:

@@ -31,11 +31,10 @@ from collections.abc import Callable
 
 import alongside
 import psycopg
+from program import PROGRAM, psql, say, serve
 from psycopg import sql
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-PROGRAM = ROOT / "target" / "release" / "afterword"
 #: Texts that rows are put together from; more would only take longer to make.
 N_PIECES = 20_000
 PIECE_BYTES = 1_000
@@ -83,10 +82,6 @@ select %(project)s, 'chatcmpl-' || md5('c' || i),
 """
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def pieces() -> list[str]:
     """Makes texts of words as frequent as those of a language, so that they compress as texts do."""
     chance = random.Random(7)
@@ -132,15 +127,6 @@ def run(command: list[str], folder: pathlib.Path | None = None) -> Outcome:
         raise SystemExit(f"{command[0]} failed:\n{said.decode(errors='replace')}")
     n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder else 0
     return Outcome(seconds, usage.ru_maxrss / 1024, n_bytes)
-
-
-def psql() -> str:
-    """Finds the client that comes with every server."""
-    beside_servers = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))
-    found = shutil.which("psql") or (str(beside_servers[-1]) if beside_servers else None)
-    if found is None:
-        raise SystemExit("psql, which drains the COPY, was not found: install PostgreSQL's client")
-    return found
 
 
 def fresh(folder: pathlib.Path) -> pathlib.Path:
@@ -209,33 +195,18 @@ def main() -> None:
     work = pathlib.Path(tempfile.mkdtemp(prefix="afterword-bench-export-"))
     data_dir = asked.keep or work / "data"
     is_new = not data_dir.exists()
-    served = subprocess.Popen(
-        [str(PROGRAM), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(data_dir)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )
     try:
-        assert served.stdout is not None
-        while "listening on" not in (line := served.stdout.readline()):
-            if not line:
-                raise SystemExit("the service did not start")
-        address = line.rsplit("//", 1)[-1].strip().rstrip("/")
-        url = subprocess.check_output(
-            [str(PROGRAM), "postgres", "url", "--data-dir", str(data_dir)], text=True
-        ).strip()
-        if is_new:
-            with psycopg.connect(url) as connection:
-                found = connection.execute(sql.SQL("select project_id from projects")).fetchone()
-            say(f"seeding {asked.rows:,} completions")
-            seed(url, found[0], asked.rows)
-        if asked.rounds > 0:
-            measure(url, work, data_dir, asked.rows, asked.rounds)
-        key = subprocess.check_output(
-            [str(PROGRAM), "key", "create", "--role", "admin", "--name", "bench", "--data-dir", str(data_dir)], text=True
-        ).strip()
-        alongside.measure(address, key, asked.rows)
+        with serve(data_dir) as served:
+            url = served.url()
+            if is_new:
+                with psycopg.connect(url) as connection:
+                    found = connection.execute(sql.SQL("select project_id from projects")).fetchone()
+                say(f"seeding {asked.rows:,} completions")
+                seed(url, found[0], asked.rows)
+            if asked.rounds > 0:
+                measure(url, work, data_dir, asked.rows, asked.rounds)
+            alongside.measure(served.address, served.admin_key(), asked.rows)
     finally:
-        served.terminate()
-        served.wait()
         shutil.rmtree(work, ignore_errors=True)
 
 

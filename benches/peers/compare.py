@@ -15,23 +15,21 @@ Everything shares the machine. Medians are told, because a machine's speed drift
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
 import pathlib
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
 import psycopg
+from program import psql, request, say, serve
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-PROGRAM = ROOT / "target" / "release" / "afterword"
 KEY = "swap-bench"
 N_DAYS = 28
+#: A comparison may take minutes before it is given up.
+TIMEOUT_S = 600
 N_TURNS_PER_USER = 20
 
 #: A user's number is skewed: some ask a hundred times as often as others. The user decides the variant, the turn the task.
@@ -100,10 +98,6 @@ select c.variant, c.task, date_trunc('day', c.received_at) as day, count(*) as n
 """
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def seed(url: str, project: str, n_rows: int) -> None:
     values = {
         "project": project, "n_rows": n_rows, "n_days": N_DAYS, "n_users": max(2, n_rows // N_TURNS_PER_USER),
@@ -117,30 +111,9 @@ def seed(url: str, project: str, n_rows: int) -> None:
         connection.execute("checkpoint")
 
 
-def ask(address: str, key: str, method: str, path: str, body: str | None = None, accept: str = "application/json") -> bytes:
-    connection = http.client.HTTPConnection(address, timeout=600)
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json", "accept": accept}
-    connection.request(method, path, body, headers)
-    response = connection.getresponse()
-    text = response.read()
-    connection.close()
-    if response.status >= 300:
-        raise SystemExit(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
-    return text
-
-
 def declare(address: str, key: str) -> None:
     variants = '[{"name":"a","model":"large","share":0.5},{"name":"b","model":"small","share":0.5}]'
-    ask(address, key, "POST", "/v1/experiments", f'{{"key":"{KEY}","control":"a","variants":{variants}}}')
-
-
-def psql() -> str:
-    """Finds the client that comes with every server."""
-    beside_servers = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))
-    found = shutil.which("psql") or (str(beside_servers[-1]) if beside_servers else None)
-    if found is None:
-        raise SystemExit("psql was not found: install PostgreSQL's client")
-    return found
+    request(address, key, "POST", "/v1/experiments", f'{{"key":"{KEY}","control":"a","variants":{variants}}}')
 
 
 def memory_mib(pid: int) -> float:
@@ -162,8 +135,8 @@ def measure(address: str, key: str, url: str, project: str, n_rounds: int, pid: 
     path = f"/v1/comparisons?experiment={KEY}"
     ways = {
         "limit": lambda: subprocess.run(drain, check=True),
-        "json": lambda: ask(address, key, "GET", path),
-        "page": lambda: ask(address, key, "GET", path, accept="text/html"),
+        "json": lambda: request(address, key, "GET", path, timeout_s=TIMEOUT_S),
+        "page": lambda: request(address, key, "GET", path, accept="text/html", timeout_s=TIMEOUT_S),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(n_rounds):
@@ -174,7 +147,7 @@ def measure(address: str, key: str, url: str, project: str, n_rounds: int, pid: 
     for name, some in seconds.items():
         share = statistics.median(one / limit for one, limit in zip(some, seconds["limit"], strict=True))
         print(f"{name:6} {statistics.median(some):9.2f} {share:13.2f}{'  (<= 3)' if name == 'json' else ''}")
-    page = ask(address, key, "GET", path, accept="text/html")
+    page = request(address, key, "GET", path, accept="text/html", timeout_s=TIMEOUT_S)
     print(f"\nthe page has {len(page) / 1000:.0f} kB (< 150); the service took {memory_mib(pid):.0f} MiB at most (< 300)")
 
 
@@ -187,29 +160,17 @@ def main() -> None:
     work = pathlib.Path(tempfile.mkdtemp(prefix="afterword-bench-compare-"))
     data_dir = asked.keep or work / "data"
     is_new = not data_dir.exists()
-    served = subprocess.Popen(
-        [str(PROGRAM), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(data_dir)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )
     try:
-        assert served.stdout is not None
-        while "listening on" not in (line := served.stdout.readline()):
-            if not line:
-                raise SystemExit("the service did not start")
-        address = line.rsplit("//", 1)[-1].strip().rstrip("/")
-        url = subprocess.check_output([str(PROGRAM), "postgres", "url", "--data-dir", str(data_dir)], text=True).strip()
-        command = [str(PROGRAM), "key", "create", "--role", "admin", "--name", "bench", "--data-dir", str(data_dir)]
-        key = subprocess.check_output(command, text=True).strip()
-        with psycopg.connect(url) as connection:
-            project = str(connection.execute("select project_id from projects").fetchone()[0])
-        if is_new:
-            declare(address, key)
-            say(f"seeding {asked.rows:,} completions and {5 * asked.rows:,} reactions")
-            seed(url, project, asked.rows)
-        measure(address, key, url, project, asked.rounds, served.pid)
+        with serve(data_dir) as served:
+            url, key = served.url(), served.admin_key()
+            with psycopg.connect(url) as connection:
+                project = str(connection.execute("select project_id from projects").fetchone()[0])
+            if is_new:
+                declare(served.address, key)
+                say(f"seeding {asked.rows:,} completions and {5 * asked.rows:,} reactions")
+                seed(url, project, asked.rows)
+            measure(served.address, key, url, project, asked.rounds, served.pid)
     finally:
-        served.terminate()
-        served.wait()
         shutil.rmtree(work, ignore_errors=True)
 
 
