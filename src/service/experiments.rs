@@ -42,10 +42,7 @@ pub async fn declare(app: &App, principal: &Principal, experiment: Experiment) -
 /// Stops an experiment: what arrives from now on is not compared any more. To stop it again changes nothing. Units keep
 /// their variants, because a client may compute them by itself.
 pub async fn stop(app: &App, principal: &Principal, key: &str) -> Result<Held, ServiceError> {
-    if key.contains('\0') {
-        return Err(ServiceError::NotFound);
-    }
-    let (app, principal, key) = (app.clone(), principal.clone(), key.to_owned());
+    let (app, principal, key) = (app.clone(), principal.clone(), searchable(key)?);
     detached(async move {
         let project_id = principal.project_id;
         let now = app.clock.now();
@@ -58,6 +55,11 @@ pub async fn stop(app: &App, principal: &Principal, key: &str) -> Result<Held, S
         Ok(held)
     })
     .await
+}
+
+/// Returns a key that may be looked for: Postgres refuses U+0000 as a parameter, and no experiment has it in its key.
+fn searchable(key: &str) -> Result<String, ServiceError> {
+    if key.contains('\0') { Err(ServiceError::NotFound) } else { Ok(key.to_owned()) }
 }
 
 async fn record(
@@ -81,11 +83,7 @@ async fn record(
 
 /// Shows one experiment.
 pub async fn show(app: &App, principal: &Principal, key: &str) -> Result<Held, ServiceError> {
-    // Postgres refuses U+0000 as a parameter; no experiment has it in its key.
-    if key.contains('\0') {
-        return Err(ServiceError::NotFound);
-    }
-    let (app, project_id, key) = (app.clone(), principal.project_id, key.to_owned());
+    let (app, project_id, key) = (app.clone(), principal.project_id, searchable(key)?);
     detached(async move {
         let mut tx = app.store.begin(Pool::Reading, "experiment.show", Access::Projects(&[project_id])).await?;
         let found = experiments::find(&mut tx, project_id, &key).await?;
