@@ -185,7 +185,7 @@ def machine() -> str:
             break
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores ({model}), {gib:.0f} GiB, Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{cores} cores ({model}), {gib:.0f} GiB, Linux {'.'.join(platform.release().split('.')[:2])}, Python {platform.python_version()}"
 
 
 def say(text: str) -> None:
