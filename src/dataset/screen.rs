@@ -89,12 +89,10 @@ impl Screen {
         if !self.redacts {
             return Ok(());
         }
+        // An edit of white space alone, which a recipe may ask for, is one text before anything is replaced.
+        let were_one = has_one_answer(example);
         let redacted = redact(example, found);
-        if redacted.n_rows > 0
-            && let Body::Pair { chosen, rejected, .. } | Body::Tie { first: chosen, second: rejected, .. } =
-                &example.body
-            && are_one(chosen, rejected)
-        {
+        if !were_one && has_one_answer(example) {
             return Err(IDENTICAL_AFTER_REDACTION);
         }
         self.screened.redacted.extend(&redacted);
@@ -104,6 +102,16 @@ impl Screen {
     /// Returns what was found.
     pub fn finish(self) -> Screened {
         self.screened
+    }
+}
+
+/// Whether the two answers of a row are one text.
+fn has_one_answer(example: &Example) -> bool {
+    match &example.body {
+        Body::Pair { chosen, rejected, .. } | Body::Tie { first: chosen, second: rejected, .. } => {
+            are_one(chosen, rejected)
+        }
+        _ => false,
     }
 }
 
@@ -228,5 +236,14 @@ mod tests {
         let mut off = Screen::new(&Options { pii: Pii::Off, ..Options::default() }, Benchmarks::default());
         assert_eq!(off.redact(&mut untouched, Vec::new()), Ok(()));
         assert_eq!(untouched, pair("Ask a@x.org", "b"));
+    }
+
+    #[test]
+    fn answers_that_were_one_text_before_are_not_left_out_for_a_replacement_elsewhere() {
+        let mut screen = screen();
+        let mut spaced = pair("Ask a@x.org", "Ask  a@x.org");
+
+        assert_eq!(screen.redact(&mut spaced, Vec::new()), Ok(()));
+        assert_eq!(spaced, pair("Ask <EMAIL_1>", "Ask  <EMAIL_1>"));
     }
 }

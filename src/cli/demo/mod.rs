@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::domain::clock::{Clock as _, SystemClock};
 use crate::domain::principal::SecretKey;
 use crate::http::Server;
+use crate::report::count::counted;
 use crate::service::bootstrap;
 use crate::service::ids::new_id;
 use crate::worker::Worker;
@@ -213,11 +214,11 @@ async fn traffic(player: &Player, steps: &mut Steps, scenario: Scenario) -> anyh
 
 fn refuse_losses(of_completions: Verdicts, of_feedback: Verdicts) -> anyhow::Result<()> {
     let n_refused = of_completions.n_refused + of_feedback.n_refused;
-    anyhow::ensure!(n_refused == 0, "the service refused {n_refused} items");
+    anyhow::ensure!(n_refused == 0, "the service refused {}", counted(n_refused, "item"));
     let n_conflict = of_completions.n_conflict + of_feedback.n_conflict;
     if n_conflict > 0 {
-        let told = "were sent with other content by an earlier version; --reset begins anew";
-        writeln!(std::io::stderr().lock(), "warning: {} items {told}", HumanCount(n_conflict))?;
+        let told = "sent with other content by an earlier version; --reset begins anew";
+        writeln!(std::io::stderr().lock(), "warning: {}, {told}", counted(n_conflict, "item"))?;
     }
     Ok(())
 }
