@@ -1,31 +1,90 @@
-// Holds what is published to its sizes and its types, and to being importable where there is no browser.
+// Holds what is published to its sizes, its types and its packing, and to being importable where there is no browser.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
+import { differences, reports } from './api.mjs';
+import { MODULES, SCRIPTS } from './entries.mjs';
+import { INTERNAL } from './internal.mjs';
 
-/** Bytes after gzip -9 that an entry may have; docs/adr/0045 says why the first is what it is. */
-const LIMITS = { 'index.js': 6300, 'observe.js': 1800, 'afterword.iife.js': 9000 };
+/** Bytes after gzip -9 that a file may have; docs/adr/0050 says why the first is what it is. */
+const LIMITS = { 'index.js': 5800, 'observe.js': 1800, 'afterword.iife.js': 7200 };
 
-execFileSync('node_modules/.bin/tsc', ['-p', 'test/types'], { stdio: 'inherit' });
-let isFine = true;
-for (const [file, limit] of Object.entries(LIMITS)) {
-  const nBytes = gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length;
-  console.log(`${file}: ${nBytes} of ${limit} bytes after gzip`);
-  isFine &&= nBytes <= limit;
+const problems = [];
+const run = (program, ...args) => execFileSync(program, args, { stdio: 'inherit' });
+
+function checkSizes() {
+  for (const [file, limit] of Object.entries(LIMITS)) {
+    const nBytes = gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length;
+    console.log(`${file}: ${nBytes} of ${limit} bytes after gzip`);
+    if (nBytes > limit) problems.push(`${file} is too large`);
+  }
 }
-const require = createRequire(import.meta.url);
-for (const [entry, name] of [
-  ['index', 'createAfterword'],
-  ['observe', 'observe'],
-]) {
-  const found = [(await import(`../dist/${entry}.js`))[name], require(`../dist/${entry}.cjs`)[name]];
-  isFine &&= found.every((one) => typeof one === 'function');
+
+/** Hosts compile against the types with the newest compiler and an older one, as modules and as CommonJS. */
+function checkTypes() {
+  mkdirSync('build/types', { recursive: true });
+  const write = (file, entries) => {
+    const lines = entries.map(({ specifier }, i) => `import * as e${i} from '${specifier}';\nexport { e${i} };\n`);
+    writeFileSync(`build/types/${file}`, lines.join(''));
+  };
+  write('all.mts', MODULES);
+  write(
+    'all.cts',
+    MODULES.filter((entry) => entry.isCommonJs),
+  );
+  for (const compiler of ['typescript', 'typescript59'])
+    run('node', `node_modules/${compiler}/bin/tsc`, '-p', 'test/types');
 }
-const { createAfterword } = await import('../dist/index.js');
-const client = createAfterword({ endpoint: 'http://127.0.0.1:1', token: 'aw_pub_0' });
-isFine &&= client.thumb('c-1', 'up') === undefined && (await client.flush()).pending === 0;
-if (!isFine) {
-  console.error('the package is too large, or does not load without a browser');
+
+/** Node has no page: importing must touch nothing, and a client must do nothing. */
+async function checkServer() {
+  const require = createRequire(import.meta.url);
+  const globals = Object.getOwnPropertyNames(globalThis).join();
+  for (const { specifier, isCommonJs } of MODULES) {
+    const names = Object.keys(await import(specifier)).filter(
+      (name) => name !== 'default' && name !== 'module.exports',
+    );
+    const missing = isCommonJs ? names.filter((name) => !(name in require(specifier))) : [];
+    if (missing.length) problems.push(`${specifier} has no ${missing} for CommonJS`);
+  }
+  for (const [, file] of SCRIPTS) await import(`../${file}`);
+  if (Object.getOwnPropertyNames(globalThis).join() !== globals) problems.push('importing made a global');
+  const { createAfterword } = await import('@afterword/browser');
+  const client = createAfterword({ endpoint: 'http://127.0.0.1:1', token: 'aw_pub_0' });
+  if (client.thumb('c-1', 'up') !== undefined || (await client.flush()).pending !== 0) {
+    problems.push('a client does something on a server');
+  }
+}
+
+/** The names that the build shortens are nobody else's: no browser's, not the language's, in no published type. */
+function checkNames(published) {
+  const folder = 'node_modules/typescript59/lib';
+  const libraries = readdirSync(folder).filter((file) => /^lib\.(es|dom).*\.d\.ts$/.test(file));
+  const text = libraries.map((file) => readFileSync(`${folder}/${file}`, 'utf8')).join('\n');
+  const members = text.matchAll(/^\s+(?:(?:readonly|get|set) )?["']?([\w$]+)["']?\??\s*[(:<]/gm);
+  const taken = new Set([...Array.from(members, (found) => found[1]), ...published.match(/\w+/g)]);
+  const shared = INTERNAL.filter((name) => taken.has(name));
+  if (shared.length) problems.push(`scripts/internal.mjs shortens what is not ours alone: ${shared}`);
+}
+
+/** What npm would publish, as those see it who install it. */
+function checkPacking() {
+  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--silent', '--pack-destination', 'build']));
+  const tarball = `build/${filename}`;
+  run('node_modules/.bin/publint', 'run', tarball, '--strict');
+  const scripts = SCRIPTS.flatMap(([path]) => ['--exclude-entrypoints', path]);
+  run('node_modules/.bin/attw', tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji', ...scripts);
+}
+
+checkSizes();
+checkTypes();
+await checkServer();
+const published = reports();
+for (const file of differences(published)) problems.push(`${file} is not what is published: npm run api`);
+checkNames([...published.values()].join('\n'));
+checkPacking();
+if (problems.length) {
+  console.error(problems.join('\n'));
   process.exit(1);
 }

@@ -7,14 +7,13 @@ const MAX_RETRY_AFTER_MS = 300_000;
  * @param random a number in 0..1
  */
 export function backoffMs(nFailures: number, random: number): number {
-  const wait = Math.min(120_000, 1000 * 2 ** Math.min(nFailures, 20));
-  return wait / 2 + (random * wait) / 2;
+  return (Math.min(120_000, 1000 * 2 ** nFailures) / 2) * (1 + random);
 }
 
 /** Reads `Retry-After`, seconds or a date (RFC 9110, section 10.2.3); undefined where it is neither. */
 export function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
   if (!value) return undefined;
-  const waitMs = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  const waitMs = +value >= 0 ? +value * 1000 : Date.parse(value) - nowMs;
   return waitMs >= 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : undefined;
 }
 
@@ -28,20 +27,20 @@ export interface Budget {
 
 /** Makes a budget. */
 export function createBudget(maxBytes = 60_000, maxRequests = 14): Budget {
-  let nBytesTaken = 0;
   let nRequests = 0;
+  const give = (nBytes: number): void => {
+    maxBytes += nBytes;
+    nRequests -= 1;
+  };
   return {
     take(nBytes) {
-      const fits = nBytesTaken + nBytes <= maxBytes && nRequests < maxRequests;
+      const fits = nBytes <= maxBytes && nRequests < maxRequests;
       if (fits) {
-        nBytesTaken += nBytes;
+        maxBytes -= nBytes;
         nRequests += 1;
       }
       return fits;
     },
-    give(nBytes) {
-      nBytesTaken -= nBytes;
-      nRequests -= 1;
-    },
+    give,
   };
 }

@@ -14,7 +14,7 @@ const MAX_EDIT_BYTES = 32 << 10;
 const MAX_ITEM_BYTES = 200_000;
 /** The client's own rate: what a person can do, and a loop cannot keep up. */
 const BURST = 100;
-const PER_SECOND = 10;
+const MS_PER_ITEM = 100;
 /** How many latest thumbs and ratings are remembered for `supersedes`. */
 const MAX_LATEST = 500;
 
@@ -27,15 +27,13 @@ export interface Capture {
 
 /** Hides what is personal, and cuts what is too long. An edit that was cut says so: it must never become an example. */
 function trim(feedback: Feedback, patterns: readonly RegExp[]): Feedback {
-  if (feedback.signal === 'edit') {
-    const hidden = redact(String(feedback.text), patterns);
-    const text = cutTo(hidden, MAX_EDIT_BYTES);
-    return text === hidden ? { ...feedback, text } : { ...feedback, text, truncated: true };
-  }
-  const shorten = (text: string): string => cutTo(redact(String(text), patterns), MAX_COMMENT_BYTES);
-  if (feedback.signal === 'comment') return { ...feedback, text: shorten(feedback.text) };
-  if (feedback.signal === 'thumb' && feedback.comment) return { ...feedback, comment: shorten(feedback.comment) };
-  return { ...feedback };
+  const field = feedback.signal === 'thumb' ? 'comment' : 'text';
+  const raw = (feedback as { comment?: string; text?: string })[field];
+  if (!raw) return { ...feedback };
+  const isEdit = feedback.signal === 'edit';
+  const hidden = redact(String(raw), patterns);
+  const text = cutTo(hidden, isEdit ? MAX_EDIT_BYTES : MAX_COMMENT_BYTES);
+  return { ...feedback, [field]: text, ...(isEdit && text !== hidden && { truncated: true }) };
 }
 
 /** Makes the front half of a client: everything between the call and the queue. */
@@ -46,81 +44,63 @@ export function createCapture(
   emit: Emit,
   drop: DropOne,
 ): Capture {
-  const { beforeSend, sampleRate = 1 } = options;
+  const { sampleRate = 1, beforeSend = (feedback) => feedback } = options;
   const patterns = options.redact === false ? [] : [...REDACTED, ...(options.redact ?? [])];
   const latest = new Map<string, FeedbackId>();
   const newId = (): string => uuidV7(platform.nowMs(), platform.randomBytes());
   let sessionId = newId();
   let seq = 0;
-  let user = options.user;
-  let room = BURST;
-  let refilledMs = platform.monoMs();
-
-  const hasRoom = (): boolean => {
-    const nowMs = platform.monoMs();
-    room = Math.min(BURST, room + ((nowMs - refilledMs) / 1000) * PER_SECOND);
-    refilledMs = nowMs;
-    return room >= 1 && room-- >= 1;
-  };
+  /** When the client's own rate will have been kept, were nothing more recorded. */
+  let evenMs = 0;
 
   return {
     take(raw) {
       const refuse = (reason: DropReason): undefined => void drop(raw, reason);
-      if (!mailer.isOpen()) {
-        return refuse('consent');
-      }
-      let weight: number | undefined;
+      let rate = 1;
+      if (!mailer.isOpen()) return refuse('consent');
       if (!isExplicit(raw.signal)) {
-        if (options.respectGpc !== false && platform.hasGpc()) {
-          return refuse('gpc');
-        }
-        const rate = typeof sampleRate === 'function' ? sampleRate(raw) : sampleRate;
+        if (options.respectGpc !== false && platform.hasGpc()) return refuse('gpc');
+        rate = typeof sampleRate === 'function' ? sampleRate(raw) : sampleRate;
         if (!isSampled(raw.completion_id, rate)) return undefined;
-        if (rate < 1) weight = Math.min(1e6, 1 / rate);
       }
-      if (!hasRoom()) {
-        return refuse('rate_limited');
-      }
+      const nowMs = platform.monoMs();
+      const nextMs = Math.max(evenMs, nowMs) + MS_PER_ITEM;
+      if (nextMs - nowMs > BURST * MS_PER_ITEM) return refuse('rate_limited');
+      evenMs = nextMs;
       let feedback: Feedback | null = trim(raw, patterns);
       try {
-        if (beforeSend) feedback = beforeSend(feedback);
+        feedback = beforeSend(feedback);
       } catch {
         emit('error', new AfterwordError('before_send'));
         feedback = null;
       }
-      if (!feedback) {
-        return refuse('before_send');
-      }
+      if (!feedback) return refuse('before_send');
       const { completion_id, signal } = feedback;
       if (typeof completion_id !== 'string' || !completion_id || nBytesOf(completion_id) > 256) {
         return refuse('invalid');
       }
       const key = `${signal} ${completion_id}`;
-      const id = newId();
       const item: Item = {
         ...feedback,
-        id,
+        id: newId(),
         occurred_at: new Date(platform.nowMs()).toISOString(),
         session_id: sessionId,
         seq: seq++,
-        user: mailer.sendsUser() ? user : undefined,
+        user: mailer.user(),
         supersedes: latest.get(key),
-        weight,
+        weight: rate < 1 ? Math.min(1e6, 1 / rate) : undefined,
       };
-      const entry = toEntry(item, platform.monoMs());
-      if (entry.nBytes > MAX_ITEM_BYTES) {
-        return refuse('too_large');
-      }
-      if (signal === 'thumb' || signal === 'rating') {
+      const entry = toEntry(item, nowMs);
+      if (entry.nBytes > MAX_ITEM_BYTES) return refuse('too_large');
+      if (/^(thumb|rating)$/.test(signal)) {
         if (latest.size > MAX_LATEST) latest.clear();
-        latest.set(key, id);
+        latest.set(key, item.id);
       }
       mailer.add(entry);
       emit('feedback', item);
-      return id;
+      return item.id;
     },
     reset() {
-      user = undefined;
       latest.clear();
       sessionId = newId();
       seq = 0;

@@ -1,12 +1,10 @@
 import { createCapture } from './capture.ts';
+import { createConversation } from './conversation.ts';
 import type { CompletionId, Feedback, FeedbackId } from './feedback.ts';
 import { createMailer } from './mailer.ts';
-import type { Afterword, AfterwordOptions, DropReason, Events } from './options.ts';
-import { AfterwordError } from './options.ts';
+import { type Afterword, type AfterwordOptions, type DropReason, type Events, NOTHING } from './options.ts';
 import type { Platform } from './platform.ts';
 import { bindSignals, createSignals } from './signals.ts';
-
-type Listeners = { [E in keyof Events]: Set<(detail: Events[E]) => void> };
 
 /** Tells listeners; one that throws is the host's affair and hurts neither us nor the others. */
 export type Emit = <E extends keyof Events>(what: E, detail: Events[E]) => void;
@@ -15,19 +13,13 @@ export type DropOne = (feedback: Feedback & { id?: FeedbackId }, reason: DropRea
 
 /** Makes a client that lives on `platform`; without one, on a server, it takes nothing. */
 export function createClient(options: AfterwordOptions, platform: Platform | undefined): Afterword {
-  const listeners: Listeners = {
-    feedback: new Set(),
-    sent: new Set(),
-    drop: new Set(),
-    hide: new Set(),
-    error: new Set(),
-  };
+  const listeners: { [E in keyof Events]?: Set<(detail: Events[E]) => void> } = {};
   let isMade = false;
   const emit: Emit = (what, detail) => {
     // What an earlier page left may have expired; nobody can listen before the client is made.
     if (!isMade) return queueMicrotask(() => emit(what, detail));
     if (options.debug) console.debug('afterword', what, detail);
-    for (const run of listeners[what]) {
+    for (const run of listeners[what] ?? []) {
       try {
         run(detail);
       } catch (error) {
@@ -39,9 +31,12 @@ export function createClient(options: AfterwordOptions, platform: Platform | und
     emit('drop', { reason, code, id, completionId: completion_id, signal });
 
   const mailer = platform && createMailer(options, platform, emit, drop);
-  const capture = platform && mailer && createCapture(options, platform, mailer, emit, drop);
+  const capture = mailer && createCapture(options, platform, mailer, emit, drop);
+  /** How answers were left, by completion: edited, or asked for again. */
+  const ends = new Map<CompletionId, string>();
   const record = (feedback: Feedback): FeedbackId | undefined => {
     try {
+      if (/^(edit|regenerate)$/.test(feedback.signal)) ends.set(feedback.completion_id, feedback.signal);
       return capture?.take(feedback);
     } catch {
       drop(feedback ?? {}, 'invalid');
@@ -55,17 +50,26 @@ export function createClient(options: AfterwordOptions, platform: Platform | und
     ...signals,
     record,
     completion: (id: CompletionId) => bindSignals(signals, id),
-    flush: () => mailer?.flush() ?? Promise.resolve({ accepted: 0, duplicate: 0, rejected: 0, pending: 0 }),
+    conversation: (o) =>
+      createConversation(
+        signals,
+        (id) => ends.get(id),
+        () => platform?.monoMs() ?? 0,
+        o,
+      ),
+    flush: async () => mailer?.flush() ?? { ...NOTHING, pending: 0 },
     setConsent: (consent) => mailer?.setConsent(consent),
     setToken: (token) => mailer?.setToken(token),
     reset() {
+      ends.clear();
       capture?.reset();
       mailer?.reset();
     },
-    shutdown: () => mailer?.shutdown() ?? Promise.resolve(),
+    shutdown: async () => mailer?.shutdown(),
     on(what, run) {
-      listeners[what].add(run);
-      return () => listeners[what].delete(run);
+      const set = (listeners[what] ??= new Set() as NonNullable<(typeof listeners)[typeof what]>);
+      set.add(run);
+      return () => set.delete(run);
     },
     get pending() {
       return mailer?.nPending() ?? 0;
@@ -75,5 +79,3 @@ export function createClient(options: AfterwordOptions, platform: Platform | und
     },
   };
 }
-
-export { AfterwordError };

@@ -8,12 +8,17 @@ export type {
   AfterwordOptions,
   CompletionHandle,
   Consent,
+  Conversation,
+  ConversationOptions,
   Drop,
   DropReason,
   Events,
   FlushResult,
+  Receipt,
+  Signals,
 } from './options.ts';
 export { AfterwordError } from './options.ts';
+export type { StorageKind } from './platform.ts';
 export type { Token, TokenSource } from './token.ts';
 
 /** Makes a client. On a server it does nothing. */

@@ -58,7 +58,7 @@ function nUnitsBefore([container, offset]: Point, text: Text): number {
 }
 
 /** What was copied of one answer. */
-export interface Share {
+interface Share {
   id: string;
   nChars: number;
   nTotalChars: number;
@@ -69,7 +69,7 @@ export interface Share {
  * Measures how much of each answer lies in a selection, in UTF-16 code units of its text nodes: a selection over several
  * answers is split, and neither the text nor its place is kept.
  */
-export function measure(root: Tree, attribute: string, selection: Selection): Share[] {
+function measure(root: Tree, attribute: string, selection: Selection): Share[] {
   const shadowRoots = shadowRootsIn(root);
   if (root instanceof ShadowRoot) shadowRoots.push(root);
   const composed = (selection as ComposedSelection).getComposedRanges?.({ shadowRoots });

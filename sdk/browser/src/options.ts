@@ -41,11 +41,16 @@ export interface AfterwordOptions {
   debug?: boolean | undefined;
 }
 
-/** What a flush came to. */
-export interface FlushResult {
+/** What answers of the service came to, in items. */
+export interface Receipt {
   accepted: number;
   duplicate: number;
   rejected: number;
+}
+/** No items at all. */
+export const NOTHING: Receipt = { accepted: 0, duplicate: 0, rejected: 0 };
+/** What a flush came to. */
+export interface FlushResult extends Receipt {
   pending: number;
 }
 
@@ -74,19 +79,18 @@ export interface Drop {
 
 /** What goes wrong without a reaction being lost by it. */
 export class AfterwordError extends Error {
-  readonly code: 'auth' | 'network' | 'storage' | 'before_send';
-  readonly status: number | undefined;
+  declare readonly code: 'auth' | 'network' | 'storage' | 'before_send';
+  declare readonly status: number | undefined;
   constructor(code: AfterwordError['code'], status?: number) {
     super(`afterword: ${code}${status ? ` ${status}` : ''}`);
-    this.code = code;
-    this.status = status;
+    Object.assign(this, { code, status });
   }
 }
 
 /** What `on` tells of. */
 export interface Events {
   feedback: Item;
-  sent: { accepted: number; duplicate: number; rejected: number };
+  sent: Receipt;
   drop: Drop;
   /** The page is being hidden or left: what is recorded now still goes out. */
   hide: undefined;
@@ -127,12 +131,31 @@ type Bound<F> = F extends (id: CompletionId, ...rest: infer R) => infer T ? (...
 /** The signals of one completion. */
 export type CompletionHandle = { readonly [K in keyof Signals]: Bound<Signals[K]> };
 
+/** How the turns of a conversation are linked. */
+export interface ConversationOptions {
+  /**
+   * Within which time after an answer the next turn counts as its continuation, where the page does not say what it is
+   * and the answer was neither edited nor asked for again. Default 0: nothing is derived.
+   */
+  continuationWithinMs?: number | undefined;
+}
+/** The answers of one conversation, in order. */
+export interface Conversation {
+  /**
+   * An answer is shown. With `how` it is recorded what it is to the answer before it, with both ids; without, it may be
+   * derived that the user carried on. The same answer once more is no turn.
+   */
+  turn(id: CompletionId, how?: 'continuation' | 'regenerate'): CompletionHandle;
+}
+
 /** A client. */
 export interface Afterword extends Signals {
   /** Records a reaction in the words of the wire. */
   record(feedback: Feedback): FeedbackId | undefined;
   /** The same methods with the id bound. */
   completion(id: CompletionId): CompletionHandle;
+  /** Links the answers of a conversation. */
+  conversation(options?: ConversationOptions): Conversation;
   /** Sends what waits, as far as the service lets us. */
   flush(): Promise<FlushResult>;
   setConsent(consent: Consent): void;

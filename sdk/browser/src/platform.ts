@@ -1,5 +1,5 @@
 import { createBudget } from './backoff.ts';
-import type { Store } from './storage.ts';
+import { PREFIX, type Store } from './storage.ts';
 import { nBytesOf } from './text.ts';
 import type { Reply } from './verdict.ts';
 
@@ -11,11 +11,11 @@ export interface PageEvents {
   /** It was hidden, or is being left: what was captured goes out now. */
   hide(): void;
   /** It is being left, perhaps for good. */
-  leave(): void;
+  leavePage(): void;
   /** It is shown again, or is online again. */
   show(): void;
   /** It came back from the cache of pages: other pages may have used its names meanwhile. */
-  restore(): void;
+  comeBack(): void;
   /** Another tab wrote or removed a name in the shared storage. */
   stored(key: string | null, text: string | null): void;
 }
@@ -26,19 +26,19 @@ export interface Platform {
   monoMs(): number;
   random(): number;
   randomBytes(): Uint8Array;
-  after(ms: number, run: () => void): () => void;
+  afterMs(ms: number, run: () => void): () => void;
   isHidden(): boolean;
   isOnline(): boolean;
   hasGpc(): boolean;
   /** A storage that works, or undefined. */
-  store(kind: StorageKind): Store | undefined;
+  storeOf(kind: StorageKind): Store | undefined;
   /** Holds a name until it is let go; undefined where there are no Web Locks. */
-  hold: ((name: string) => () => void) | undefined;
+  holdName: ((name: string) => () => void) | undefined;
   /** Runs `run` while nobody else holds the name, if that is so now. */
   ifFree: ((name: string, run: () => void) => void) | undefined;
-  watch(events: PageEvents): () => void;
+  watchPage(events: PageEvents): () => void;
   /** Sends a body. Rejects where nobody knows whether it arrived. */
-  post(url: string, body: string, isExit: boolean): Promise<Reply>;
+  postBody(url: string, body: string, isExit: boolean): Promise<Reply>;
 }
 
 /** Time after which an answer is no longer waited for. */
@@ -48,12 +48,11 @@ const REPLY_DEADLINE_MS = 30_000;
 const budget = /* @__PURE__ */ createBudget();
 
 function openStore(kind: StorageKind): Store | undefined {
-  if (kind === 'memory') return undefined;
   try {
-    // The mere access throws where storage is switched off.
-    const storage = kind === 'local' ? window.localStorage : window.sessionStorage;
-    storage.setItem('afterword?', '1');
-    storage.removeItem('afterword?');
+    // The mere access throws where storage is switched off; there is no such thing for memory, which throws here, too.
+    const storage = (window as unknown as Record<string, Storage>)[`${kind}Storage`]!;
+    storage.setItem(PREFIX, '');
+    storage.removeItem(PREFIX);
     return storage;
   } catch {
     return undefined;
@@ -62,43 +61,42 @@ function openStore(kind: StorageKind): Store | undefined {
 
 function watch(events: PageEvents): () => void {
   const end = new AbortController();
-  const listen = (target: EventTarget, type: string, run: (event: Event) => void): void =>
-    target.addEventListener(type, run, { capture: true, signal: end.signal });
-  listen(document, 'visibilitychange', () => (document.visibilityState === 'hidden' ? events.hide() : events.show()));
+  const listen = (target: EventTarget, type: string, run: (event: never) => void): void =>
+    target.addEventListener(type, run as (event: Event) => void, { capture: true, signal: end.signal });
+  listen(document, 'visibilitychange', () => (isHidden() ? events.hide() : events.show()));
   listen(window, 'pagehide', () => {
     events.hide();
-    events.leave();
+    events.leavePage();
   });
-  listen(window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && events.restore());
-  listen(window, 'online', () => events.show());
-  listen(window, 'storage', (event) => {
-    const { key, newValue } = event as StorageEvent;
-    events.stored(key, newValue);
-  });
+  listen(window, 'pageshow', ({ persisted }: PageTransitionEvent) => persisted && events.comeBack());
+  listen(window, 'online', events.show);
+  listen(window, 'storage', ({ key, newValue }: StorageEvent) => events.stored(key, newValue));
   return () => end.abort();
 }
 
+const isHidden = (): boolean => document.visibilityState === 'hidden';
+
 async function post(send: typeof fetch, url: string, body: string, isExit: boolean): Promise<Reply> {
   // A beacon tells nothing of what became of it: the items stay stored and are sent again, which the service knows.
-  const beacon = (): boolean => 'sendBeacon' in navigator && navigator.sendBeacon(url, body);
+  const beacon = (): unknown => navigator.sendBeacon?.(url, body);
+  if (isExit && !('keepalive' in Request.prototype)) throw beacon();
   const nBytes = nBytesOf(body);
-  const hasKeepalive = 'keepalive' in Request.prototype;
-  if (isExit && !hasKeepalive) throw new Error(beacon() ? 'sent by a beacon' : 'the beacon was refused');
   const keepalive = budget.take(nBytes);
   try {
+    // A text/plain body without credentials needs no preflight, for which there is no time at the exit. A string is
+    // such a body by itself.
+    const request = {
+      method: 'POST',
+      body,
+      keepalive,
+      credentials: 'omit',
+      referrerPolicy: 'strict-origin',
+      // Absent in old browsers, where a request ends when the browser says so.
+      signal: AbortSignal.timeout?.(REPLY_DEADLINE_MS) ?? null,
+    } as const;
     let answer: Promise<Response>;
     try {
-      // A text/plain body without credentials needs no preflight, for which there is no time at the exit.
-      answer = send(url, {
-        method: 'POST',
-        headers: { 'Content-Type': 'text/plain;charset=utf-8' },
-        body,
-        keepalive,
-        credentials: 'omit',
-        referrerPolicy: 'strict-origin',
-        // Absent in old browsers, where a request ends when the browser says so.
-        signal: AbortSignal.timeout?.(REPLY_DEADLINE_MS) ?? null,
-      });
+      answer = send(url, request);
     } catch (error) {
       beacon();
       throw error;
@@ -113,7 +111,7 @@ async function post(send: typeof fetch, url: string, body: string, isExit: boole
 
 /** The browser that the script runs in; undefined outside of one. */
 export function browserPlatform(send: typeof fetch | undefined): Platform | undefined {
-  if (typeof window === 'undefined' || typeof document === 'undefined') return undefined;
+  if (typeof document === 'undefined') return undefined;
   // Absent on pages of plain HTTP.
   const locks = navigator.locks as LockManager | undefined;
   return {
@@ -121,31 +119,30 @@ export function browserPlatform(send: typeof fetch | undefined): Platform | unde
     monoMs: () => performance.now(),
     random: Math.random,
     randomBytes: () => crypto.getRandomValues(new Uint8Array(16)),
-    after(ms, run) {
+    afterMs(ms, run) {
       const timer = setTimeout(run, ms);
       return () => clearTimeout(timer);
     },
-    isHidden: () => document.visibilityState === 'hidden',
+    isHidden,
     isOnline: () => navigator.onLine !== false,
-    hasGpc: () => (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true,
-    store: openStore,
-    hold:
+    hasGpc: () => !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
+    storeOf: openStore,
+    holdName:
       locks &&
       ((name) => {
-        const abort = new AbortController();
-        let release = (): void => abort.abort();
-        locks
-          .request(name, { signal: abort.signal }, () => new Promise<void>((resolve) => (release = resolve)))
-          .catch(() => {});
-        return () => release();
+        let release!: () => void;
+        // Let go before it was granted, it is granted for no time.
+        const held = new Promise<void>((resolve) => (release = resolve));
+        locks.request(name, () => held).catch(() => {});
+        return release;
       }),
     ifFree:
       locks &&
       ((name, run) => {
         locks.request(name, { ifAvailable: true }, (lock) => lock && run()).catch(() => {});
       }),
-    watch,
+    watchPage: watch,
     // Looked up at each call: monitoring tools replace `fetch` after we were loaded.
-    post: (url, body, isExit) => post(send ?? ((input, init) => fetch(input, init)), url, body, isExit),
+    postBody: (url, body, isExit) => post(send ?? ((input, init) => fetch(input, init)), url, body, isExit),
   };
 }

@@ -7,7 +7,7 @@ const METHODS =
 
 /** `nTotalChars` becomes `n_total_chars`; `next` is short for the id of the next completion. */
 const toWireName = (name: string): string =>
-  name === 'next' ? 'next_completion_id' : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  name === 'next' ? 'next_completion_id' : name.replace(/[A-Z]/g, '_$&').toLowerCase();
 
 /** One method per signal, on top of one that records. */
 export function createSignals(record: (feedback: Feedback) => FeedbackId | undefined): Signals {

@@ -16,10 +16,8 @@ export interface Stored {
 export function parseStored(text: string | null): Stored | undefined {
   try {
     const stored = JSON.parse(text ?? '') as Stored;
-    const items = stored.items.filter(
-      (item) => typeof item?.id === 'string' && typeof item.signal === 'string' && Date.parse(item.occurred_at) >= 0,
-    );
-    return { at: Number(stored.at), items };
+    const items = stored.items.filter((item) => item?.id && item.signal && Date.parse(item.occurred_at) >= 0);
+    return { at: stored.at, items };
   } catch {
     return undefined;
   }

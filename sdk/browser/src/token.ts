@@ -15,9 +15,8 @@ interface Claims {
 /** Reads the claims of a feedback token, without its signature, which only the service can check; empty for a key. */
 export function claimsOf(token: string): Claims {
   try {
-    const payload = token.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/');
-    const bytes = Uint8Array.from(atob(payload), (char) => char.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes)) as Claims;
+    const payload = atob(token.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/'));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(payload, (char) => char.charCodeAt(0))));
   } catch {
     return {};
   }
@@ -43,35 +42,31 @@ const MARGIN_MS = 30_000;
 export function createTokens(source: TokenSource, monoMs: () => number, wanted: () => string[]): Tokens {
   const isFixed = typeof source === 'string';
   let token = isFixed ? source : undefined;
-  let endsMs = Number.POSITIVE_INFINITY;
+  // Not a number for a token that names no end: nothing is later than that.
+  let endsMs: number | undefined;
   let asking: Promise<string> | undefined;
 
   const ask = async (): Promise<string> => {
     const answer = await (source as Exclude<TokenSource, string>)({ completionIds: wanted() });
-    const fresh = typeof answer === 'string' ? answer : answer.token;
-    const { iat, exp } = claimsOf(fresh);
-    const lifeMs = exp && iat ? (exp - iat) * 1000 : Number.POSITIVE_INFINITY;
+    token = typeof answer === 'string' ? answer : answer.token;
+    const { iat, exp } = claimsOf(token);
+    const lifeMs = (exp! - iat!) * 1000;
     // A token that lives for less than a minute is used for half of its life.
     endsMs = monoMs() + Math.max(lifeMs - MARGIN_MS, lifeMs / 2);
-    token = fresh;
-    return fresh;
+    return token;
   };
-  const inHand = (): string | undefined => (monoMs() < endsMs ? token : undefined);
+  const inHand = (): string | undefined => (monoMs() >= endsMs! ? undefined : token);
 
   return {
     inHand,
-    get() {
-      const held = inHand();
-      if (held !== undefined) return Promise.resolve(held);
-      asking ??= ask().finally(() => {
+    get: async () =>
+      inHand() ??
+      (asking ??= ask().finally(() => {
         asking = undefined;
-      });
-      return asking;
-    },
+      })),
     expire() {
-      if (isFixed) return false;
-      token = undefined;
-      return true;
+      if (!isFixed) token = undefined;
+      return !isFixed;
     },
   };
 }

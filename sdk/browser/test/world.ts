@@ -98,7 +98,7 @@ export class World {
       monoMs: () => this.nowMs,
       random: this.random,
       randomBytes: () => Uint8Array.from({ length: 16 }, () => Math.floor(this.random() * 256)),
-      after: (ms, run) => {
+      afterMs: (ms, run) => {
         const timer = { atMs: this.nowMs + ms, run };
         tab.timers.add(timer);
         return () => tab.timers.delete(timer);
@@ -106,18 +106,18 @@ export class World {
       isHidden: () => tab.isHidden,
       isOnline: () => this.isOnline,
       hasGpc: () => false,
-      store,
-      hold: this.hasLocks ? (name) => this.hold(name, tab) : undefined,
+      storeOf: store,
+      holdName: this.hasLocks ? (name) => this.hold(name, tab) : undefined,
       ifFree: this.hasLocks
         ? (name, run) => {
             if (!this.held.get(name)?.length) run();
           }
         : undefined,
-      watch: (events) => {
+      watchPage: (events) => {
         tab.events = events;
         return () => {};
       },
-      post: (_url, body) =>
+      postBody: (_url, body) =>
         new Promise((resolve, reject) => {
           this.posts.push({
             body,
@@ -158,7 +158,7 @@ export class World {
   /** The page is left for the next page of its tab. */
   navigate(tab: Tab): Tab {
     tab.events.hide();
-    tab.events.leave();
+    tab.events.leavePage();
     this.kill(tab);
     return this.open(tab.session);
   }

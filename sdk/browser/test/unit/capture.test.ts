@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createClient } from '../../src/client.ts';
-import type { Feedback } from '../../src/feedback.ts';
+import type { Continuation, Feedback } from '../../src/feedback.ts';
 import { isSampled, uuidV7 } from '../../src/id.ts';
-import { cutTo, nBytesOf, REDACTED, redact, toStorable } from '../../src/text.ts';
+import { cutTo, nBytesOf, REDACTED, redact, toJson } from '../../src/text.ts';
 import { World } from '../world.ts';
 
 test('an id is a UUID of version 7 that sorts by its millisecond', () => {
@@ -49,7 +49,7 @@ test('every signal has its method and its words on the wire', () => {
 test('a cut text is the longest whole beginning, and a cut edit says that it was cut', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), fc.nat(40), (text, nBytes) => {
-      const whole = toStorable(text);
+      const whole = JSON.parse(toJson(text)) as string;
       const cut = cutTo(whole, nBytes);
       assert.ok(whole.startsWith(cut) && nBytesOf(cut) <= nBytes);
       const next = [...whole.slice(cut.length)][0];
@@ -70,8 +70,14 @@ test('a cut text is the longest whole beginning, and a cut edit says that it was
   );
 });
 
-test('what the service cannot store never reaches it', () => {
-  assert.equal(toStorable('a\0b\ud83d!\ude42 🙂'), 'ab\ufffd!\ufffd 🙂');
+test('what the service cannot store never reaches it, and spoils nothing beside it', async () => {
+  const world = new World(true);
+  const { client } = world.open();
+  client.comment('c-1', 'a\0b\ud83d!\ude42 🙂');
+  client.thumb('c-2', 'down', { reasons: ['x\ud83d'] });
+  await world.pass(2000);
+  const [comment, thumb] = JSON.parse(world.posts[0]!.body).feedback;
+  assert.deepEqual([comment.text, thumb.reasons], ['a\ufffdb\ufffd!\ufffd 🙂', ['x\ufffd']]);
 });
 
 test('addresses, keys and long numbers are hidden in comments, other words stay', () => {
@@ -155,9 +161,51 @@ test('a loop is slowed to what a person can do', () => {
   assert.equal(world.captured.size, 110);
 });
 
+test('a conversation links its turns, and derives a continuation only where it was asked to', () => {
+  const world = new World(true);
+  const { client } = world.open();
+  const seen: unknown[] = [];
+  client.on('feedback', (item) => {
+    const { signal, completion_id, turn, gap_ms, next_completion_id } = item as Continuation & { id: string };
+    seen.push([signal, completion_id, next_completion_id, turn, gap_ms]);
+  });
+  const said = client.conversation();
+  said.turn('a-1');
+  said.turn('a-2');
+  world.nowMs += 70;
+  said.turn('a-3', 'continuation');
+  said.turn('a-4', 'regenerate').thumb('up');
+  said.turn('a-5', 'continuation');
+  assert.deepEqual(seen.splice(0), [
+    ['continuation', 'a-2', 'a-3', 2, 70],
+    ['regenerate', 'a-3', 'a-4', undefined, undefined],
+    ['thumb', 'a-4', undefined, undefined, undefined],
+    ['continuation', 'a-4', 'a-5', 3, 0],
+  ]);
+  const derived = client.conversation({ continuationWithinMs: 1000 });
+  derived.turn('b-1');
+  world.nowMs += 999;
+  derived.turn('b-2');
+  derived.turn('b-2').edit('better');
+  derived.turn('b-3');
+  client.regenerate('b-3');
+  derived.turn('b-4');
+  world.nowMs += 1000;
+  derived.turn('b-5');
+  derived.turn('b-6');
+  assert.deepEqual(
+    seen.filter((one) => (one as string[])[0] === 'continuation'),
+    [
+      ['continuation', 'b-1', 'b-2', 1, 999],
+      ['continuation', 'b-5', 'b-6', 4, 0],
+    ],
+  );
+});
+
 test('on a server the client takes nothing and does nothing', async () => {
   const client = createClient({ endpoint: 'https://feedback.test', token: 'aw_pub_x' }, undefined);
   assert.equal(client.thumb('c-1', 'up'), undefined);
+  assert.equal(client.conversation().turn('c-2', 'continuation').copy(), undefined);
   client.setConsent('denied');
   client.reset();
   assert.deepEqual(await client.flush(), { accepted: 0, duplicate: 0, rejected: 0, pending: 0 });

@@ -60,23 +60,23 @@ const toEntries = (made: { id: number; signal: string; nBytes: number }[]): Entr
   made.map(({ id, signal, nBytes }) => ({
     ...toEntry({ id: `i-${id}`, signal, occurred_at: '2026-01-31T00:00:00Z' } as Item),
     nBytes,
+    isBusy: id === 0,
   }));
 
 test('a queue keeps its caps, holds each id once, loses nothing silently, and spares what is under way', () => {
   fc.assert(
     fc.property(entries, fc.integer({ min: 1, max: 10 }), fc.integer({ min: 60, max: 200 }), (made, nItems, nBytes) => {
-      const queue = createQueue({ nItems, nBytes, ageMs: 1 });
+      const queue = createQueue({ nItems, nBytes });
       const gone: string[] = [];
-      const busy = new Set(['i-0']);
       const seen = new Set<string>();
       for (const entry of toEntries(made)) {
-        if (gone.includes(entry.item.id)) continue;
-        seen.add(entry.item.id);
-        gone.push(...queue.add([entry], busy).map((one) => one.item.id));
+        if (gone.includes(entry.captured.id)) continue;
+        seen.add(entry.captured.id);
+        gone.push(...queue.add([entry]).map((one) => one.captured.id));
         const sum = queue.all().reduce((total, one) => total + one.nBytes, 0);
         assert.ok(queue.all().length <= nItems && sum <= nBytes);
       }
-      const left = queue.all().map((one) => one.item.id);
+      const left = queue.all().map((one) => one.captured.id);
       assert.deepEqual(new Set([...left, ...gone]), seen);
       assert.equal(left.length + gone.length, seen.size);
       assert.ok(!gone.includes('i-0'));
@@ -87,13 +87,15 @@ test('a queue keeps its caps, holds each id once, loses nothing silently, and sp
 test('a batch is within its bounds, has explicit signals first, and is never empty while something waits', () => {
   fc.assert(
     fc.property(entries, fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 120 }), (made, nItems, nBytes) => {
-      const queue = createQueue({ nItems: 1000, nBytes: 1e6, ageMs: 1 });
-      queue.add(toEntries(made), new Set());
-      const batch = queue.take(nItems, nBytes, new Set());
-      assert.equal(batch.length > 0, made.length > 0);
+      const queue = createQueue({ nItems: 1000, nBytes: 1e6 });
+      const waiting = toEntries(made).filter((entry) => !entry.isBusy);
+      queue.add(toEntries(made));
+      const batch = queue.take(nItems, nBytes);
+      assert.equal(batch.length > 0, waiting.length > 0);
+      assert.ok(batch.every((one) => !one.isBusy));
       assert.ok(batch.length <= nItems);
       if (batch.length > 1) assert.ok(batch.reduce((sum, one) => sum + one.nBytes, 0) <= nBytes);
-      const ranks = batch.map((one) => Number(isExplicit(one.item.signal)));
+      const ranks = batch.map((one) => Number(isExplicit(one.captured.signal)));
       assert.deepEqual(
         ranks,
         [...ranks].sort((a, b) => b - a),

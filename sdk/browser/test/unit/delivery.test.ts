@@ -261,7 +261,7 @@ test('a page that was left writes nothing over the queue of the page after it', 
   const { world, tab } = started();
   tab.client.thumb('c-1', 'up');
   tab.events.hide();
-  tab.events.leave();
+  tab.events.leavePage();
   const session = tab.session;
   const next = world.open(session);
   const id = next.client.thumb('c-2', 'up') as string;
