@@ -44,11 +44,15 @@ async function handle(world, incoming, outgoing) {
   if (path.endsWith('/page')) return serve('text/html', PAGE, world.pageHeaders);
   if (path === '/afterword.iife.js') return serve('text/javascript', SCRIPT);
   if (path === '/page.js') return serve('text/javascript', PAGE_SCRIPT);
-  const cell = world.cells.get(/^\/cell\/([^/]+)\/v1\/feedback$/.exec(path)?.[1]);
-  if (!cell) return outgoing.writeHead(404).end();
+  const file = world.files.get(path);
+  if (file) return serve(file.type, file.text);
+  const cell = world.cells.get(/^\/cell\/([^/]+)\//.exec(path)?.[1]);
+  if (!cell || !(cell.peer || path.endsWith('/v1/feedback'))) return outgoing.writeHead(404).end();
 
   const body = await readBody(incoming);
   cell.methods.push(incoming.method);
+  // Of another client's requests only those that carry a reaction meet the fault.
+  if (cell.peer && !cell.peer.carries(body)) return cell.peer.answer(incoming, outgoing, body);
   const fault = cell.nFaultsLeft > 0 ? cell.fault : 'ok';
   cell.nFaultsLeft -= 1;
   if (fault === 'reset before commit') return incoming.socket.destroy();
@@ -64,6 +68,10 @@ async function handle(world, incoming, outgoing) {
       .end('{"code":"quota_exceeded","retryable":true,"status":429}');
   }
   if (fault === '400 ms') await new Promise((resolve) => setTimeout(resolve, 400));
+  if (cell.peer) {
+    cell.peer.store(body);
+    return fault === 'reset after commit' ? incoming.socket.destroy() : cell.peer.answer(incoming, outgoing, body);
+  }
   const answer = await forward(world.serviceUrl, incoming, body);
   if (incoming.method === 'POST' && answer.status < 300) {
     for (const item of JSON.parse(body).feedback) cell.stored.push(item.id);
@@ -73,9 +81,12 @@ async function handle(world, incoming, outgoing) {
   return outgoing.writeHead(answer.status, headers).end(answer.body);
 }
 
-/** Starts two origins that serve the same. `cells` maps a name to what befalls its requests and what it came to. */
+/**
+ * Starts two origins that serve the same. `cells` maps a name to what befalls its requests and what it came to; one with a
+ * `peer` is for another client, whose receiver that is. `files` maps a path to what else is served.
+ */
 export async function startFaults() {
-  const world = { cells: new Map(), serviceUrl: '', pageHeaders: {} };
+  const world = { cells: new Map(), files: new Map(), serviceUrl: '', pageHeaders: {} };
   const servers = await Promise.all(
     [0, 1].map(
       () =>

@@ -97,6 +97,18 @@ const CASES = [
     shares: [{ completion_id: 'a', n_chars: 6, n_total_chars: 10, contains_code: false }],
   },
   {
+    name: 'a list of Markdown below its heading',
+    html: '<div data-completion-id="a"><h2>Steps</h2>\n<ol>\n<li>one</li>\n<li id="x">two <em>or</em> three</li>\n</ol></div>',
+    select: ['#x', '#x'],
+    shares: [{ completion_id: 'a', n_chars: 12, n_total_chars: 24, contains_code: false }],
+  },
+  {
+    name: 'rows of a list that keeps only what is in view',
+    html: '<div data-completion-id="a" style="height:40px;overflow:auto"><div style="height:900px"></div><p id="x">row 41</p><p>row 42</p><div style="height:900px"></div></div>',
+    select: ['#x', '#x'],
+    shares: [{ completion_id: 'a', n_chars: 6, n_total_chars: 12, contains_code: false }],
+  },
+  {
     name: 'the thumbs beside an answer',
     html: '<div data-completion-id="a">text<afterword-thumbs data-completion-id="a">up down</afterword-thumbs></div>',
     select: ['[data-completion-id=a]', '[data-completion-id=a]'],

@@ -1,5 +1,6 @@
 // Pages on which other clients lost data or broke their host.
 import assert from 'node:assert/strict';
+import { runGolden } from './golden.mjs';
 
 const optionsOf = (faults, name, token, x = {}) => ({
   endpoint: `http://localhost:${faults.ports[0]}/cell/${name}`,
@@ -173,5 +174,131 @@ export const REGRESSIONS = {
     const wanted = ['impression', 'dwell'].flatMap((signal) => answers.map((id) => `${signal} ${id}`));
     assert.deepEqual(told.map(tell), wanted);
     for (const one of told.slice(2)) assert.ok(one.visible_ms >= 250 && one.visible_ms < 20_000, JSON.stringify(one));
+  },
+  async 'five edits of 30 KB at the exit, and one of 100 KB that is cut, arrive without a body that is too large'({
+    page,
+    faults,
+    token,
+  }) {
+    const cell = faults.addCell('large', 'ok');
+    const url = pageUrl(faults, [optionsOf(faults, 'large', token)]);
+    await page.goto(url);
+    const ids = await page.evaluate(() =>
+      [30_000, 30_000, 30_000, 30_000, 30_000, 100_000].map((n, i) => clients[0].edit(`large-${i}`, 'x'.repeat(n))),
+    );
+    await page.goto(url);
+    await page.waitForFunction(() => clients[0].pending === 0, undefined, { timeout: 20_000 });
+    assert.deepEqual([new Set(cell.stored), cell.refused], [new Set(ids), []]);
+  },
+  async 'a fetch that throws at the call hurts nobody: a beacon goes out, and the item stays until it is known'({
+    page,
+    faults,
+    token,
+  }) {
+    const cell = faults.addCell('wrapped', 'ok');
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(String(error)));
+    await page.addInitScript(() => {
+      const real = window.fetch;
+      window.isBroken = true;
+      window.fetch = (...args) => {
+        if (window.isBroken) throw new TypeError('of a wrapper');
+        return real(...args);
+      };
+    });
+    await page.goto(pageUrl(faults, [optionsOf(faults, 'wrapped', token)]));
+    await page.evaluate(() => {
+      window.failures = 0;
+      clients[0].on('error', () => (window.failures += 1));
+      clients[0].thumb('wrapped-0', 'up');
+    });
+    await page.waitForFunction(() => window.failures > 0);
+    assert.equal(await page.evaluate(() => clients[0].pending), 1);
+    await page.evaluate(() => (window.isBroken = false));
+    await page.waitForFunction(() => clients[0].pending === 0, undefined, { timeout: 20_000 });
+    assert.deepEqual([new Set(cell.stored).size, cell.stored.length > 1, errors], [1, true, []]);
+  },
+  async 'a page whose storages throw at the mere access records as any other'({ page, faults, token }) {
+    const cell = faults.addCell('denied', 'ok');
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(String(error)));
+    await page.addInitScript(() => {
+      for (const name of ['localStorage', 'sessionStorage']) {
+        Object.defineProperty(window, name, {
+          get() {
+            throw new DOMException('denied', 'SecurityError');
+          },
+        });
+      }
+    });
+    await page.goto(pageUrl(faults, [optionsOf(faults, 'denied', token)]));
+    await page.evaluate(() => clients[0].thumb('denied-0', 'up'));
+    await page.waitForFunction(() => clients[0].pending === 0, undefined, { timeout: 10_000 });
+    assert.deepEqual([cell.stored.length, errors], [1, []]);
+  },
+  async 'a clock that stands still two days back makes ids that differ, and what is recorded arrives'({
+    page,
+    faults,
+    token,
+    service,
+  }) {
+    faults.addCell('clock', '500');
+    await page.addInitScript(() => {
+      const nowMs = Date.now() - 2 * 86_400_000;
+      Date.now = () => nowMs;
+    });
+    await page.goto(pageUrl(faults, [optionsOf(faults, 'clock', token)]));
+    const ids = await page.evaluate(() => ['up', 'down', 'none'].map((value) => clients[0].thumb('clock-0', value)));
+    await page.waitForFunction(() => clients[0].pending === 0, undefined, { timeout: 20_000 });
+    const rows = (await service.rows()).filter((row) => row.completion_id === 'clock-0');
+    assert.deepEqual(new Set(rows.map((row) => row.id)), new Set(ids));
+    assert.equal(new Set(ids).size, 3);
+  },
+  async 'a token that is refused is asked for anew, once, and nothing is lost by it'({ page, faults, token, service }) {
+    const cell = faults.addCell('refused', 'ok');
+    let nMinted = 0;
+    await page.exposeFunction('mint', async (completionIds) => {
+      nMinted += 1;
+      const { token } = await service.mint('u-2', [...completionIds, 'refused-of-no-answer']);
+      // The first one names its subject and was signed by nobody.
+      return nMinted === 1 ? token.replace(/[^.]+$/, 'AAAA') : token;
+    });
+    await page.goto(pageUrl(faults, [optionsOf(faults, 'token-unused', token)]));
+    await page.evaluate(
+      (endpoint) => {
+        const source = ({ completionIds }) => window.mint(completionIds);
+        window.aw = afterword.createAfterword({ endpoint, token: source, user: 'u-2', flushIntervalMs: 200 });
+        aw.thumb('refused-0', 'up');
+      },
+      optionsOf(faults, 'refused', token).endpoint,
+    );
+    await page.waitForFunction(() => aw.pending === 0, undefined, { timeout: 20_000 });
+    const nRefused = cell.refused.filter((answer) => answer.startsWith('401')).length;
+    assert.deepEqual([cell.stored.length, nMinted, nRefused], [1, 2, 1]);
+  },
+  async 'a blocker sees a few attempts and no storm, and what waited goes once it is gone'({ page, faults, token }) {
+    const cell = faults.addCell('blocked', 'ok');
+    let nAttempts = 0;
+    await page.route('**/v1/feedback', (route) => {
+      nAttempts += 1;
+      return route.abort('blockedbyclient');
+    });
+    await page.goto(pageUrl(faults, [optionsOf(faults, 'blocked', token)]));
+    await page.evaluate(() => {
+      window.failures = 0;
+      clients[0].on('error', () => (window.failures += 1));
+      for (let i = 0; i < 30; i += 1) clients[0].thumb(`blocked-${i}`, 'up');
+    });
+    await page.waitForFunction(() => window.failures >= 2, undefined, { timeout: 20_000 });
+    // A storm would have made hundreds by now.
+    assert.ok(nAttempts < 10, `${nAttempts} attempts`);
+    await page.unroute('**/v1/feedback');
+    await page.waitForFunction(() => clients[0].pending === 0, undefined, { timeout: 20_000 });
+    assert.deepEqual([new Set(cell.stored).size, storedOnce(cell)], [30, true]);
+  },
+  async 'on plain HTTP, where there is no clipboard to write to, copies are told all the same'({ page, faults }) {
+    await page.goto(`http://app.test:${faults.ports[1]}/page?o=[]`);
+    assert.equal(await page.evaluate(() => typeof navigator.clipboard), 'undefined');
+    assert.ok((await runGolden(page)) > 0);
   },
 };
