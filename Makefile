@@ -54,6 +54,12 @@ test-sdk: ## Check the browser SDK: lint, types, units, properties, sizes; Chrom
 	$(CARGO) build --locked --bin afterword
 	scripts/test-sdk.sh
 
+.PHONY: bench-sdk
+bench-sdk: ## Play the browser tests' faults on other clients, too, and write docs/sdk-rivals.md: ARGS="posthog segment"
+	cd sdk/browser && npm ci --ignore-scripts --no-progress --loglevel=error && npm run --silent build
+	cd sdk/peers && npm ci --ignore-scripts --no-progress --loglevel=error \
+		&& node run.mjs $(or $(ARGS),--write ../../docs/sdk-rivals.md)
+
 .PHONY: schemathesis
 schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on
 	@# A filter that matches no test is no success.
