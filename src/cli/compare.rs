@@ -16,7 +16,7 @@ use crate::report::{html, json, text, vega_lite};
 use crate::service::{ServiceError, compare};
 
 /// Columns of the text where nobody says how many there are.
-const USUAL_WIDTH: usize = 80;
+pub(super) const USUAL_WIDTH: usize = 80;
 
 /// Arguments of `afterword compare`.
 #[derive(Debug, clap::Args)]
@@ -104,15 +104,12 @@ impl Args {
             }
         }
         for margin in &self.margin {
-            let (metric, share) = margin
-                .split_once('=')
-                .ok_or_else(|| UsageError("--margin must have the form METRIC=SHARE, such as good_turn=0.05".into()))?;
-            push(&format!("margin.{metric}"), share.to_owned());
+            let (name, share) = split_margin(margin)?;
+            push(&name, share);
         }
-        for (name, moment) in [("from", &self.from), ("to", &self.to)] {
-            if let Some(moment) = moment {
-                let is_day = chrono::NaiveDate::parse_from_str(moment, "%Y-%m-%d").is_ok();
-                push(name, if is_day { format!("{moment}T00:00:00Z") } else { moment.clone() });
+        for (name, value) in [("from", &self.from), ("to", &self.to)] {
+            if let Some(value) = value {
+                push(name, moment(value));
             }
         }
         self.task.iter().for_each(|task| push("task", task.clone()));
@@ -157,8 +154,7 @@ fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow:
     Ok(match format {
         Format::Text => {
             let width = if is_terminal { terminal_width() } else { USUAL_WIDTH };
-            let is_coloured = is_terminal && environment("NO_COLOR").is_none_or(|value| value.is_empty());
-            text::to_text(comparison, width, is_coloured)
+            text::to_text(comparison, width, is_terminal && is_coloured())
         }
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&json::to_json(comparison))?),
         Format::Html => html::to_html(comparison),
@@ -166,7 +162,26 @@ fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow:
     })
 }
 
-fn terminal_width() -> usize {
+/// Reads `METRIC=SHARE` as the parameter that it stands for.
+pub(super) fn split_margin(margin: &str) -> Result<(String, String), UsageError> {
+    let (metric, share) = margin
+        .split_once('=')
+        .ok_or_else(|| UsageError("--margin must have the form METRIC=SHARE, such as good_turn=0.05".into()))?;
+    Ok((format!("margin.{metric}"), share.to_owned()))
+}
+
+/// Reads a day as its first moment (UTC), and anything else as it is.
+pub(super) fn moment(text: &str) -> String {
+    let is_day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
+    if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() }
+}
+
+/// Tells whether nobody has asked for text without colours.
+pub(super) fn is_coloured() -> bool {
+    environment("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+pub(super) fn terminal_width() -> usize {
     rustix::termios::tcgetwinsize(io::stdout())
         .ok()
         .map(|size| usize::from(size.ws_col))
@@ -190,7 +205,7 @@ pub(super) fn usage(errors: &[FieldError]) -> UsageError {
         .map(|error| match error.pointer.strip_prefix("margin.") {
             Some(metric) => format!("--margin {metric}: {}", error.detail),
             None if error.pointer.is_empty() => "--margin: there is no metric of this name to give a margin for".into(),
-            None => format!("--{}: {}", error.pointer, error.detail),
+            None => format!("--{}: {}", error.pointer.replace('_', "-"), error.detail),
         })
         .collect();
     UsageError(lines.join("; "))

@@ -8,6 +8,7 @@ mod forest;
 mod heat;
 mod layout;
 mod over_time;
+pub mod plan;
 
 use super::comparison::{Check, CheckStatus, Comparison, Metric, Preference, Role, Side};
 use super::count::{counted, thousands};

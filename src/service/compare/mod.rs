@@ -10,6 +10,7 @@ mod conclude;
 mod depth;
 mod metrics;
 mod outlook;
+pub mod plan;
 mod question;
 mod sample;
 mod words;
