@@ -11,9 +11,11 @@ use super::connect::{self, Connected};
 use crate::config::{Config, environment};
 use crate::domain::comparison::ComparisonSpec;
 use crate::domain::fields::FieldError;
+use crate::domain::principal::Principal;
 use crate::report::comparison::Comparison;
 use crate::report::{html, json, text, vega_lite};
-use crate::service::{ServiceError, compare};
+use crate::service::compare::{self, examples};
+use crate::service::{App, ServiceError};
 
 /// Columns of the text where nobody says how many there are.
 pub(super) const USUAL_WIDTH: usize = 80;
@@ -136,7 +138,9 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let spec = args.to_spec()?;
     let comparison = connect::with(config, async |connected: &Connected| {
         let project = connected.project(args.project.as_deref()).await?;
-        compare::compare(&connected.app, &project.operator(), spec).await.map_err(explain)
+        // Only these forms show answers.
+        let with_answers = matches!(args.format(), Format::Html | Format::Json);
+        look(&connected.app, &project.operator(), spec, with_answers).await.map_err(explain)
     })
     .await?;
     let is_terminal = args.out.is_none() && io::stdout().is_terminal();
@@ -148,6 +152,20 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         io::stdout().lock().write_all(report.as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes one look, with sampled answers or without.
+async fn look(
+    app: &App,
+    principal: &Principal,
+    spec: ComparisonSpec,
+    with_answers: bool,
+) -> Result<Comparison, ServiceError> {
+    if with_answers {
+        examples::compare_with_examples(app, principal, spec).await
+    } else {
+        compare::compare(app, principal, spec).await
+    }
 }
 
 fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow::Result<String> {

@@ -94,6 +94,8 @@ pub struct Depth {
     pub tournament: Option<Tournament>,
     /// Sampled answers on which people reacted in opposite ways, for roles that may read texts.
     pub disagreements: Vec<Disagreement>,
+    /// Why there are none, where somebody might look for them.
+    pub disagreements_note: Option<&'static str>,
 }
 
 /// One side, with its funnel.

@@ -8,6 +8,7 @@ mod candidates;
 mod checks;
 mod conclude;
 mod depth;
+pub mod examples;
 mod metrics;
 mod outlook;
 pub mod plan;
