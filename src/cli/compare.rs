@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::UsageError;
 use super::connect::{self, Connected};
+use super::watch::{self, Watch};
 use crate::config::{Config, environment};
 use crate::domain::comparison::ComparisonSpec;
 use crate::domain::fields::FieldError;
@@ -27,9 +28,14 @@ Examples:
   afterword compare --experiment llama-swap
   afterword compare --control model:llama-3-70b --candidate model:llama-3-8b --task support
   afterword compare --experiment llama-swap --out report.html
+  afterword compare --experiment llama-swap --watch=5m
+  afterword compare --experiment llama-swap --watch=1h --until-verdict && deploy
 
 The answer is SWITCH, KEEP, KEEP_COLLECTING, CANNOT_TELL or INVALID; without an experiment it only leans. Looking
-every day costs nothing: the intervals hold at every look.")]
+every day costs nothing: the intervals hold at every look.
+
+With --until-verdict the exit status tells the verdict: 0 SWITCH, 3 KEEP, 4 CANNOT_TELL, 5 INVALID, and 130 where Ctrl-C
+ended it before. Else Ctrl-C ends --watch with 0.")]
 pub struct Args {
     /// Compare the variants of this experiment.
     #[arg(long, value_name = "KEY", conflicts_with = "control", required_unless_present = "control")]
@@ -70,6 +76,13 @@ pub struct Args {
     /// Write the report to this file instead of the standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Look again and again, every minute or as often as is said (30s, 5m, 1h), and tell what moved since the last look.
+    /// With --format json a line for each look; with --out the file is written anew.
+    #[arg(long, value_name = "PAUSE", num_args = 0..=1, require_equals = true, default_missing_value = "1m")]
+    watch: Option<String>,
+    /// End the watch with the first verdict other than KEEP_COLLECTING.
+    #[arg(long, requires = "watch")]
+    until_verdict: bool,
     /// Project to compare in; not needed where there is only one.
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
@@ -77,7 +90,7 @@ pub struct Args {
 
 /// Form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For a terminal.
     Text,
     /// The wire form of the API.
@@ -123,7 +136,26 @@ impl Args {
         ComparisonSpec::from_query(&self.to_query()?).map_err(|errors| usage(&errors))
     }
 
-    fn format(&self) -> Format {
+    /// Returns how the comparison is watched, where it is.
+    fn to_watch(&self) -> Result<Option<Watch>, UsageError> {
+        let watch = self.watch.as_deref().map(|pause| Watch::parse(pause, self.until_verdict)).transpose()?;
+        if watch.is_some() && self.out.is_none() && matches!(self.format(), Format::Html | Format::VegaLite) {
+            return Err(UsageError("--watch: a report of this form needs a file, give --out".into()));
+        }
+        Ok(watch)
+    }
+
+    /// Returns the project that was named.
+    pub(super) fn project(&self) -> Option<&str> {
+        self.project.as_deref()
+    }
+
+    /// Returns the file that the report goes into.
+    pub(super) fn out(&self) -> Option<&Path> {
+        self.out.as_deref()
+    }
+
+    pub(super) fn format(&self) -> Format {
         let extension = self.out.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
         self.format.unwrap_or(match extension {
             Some("html" | "htm") => Format::Html,
@@ -136,8 +168,11 @@ impl Args {
 /// Runs the subcommand.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let spec = args.to_spec()?;
+    if let Some(watch) = args.to_watch()? {
+        return watch::run(&args, spec, watch, config).await;
+    }
     let comparison = connect::with(config, async |connected: &Connected| {
-        let project = connected.project(args.project.as_deref()).await?;
+        let project = connected.project(args.project()).await?;
         // Only these forms show answers.
         let with_answers = matches!(args.format(), Format::Html | Format::Json);
         look(&connected.app, &project.operator(), spec, with_answers).await.map_err(explain)
@@ -155,7 +190,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Takes one look, with sampled answers or without.
-async fn look(
+pub(super) async fn look(
     app: &App,
     principal: &Principal,
     spec: ComparisonSpec,
@@ -168,7 +203,8 @@ async fn look(
     }
 }
 
-fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow::Result<String> {
+/// Writes a report in one of its forms.
+pub(super) fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow::Result<String> {
     Ok(match format {
         Format::Text => {
             let width = if is_terminal { terminal_width() } else { USUAL_WIDTH };
@@ -208,7 +244,7 @@ pub(super) fn terminal_width() -> usize {
 }
 
 /// Says in one line why there is no comparison.
-fn explain(error: ServiceError) -> anyhow::Error {
+pub(super) fn explain(error: ServiceError) -> anyhow::Error {
     match error {
         ServiceError::Invalid(errors) => usage(&errors).into(),
         ServiceError::NotFound => anyhow!("there is no such experiment; see `afterword experiment list`"),

@@ -22,6 +22,7 @@ pub mod project;
 pub mod recipe;
 pub mod serve;
 pub mod token;
+mod watch;
 
 use std::io::Write as _;
 use std::path::PathBuf;

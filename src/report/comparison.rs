@@ -149,6 +149,34 @@ pub struct Conclusion {
     pub withholds_numbers: bool,
 }
 
+/// What a verdict comes to, whether or not it only leans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The candidate can replace the control.
+    Switch,
+    /// The control stays.
+    Keep,
+    /// Not yet decided, and it will be in time.
+    KeepCollecting,
+    /// Not decided, and it will not be in time.
+    CannotTell,
+    /// The numbers must not be read.
+    Invalid,
+}
+
+impl Conclusion {
+    /// Returns what the verdict comes to.
+    pub fn decision(&self) -> Decision {
+        match self.code {
+            VerdictCode::Switch | VerdictCode::LeanSwitch => Decision::Switch,
+            VerdictCode::Keep | VerdictCode::LeanKeep => Decision::Keep,
+            VerdictCode::KeepCollecting => Decision::KeepCollecting,
+            VerdictCode::CannotTell => Decision::CannotTell,
+            VerdictCode::Invalid => Decision::Invalid,
+        }
+    }
+}
+
 /// Whether a metric can block a switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

@@ -7,6 +7,7 @@ mod depth;
 mod forest;
 mod heat;
 mod layout;
+pub mod moved;
 mod over_time;
 pub mod plan;
 
