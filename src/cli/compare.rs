@@ -8,15 +8,18 @@ use anyhow::{Context as _, anyhow};
 
 use super::UsageError;
 use super::connect::{self, Connected};
+use super::watch::{self, Watch};
 use crate::config::{Config, environment};
 use crate::domain::comparison::ComparisonSpec;
 use crate::domain::fields::FieldError;
+use crate::domain::principal::Principal;
 use crate::report::comparison::Comparison;
 use crate::report::{html, json, text, vega_lite};
-use crate::service::{ServiceError, compare};
+use crate::service::compare::{self, examples};
+use crate::service::{App, ServiceError};
 
 /// Columns of the text where nobody says how many there are.
-const USUAL_WIDTH: usize = 80;
+pub(super) const USUAL_WIDTH: usize = 80;
 
 /// Arguments of `afterword compare`.
 #[derive(Debug, clap::Args)]
@@ -25,9 +28,14 @@ Examples:
   afterword compare --experiment llama-swap
   afterword compare --control model:llama-3-70b --candidate model:llama-3-8b --task support
   afterword compare --experiment llama-swap --out report.html
+  afterword compare --experiment llama-swap --watch=5m
+  afterword compare --experiment llama-swap --watch=1h --until-verdict && deploy
 
 The answer is SWITCH, KEEP, KEEP_COLLECTING, CANNOT_TELL or INVALID; without an experiment it only leans. Looking
-every day costs nothing: the intervals hold at every look.")]
+every day costs nothing: the intervals hold at every look.
+
+With --until-verdict the exit status tells the verdict: 0 SWITCH, 3 KEEP, 4 CANNOT_TELL, 5 INVALID, and 130 where Ctrl-C
+ended it before. Else Ctrl-C ends --watch with 0.")]
 pub struct Args {
     /// Compare the variants of this experiment.
     #[arg(long, value_name = "KEY", conflicts_with = "control", required_unless_present = "control")]
@@ -68,6 +76,13 @@ pub struct Args {
     /// Write the report to this file instead of the standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Look again and again, every minute or as often as is said (30s, 5m, 1h), and tell what moved since the last look.
+    /// With --format json a line for each look; with --out the file is written anew.
+    #[arg(long, value_name = "PAUSE", num_args = 0..=1, require_equals = true, default_missing_value = "1m")]
+    watch: Option<String>,
+    /// End the watch with the first verdict other than KEEP_COLLECTING.
+    #[arg(long, requires = "watch")]
+    until_verdict: bool,
     /// Project to compare in; not needed where there is only one.
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
@@ -75,7 +90,7 @@ pub struct Args {
 
 /// Form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For a terminal.
     Text,
     /// The wire form of the API.
@@ -104,15 +119,12 @@ impl Args {
             }
         }
         for margin in &self.margin {
-            let (metric, share) = margin
-                .split_once('=')
-                .ok_or_else(|| UsageError("--margin must have the form METRIC=SHARE, such as good_turn=0.05".into()))?;
-            push(&format!("margin.{metric}"), share.to_owned());
+            let (name, share) = split_margin(margin)?;
+            push(&name, share);
         }
-        for (name, moment) in [("from", &self.from), ("to", &self.to)] {
-            if let Some(moment) = moment {
-                let is_day = chrono::NaiveDate::parse_from_str(moment, "%Y-%m-%d").is_ok();
-                push(name, if is_day { format!("{moment}T00:00:00Z") } else { moment.clone() });
+        for (name, value) in [("from", &self.from), ("to", &self.to)] {
+            if let Some(value) = value {
+                push(name, moment(value));
             }
         }
         self.task.iter().for_each(|task| push("task", task.clone()));
@@ -124,7 +136,26 @@ impl Args {
         ComparisonSpec::from_query(&self.to_query()?).map_err(|errors| usage(&errors))
     }
 
-    fn format(&self) -> Format {
+    /// Returns how the comparison is watched, where it is.
+    fn to_watch(&self) -> Result<Option<Watch>, UsageError> {
+        let watch = self.watch.as_deref().map(|pause| Watch::parse(pause, self.until_verdict)).transpose()?;
+        if watch.is_some() && self.out.is_none() && matches!(self.format(), Format::Html | Format::VegaLite) {
+            return Err(UsageError("--watch: a report of this form needs a file, give --out".into()));
+        }
+        Ok(watch)
+    }
+
+    /// Returns the project that was named.
+    pub(super) fn project(&self) -> Option<&str> {
+        self.project.as_deref()
+    }
+
+    /// Returns the file that the report goes into.
+    pub(super) fn out(&self) -> Option<&Path> {
+        self.out.as_deref()
+    }
+
+    pub(super) fn format(&self) -> Format {
         let extension = self.out.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
         self.format.unwrap_or(match extension {
             Some("html" | "htm") => Format::Html,
@@ -137,9 +168,14 @@ impl Args {
 /// Runs the subcommand.
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let spec = args.to_spec()?;
+    if let Some(watch) = args.to_watch()? {
+        return watch::run(&args, spec, watch, config).await;
+    }
     let comparison = connect::with(config, async |connected: &Connected| {
-        let project = connected.project(args.project.as_deref()).await?;
-        compare::compare(&connected.app, &project.operator(), spec).await.map_err(explain)
+        let project = connected.project(args.project()).await?;
+        // Only these forms show answers.
+        let with_answers = matches!(args.format(), Format::Html | Format::Json);
+        look(&connected.app, &project.operator(), spec, with_answers).await.map_err(explain)
     })
     .await?;
     let is_terminal = args.out.is_none() && io::stdout().is_terminal();
@@ -153,12 +189,26 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow::Result<String> {
+/// Takes one look, with sampled answers or without.
+pub(super) async fn look(
+    app: &App,
+    principal: &Principal,
+    spec: ComparisonSpec,
+    with_answers: bool,
+) -> Result<Comparison, ServiceError> {
+    if with_answers {
+        examples::compare_with_examples(app, principal, spec).await
+    } else {
+        compare::compare(app, principal, spec).await
+    }
+}
+
+/// Writes a report in one of its forms.
+pub(super) fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow::Result<String> {
     Ok(match format {
         Format::Text => {
             let width = if is_terminal { terminal_width() } else { USUAL_WIDTH };
-            let is_coloured = is_terminal && environment("NO_COLOR").is_none_or(|value| value.is_empty());
-            text::to_text(comparison, width, is_coloured)
+            text::to_text(comparison, width, is_terminal && is_coloured())
         }
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&json::to_json(comparison))?),
         Format::Html => html::to_html(comparison),
@@ -166,7 +216,26 @@ fn render(comparison: &Comparison, format: Format, is_terminal: bool) -> anyhow:
     })
 }
 
-fn terminal_width() -> usize {
+/// Reads `METRIC=SHARE` as the parameter that it stands for.
+pub(super) fn split_margin(margin: &str) -> Result<(String, String), UsageError> {
+    let (metric, share) = margin
+        .split_once('=')
+        .ok_or_else(|| UsageError("--margin must have the form METRIC=SHARE, such as good_turn=0.05".into()))?;
+    Ok((format!("margin.{metric}"), share.to_owned()))
+}
+
+/// Reads a day as its first moment (UTC), and anything else as it is.
+pub(super) fn moment(text: &str) -> String {
+    let is_day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
+    if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() }
+}
+
+/// Tells whether nobody has asked for text without colours.
+pub(super) fn is_coloured() -> bool {
+    environment("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+pub(super) fn terminal_width() -> usize {
     rustix::termios::tcgetwinsize(io::stdout())
         .ok()
         .map(|size| usize::from(size.ws_col))
@@ -175,7 +244,7 @@ fn terminal_width() -> usize {
 }
 
 /// Says in one line why there is no comparison.
-fn explain(error: ServiceError) -> anyhow::Error {
+pub(super) fn explain(error: ServiceError) -> anyhow::Error {
     match error {
         ServiceError::Invalid(errors) => usage(&errors).into(),
         ServiceError::NotFound => anyhow!("there is no such experiment; see `afterword experiment list`"),
@@ -190,7 +259,7 @@ pub(super) fn usage(errors: &[FieldError]) -> UsageError {
         .map(|error| match error.pointer.strip_prefix("margin.") {
             Some(metric) => format!("--margin {metric}: {}", error.detail),
             None if error.pointer.is_empty() => "--margin: there is no metric of this name to give a margin for".into(),
-            None => format!("--{}: {}", error.pointer, error.detail),
+            None => format!("--{}: {}", error.pointer.replace('_', "-"), error.detail),
         })
         .collect();
     UsageError(lines.join("; "))

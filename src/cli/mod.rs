@@ -16,11 +16,13 @@ pub mod export_checks;
 pub mod export_collect;
 pub mod key;
 pub mod migrate;
+pub mod plan;
 pub mod postgres;
 pub mod project;
 pub mod recipe;
 pub mod serve;
 pub mod token;
+mod watch;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -85,6 +87,8 @@ enum Command {
     Experiment(experiment::Args),
     /// Say whether another model does as well.
     Compare(Box<compare::Args>),
+    /// Say how many users and days a comparison takes, before it starts.
+    Plan(Box<plan::Args>),
 }
 
 /// Something in the arguments that makes no sense, found after clap accepted their form.
@@ -165,6 +169,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Recipe(args) => recipe::run(&args, &config),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
+            Command::Plan(args) => Box::pin(plan::run(*args, &config)).await,
         }
     });
     // A job that was not given back by now is one that its signal gave no time for.

@@ -29,6 +29,7 @@ pub mod nearest;
 pub mod network;
 mod openai;
 pub mod origin;
+pub mod plan;
 pub mod principal;
 mod query;
 pub mod recipe;

@@ -61,6 +61,11 @@ impl<'a> Query<'a> {
         values.pop()
     }
 
+    /// Tells whether a parameter was given at all.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, _)| key == name)
+    }
+
     pub(super) fn number(&mut self, name: &str, text: &str, min: f64, max: f64) -> Option<f64> {
         match text.parse::<f64>() {
             Ok(number) if (min..=max).contains(&number) => Some(number),

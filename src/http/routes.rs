@@ -52,6 +52,7 @@ addresses! {
     "/v1/audit" { get with query => v1::audit::list }
     // Analysts plan, compare and export.
     "/v1/comparisons" { get with query => v1::comparisons::show }
+    "/v1/plans" { get with query => v1::plans::show }
     "/v1/experiments" { post => v1::experiments::create, get => v1::experiments::list }
     "/v1/experiments/{key}" { get => v1::experiments::show }
     "/v1/experiments/{key}/assignment" { get with query => v1::experiments::assign }

@@ -94,6 +94,8 @@ pub struct Depth {
     pub tournament: Option<Tournament>,
     /// Sampled answers on which people reacted in opposite ways, for roles that may read texts.
     pub disagreements: Vec<Disagreement>,
+    /// Why there are none, where somebody might look for them.
+    pub disagreements_note: Option<&'static str>,
 }
 
 /// One side, with its funnel.
@@ -145,6 +147,34 @@ pub struct Conclusion {
     pub next: Option<String>,
     /// Whether the numbers must be withheld (`INVALID`).
     pub withholds_numbers: bool,
+}
+
+/// What a verdict comes to, whether or not it only leans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The candidate can replace the control.
+    Switch,
+    /// The control stays.
+    Keep,
+    /// Not yet decided, and it will be in time.
+    KeepCollecting,
+    /// Not decided, and it will not be in time.
+    CannotTell,
+    /// The numbers must not be read.
+    Invalid,
+}
+
+impl Conclusion {
+    /// Returns what the verdict comes to.
+    pub fn decision(&self) -> Decision {
+        match self.code {
+            VerdictCode::Switch | VerdictCode::LeanSwitch => Decision::Switch,
+            VerdictCode::Keep | VerdictCode::LeanKeep => Decision::Keep,
+            VerdictCode::KeepCollecting => Decision::KeepCollecting,
+            VerdictCode::CannotTell => Decision::CannotTell,
+            VerdictCode::Invalid => Decision::Invalid,
+        }
+    }
 }
 
 /// Whether a metric can block a switch.

@@ -1,6 +1,7 @@
 //! A comparison in its wire form. It computes nothing: every number is one of the comparison's own.
 
 mod depth;
+pub mod plan;
 
 use serde_json::{Map, Value, json};
 

@@ -7,6 +7,7 @@ pub mod count;
 pub mod html;
 pub mod json;
 mod markup;
+pub mod plan;
 mod svg;
 pub mod text;
 pub mod vega_lite;

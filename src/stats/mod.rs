@@ -15,6 +15,7 @@ pub mod heterogeneity;
 pub mod jackknife;
 pub mod multiple;
 pub mod observational;
+pub mod planning;
 pub mod power;
 pub mod preference;
 pub mod proportion;

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod erased_rows;
 pub mod erasures;
 pub mod error;
+pub mod examples;
 pub mod experiments;
 pub mod exports;
 pub mod feedback;

@@ -27,6 +27,7 @@ pub(super) fn depth() -> Value {
         required("candidates", all(&candidate())),
         optional("tournament", tournament()),
         required("disagreements", all(&disagreement())),
+        optional("disagreements_note", word()),
     ]);
     described(parts, "What stands behind the verdict; where it withholds the numbers, the plan and the exposure alone.")
 }
@@ -232,5 +233,5 @@ fn disagreement() -> Value {
         required("response", word()),
         required("reactions", all(&word())),
     ]);
-    object(vec![optional("task", word()), required("control", answer.clone()), required("candidate", answer)])
+    object(vec![optional("task", word()), optional("control", answer.clone()), optional("candidate", answer)])
 }

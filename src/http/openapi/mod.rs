@@ -4,6 +4,7 @@
 mod depth;
 mod keys;
 mod pages;
+mod planning;
 mod reading;
 mod words;
 mod writing;
@@ -95,6 +96,16 @@ components! {
         ExportsPage = reading::exports_page();
         Comparison = reading::comparison();
         VegaLite = depth::vega_lite();
+        Proportion = planning::proportion();
+        UsersPerDay = planning::users_per_day();
+        TurnsPerUser = planning::turns_per_user();
+        Correlation = planning::correlation();
+        SpreadOfUsers = planning::spread_of_users();
+        MetricName = planning::metric_name();
+        Share = planning::share();
+        Power = planning::power();
+        DaysAhead = planning::days_ahead();
+        Plan = planning::plan();
         Health = reading::health();
         Page = json!({ "type": "string" });
         Bytes = json!({ "type": "string", "format": "binary" });

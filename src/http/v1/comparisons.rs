@@ -15,7 +15,8 @@ use super::super::services::Services;
 use super::super::{negotiate, query};
 use crate::domain::comparison::ComparisonSpec;
 use crate::report::{html, json, text, vega_lite};
-use crate::service::{ServiceError, compare};
+use crate::service::ServiceError;
+use crate::service::compare::{self, examples};
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html";
@@ -35,7 +36,7 @@ static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
 /// Compares what the query names.
 ///
 /// Give `experiment`, and `candidate` as the name of a variant to compare that one alone where there are several; or
-/// `control` and `candidate` as `model:NAME` where nothing was randomised.
+/// `control` and `candidate` as `model:NAME` where nothing was randomised. Sampled answers are shown to analysts only.
 #[utoipa::path(get, path = "/v1/comparisons", tag = "Comparing", operation_id = "compare",
     security(("credential" = ["viewer", "analyst", "admin"])),
     params(
@@ -71,7 +72,13 @@ pub(crate) async fn show(
     let media_type = negotiate::choose(&request, &[JSON, HTML, TEXT, VEGA_LITE])?;
     let spec = ComparisonSpec::from_query(&query::parse(request.query_string())?).map_err(Problem::invalid_query)?;
     let comparison = services
-        .run(|app| async move { compare::compare(&app, &caller.principal, spec).await })
+        .run(|app| async move {
+            // Only these forms show answers.
+            match media_type {
+                JSON | HTML => examples::compare_with_examples(&app, &caller.principal, spec).await,
+                _ => compare::compare(&app, &caller.principal, spec).await,
+            }
+        })
         .await
         .map_err(|error| match error {
             ServiceError::Invalid(errors) => Problem::invalid_query(errors),

@@ -12,6 +12,7 @@ mod feedback_item;
 pub(crate) mod feedback_pages;
 pub(crate) mod feedback_tokens;
 pub(crate) mod keys;
+pub(crate) mod plans;
 pub(crate) mod projects;
 mod receipt;
 mod selection_params;

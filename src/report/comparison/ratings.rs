@@ -51,15 +51,16 @@ pub struct SignalPair {
     pub phi: Option<f64>,
 }
 
-/// Two answers to prompts of one task on which people reacted in opposite ways; only for roles that may read texts.
+/// Answers on which people reacted in opposite ways, of both sides to prompts of one task, or of one side where what was said
+/// of it and what was done with it disagree; only for roles that may read texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
     /// The prompt's task, where it has one.
     pub task: Option<String>,
     /// The control's answer.
-    pub control: Answer,
+    pub control: Option<Answer>,
     /// The candidate's answer.
-    pub candidate: Answer,
+    pub candidate: Option<Answer>,
 }
 
 /// One answer of a [`Disagreement`].

@@ -1,4 +1,4 @@
-//! Answers side by side on which people reacted in opposite ways. Texts are text, whatever they hold.
+//! Answers on which people reacted in opposite ways. Texts are text, whatever they hold.
 
 use super::figure;
 use crate::report::comparison::Comparison;
@@ -7,12 +7,14 @@ use crate::report::markup::Element;
 
 /// Makes the section, where there are any.
 pub(super) fn section(comparison: &Comparison) -> Option<Element> {
-    let all = &comparison.depth.disagreements;
+    let (all, note) = (&comparison.depth.disagreements, comparison.depth.disagreements_note);
     if all.is_empty() {
-        return None;
+        let why = Element::new("p").class("lead").text(note?);
+        return Some(figure::section("examples", "Does it look right?").child(why));
     }
-    let lead = "Sampled answers to prompts of one task on which people reacted in opposite ways. They are examples to look \
-                at, chosen because they disagree, and no evidence of how often they do.";
+    let lead = "Sampled answers on which people reacted in opposite ways: one side's answer to a prompt of a task was taken \
+                and the other's was not, or what was said of an answer is not what was done with it. They are examples to \
+                look at, chosen because they disagree, and no evidence of how often they do.";
     let list = Element::new("ol").class("pairs").children(all.iter().map(one));
     Some(
         figure::section("examples", "Does it look right?")
@@ -28,8 +30,8 @@ fn one(disagreement: &Disagreement) -> Element {
         .map(|task| Element::new("p").class("eyebrow").text("Task ").child(figure::name(task)));
     let sides = Element::new("div")
         .class("pair")
-        .child(answer("Control", "control", &disagreement.control))
-        .child(answer("Candidate", "candidate", &disagreement.candidate));
+        .children(disagreement.control.as_ref().map(|it| answer("Control", "control", it)))
+        .children(disagreement.candidate.as_ref().map(|it| answer("Candidate", "candidate", it)));
     Element::new("li").children(task).child(sides)
 }
 

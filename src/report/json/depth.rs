@@ -46,6 +46,7 @@ pub(super) fn depth_json(comparison: &Comparison) -> Value {
         "candidates": all(&shown.candidates, candidate_json),
         "tournament": shown.tournament.as_ref().map(tournament_json),
         "disagreements": all(&shown.disagreements, disagreement_json),
+        "disagreements_note": shown.disagreements_note,
     })
 }
 
@@ -246,7 +247,7 @@ fn disagreement_json(disagreement: &Disagreement) -> Value {
     };
     json!({
         "task": disagreement.task,
-        "control": answer(&disagreement.control),
-        "candidate": answer(&disagreement.candidate),
+        "control": disagreement.control.as_ref().map(answer),
+        "candidate": disagreement.candidate.as_ref().map(answer),
     })
 }

@@ -7,7 +7,9 @@ mod depth;
 mod forest;
 mod heat;
 mod layout;
+pub mod moved;
 mod over_time;
+pub mod plan;
 
 use super::comparison::{Check, CheckStatus, Comparison, Metric, Preference, Role, Side};
 use super::count::{counted, thousands};

@@ -21,9 +21,9 @@ use crate::stats::srm::{srm_chi2, srm_sequential};
 use crate::stats::verdict::{MAX_CROSSOVER_SHARE, SRM_ALARM_P};
 use crate::store::tallies::{Coverage, UnitTally};
 
-const MIN_USERS: u64 = 100;
+pub(super) const MIN_USERS: u64 = 100;
 const MIN_TURNS_OF_A_KIND: f64 = 20.0;
-const MIN_DAYS: i64 = 7;
+pub(super) const MIN_DAYS: i64 = 7;
 /// Prior weight of the planned shares in the anytime-valid test: it expects deviations of about five points.
 const SRM_CONCENTRATION: f64 = 100.0;
 const CROSSOVER_WARNING: f64 = 0.01;

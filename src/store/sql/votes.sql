@@ -55,12 +55,14 @@ filed as materialized (
                offset 0
            ) f
 ),
+-- As in preferences.sql: what a token does not vouch for takes nothing back either.
 heard as (
     select f.*, b.completion_id as against_id, b.side as against_side, b.prompt_hash as against_prompt_hash
       from filed f
-      join named b on b.name = f.against
+      left join named b on b.name = f.against
      where $9
         or f.granted_conversation_id is null
+        or b.completion_id is null
         or b.conversation_id = f.granted_conversation_id
 ),
 last_words as (
@@ -74,7 +76,7 @@ last_words as (
        and h.against_prompt_hash = h.prompt_hash
        and not exists (
                select
-                 from filed g
+                 from heard g
                 where g.completion_id = h.completion_id
                   and g.supersedes = h.feedback_id
                   and (h.user_id is null or g.user_id = h.user_id)

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod order;
+mod plan;
 mod seed;
 mod simulator;
 mod tallies;

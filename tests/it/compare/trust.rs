@@ -5,9 +5,12 @@ use std::sync::Arc;
 use afterword::domain::grant::{Grant, Scope};
 use afterword::domain::ids::{ConversationId, UserId};
 use afterword::domain::principal::Trust;
+use afterword::domain::selection::Selection;
 use afterword::domain::trust::{TrustFilter, TrustReason, TrustRule};
 use afterword::report::comparison::CheckStatus;
 use afterword::report::{html, json, text};
+use afterword::store::tallies;
+use afterword::store::votes::{self, VoteQuery};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -138,6 +141,29 @@ async fn a_token_for_one_conversation_does_not_count_on_the_turn_of_another_that
     assert_eq!(open, [("u:ann".to_owned(), 1), ("u:bob".to_owned(), 1)]);
 }
 
+impl Seeded {
+    /// Counts wins, losses and ties of the new model among the votes by which several variants are ranked.
+    async fn votes(&self) -> (usize, usize, usize) {
+        let selection = Selection::default();
+        let query = VoteQuery {
+            project_id: self.principal.project_id,
+            experiment: "none",
+            variants: ["old", "new"].map(str::to_owned).to_vec(),
+            models: ["old", "new"].map(str::to_owned).to_vec(),
+            trust: self.trust,
+            selection: &selection,
+        };
+        let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
+        tallies::prepare(&mut tx).await.unwrap();
+        let votes = votes::list(&mut tx, &query).await.unwrap();
+        let won = |new_won: bool| {
+            let is = |vote: &&votes::Vote| vote.is_better == Some((vote.variant == 1) == new_won);
+            votes.iter().filter(is).count()
+        };
+        (won(true), won(false), votes.iter().filter(|vote| vote.is_better.is_none()).count())
+    }
+}
+
 #[tokio::test]
 async fn a_token_for_one_conversation_chooses_between_none_but_its_answers_and_takes_nothing_back_by_it() {
     let mut seeded = Seeded::new().await;
@@ -166,10 +192,12 @@ async fn a_token_for_one_conversation_chooses_between_none_but_its_answers_and_t
         ])
         .await;
 
-    let strict = seeded.choices().await;
+    let strict = (seeded.choices().await, seeded.votes().await);
     seeded.trust = TrustFilter::Any;
-    let open = seeded.choices().await;
+    let open = (seeded.choices().await, seeded.votes().await);
 
-    assert_eq!((strict.n_wins, strict.n_losses, strict.n_ties), (1, 1, 0));
-    assert_eq!((open.n_wins, open.n_losses, open.n_ties), (2, 0, 0));
+    assert_eq!((strict.0.n_wins, strict.0.n_losses, strict.0.n_ties), (1, 1, 0));
+    assert_eq!((open.0.n_wins, open.0.n_losses, open.0.n_ties), (2, 0, 0));
+    // What several candidates are ranked by is what two are compared by.
+    assert_eq!((strict.1, open.1), ((1, 1, 0), (2, 0, 0)));
 }

@@ -43,6 +43,7 @@ pub(super) fn rich() -> Comparison {
         candidates: candidates(),
         tournament: Some(tournament()),
         disagreements: disagreements(),
+        disagreements_note: None,
     };
     comparison
 }

@@ -56,23 +56,28 @@ pub(super) fn disagreements() -> Vec<Disagreement> {
     vec![
         Disagreement {
             task: Some("code".to_owned()),
-            control: answer(
+            control: Some(answer(
                 "c-70b-18841",
                 "Write a function that removes duplicates from a list and keeps the order.",
                 "def unique(items):\n    seen = set()\n    return [i for i in items if not (i in seen or seen.add(i))]",
                 &["copy", "thumb up"],
-            ),
-            candidate: answer(
+            )),
+            candidate: Some(answer(
                 "c-8b-20417",
                 "Remove duplicates from a list without changing its order, please.",
                 "def unique(items):\n    return list(set(items))",
                 &["regenerate", "thumb down"],
-            ),
+            )),
         },
         Disagreement {
             task: None,
-            control: answer("c-70b-9002", "Opening hours on Sunday?", "We are closed on Sundays.", &["thumb down"]),
-            candidate: answer("c-8b-9117", "Are you open on Sundays?", "On Sundays we open 10–16.", &["copy"]),
+            control: Some(answer(
+                "c-70b-9002",
+                "Opening hours on Sunday?",
+                "We are closed on Sundays.",
+                &["thumb down"],
+            )),
+            candidate: Some(answer("c-8b-9117", "Are you open on Sundays?", "On Sundays we open 10–16.", &["copy"])),
         },
     ]
 }

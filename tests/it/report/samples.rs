@@ -446,7 +446,7 @@ pub(super) fn rich_hostile() -> Comparison {
     }
     for disagreement in &mut depth.disagreements {
         disagreement.task = Some(name.clone());
-        for answer in [&mut disagreement.control, &mut disagreement.candidate] {
+        for answer in [&mut disagreement.control, &mut disagreement.candidate].into_iter().flatten() {
             answer.completion_id.clone_from(&name);
             answer.prompt.clone_from(&name);
             answer.response.clone_from(&name);

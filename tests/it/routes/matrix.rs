@@ -38,6 +38,7 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
             | "/v1/completions/{id}"
             | "/v1/feedback"
             | "/v1/comparisons"
+            | "/v1/plans"
             | "/v1/experiments"
             | "/v1/experiments/{key}",
         ) => VIEWERS,
@@ -98,6 +99,7 @@ impl Things {
             // Whoever is named need not exist.
             "/v1/users/{user}" => "/v1/users/of-nobody?dry_run=true".to_owned(),
             "/v1/comparisons" => format!("{pattern}?experiment={}", self.experiment),
+            "/v1/plans" => format!("{pattern}?baseline=0.3"),
             "/docs/{file}" => "/docs/index.html".to_owned(),
             _ => pattern.to_owned(),
         };

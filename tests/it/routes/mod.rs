@@ -19,6 +19,7 @@ mod matrix;
 mod metrics;
 mod openapi;
 mod pages;
+mod plans;
 mod presence;
 mod queries;
 mod quotas;

@@ -22,6 +22,7 @@ async fn every_address_refuses_a_parameter_that_it_does_not_know_with_the_same_p
             // Nothing is wrong but the parameter.
             let needed = match *pattern {
                 "/v1/comparisons" => "control=model:a&candidate=model:b&",
+                "/v1/plans" => "baseline=0.3&",
                 "/v1/experiments/{key}/assignment" => "unit=a&",
                 _ => "",
             };

@@ -3,5 +3,6 @@
 #![cfg(test)]
 
 mod dispatch;
+mod planning;
 mod properties;
 mod vectors;
