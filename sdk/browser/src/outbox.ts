@@ -4,6 +4,7 @@ import { AfterwordError, type AfterwordOptions, type DropReason } from './option
 import type { Platform } from './platform.ts';
 import { type Entry, type Queue, toEntry } from './queue.ts';
 import { openShelf, type Shelf, wipe } from './shelf.ts';
+import { TAB_PREFIX } from './storage.ts';
 
 /** How long implicit signals wait for their write: storage is slow, and they come in crowds. */
 const SAVE_DELAY_MS = 250;
@@ -125,6 +126,7 @@ export function createOutbox(
     wipe() {
       leave();
       shelf = undefined;
+      platform.storeOf('session')?.removeItem(TAB_PREFIX + subject);
       wipe(platform.storeOf(storage), subject);
     },
   };

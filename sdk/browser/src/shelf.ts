@@ -2,7 +2,7 @@ import type { Item } from './feedback.ts';
 import { uuidV7 } from './id.ts';
 import type { Platform, StorageKind } from './platform.ts';
 import type { Entry } from './queue.ts';
-import { PREFIX, parseStored, type Store } from './storage.ts';
+import { PREFIX, parseStored, type Store, TAB_PREFIX } from './storage.ts';
 
 /** Age from which on a queue counts as orphaned where no lock can tell, on pages of plain HTTP. */
 export const ORPHAN_AGE_MS = 30 * 60_000;
@@ -27,7 +27,7 @@ export function openShelf(platform: Platform, kind: StorageKind, subject: string
   const store = platform.storeOf(kind);
   if (!store) return undefined;
   const tabs = platform.storeOf('session');
-  const tabKey = `afterword-tab:${subject}`;
+  const tabKey = TAB_PREFIX + subject;
   const tab = tabs?.getItem(tabKey) ?? uuidV7(platform.nowMs(), platform.randomBytes());
   const mine = `${PREFIX}${subject}:`;
   const key = mine + tab;

@@ -5,6 +5,8 @@ export type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 /** Begins every name of ours in a page's storage. */
 export const PREFIX = 'afterword:';
+/** Begins the name under which a tab's next page finds the tab's own, in the session storage. */
+export const TAB_PREFIX = 'afterword-tab:';
 
 /** A queue as it is stored: when it was last written, and its items. */
 export interface Stored {
