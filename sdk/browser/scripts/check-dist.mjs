@@ -8,7 +8,7 @@ import { MODULES, SCRIPTS } from './entries.mjs';
 import { INTERNAL } from './internal.mjs';
 
 /** Bytes after gzip -9 that a file may have; docs/adr/0050 says why the first is what it is. */
-const LIMITS = { 'index.js': 5800, 'observe.js': 1800, 'afterword.iife.js': 7200 };
+const LIMITS = { 'index.js': 5800, 'observe.js': 1800, 'server.js': 2400, 'afterword.iife.js': 7200 };
 
 const problems = [];
 const run = (program, ...args) => execFileSync(program, args, { stdio: 'inherit' });

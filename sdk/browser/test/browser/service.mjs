@@ -38,12 +38,20 @@ export async function startService(binary) {
 
   return {
     url,
+    key: KEY,
+    /** Makes a key at the command line: what it prints, and what it says of it. */
+    async createKey(...args) {
+      return promisify(execFile)(binary, ['key', 'create', ...args], { env });
+    },
     async publishableKey(origins) {
-      const args = ['key', 'create', '--publishable', '--allow-http', '--name', 'pages'];
-      const made = await promisify(execFile)(binary, [...args, ...origins.flatMap((one) => ['--origin', one])], {
-        env,
-      });
+      const all = origins.flatMap((one) => ['--origin', one]);
+      const made = await this.createKey('--publishable', '--allow-http', '--name', 'pages', ...all);
       return /aw_pub_[a-z0-9]{16}/.exec(made.stdout)[0];
+    },
+    /** What is stored under an address, as an administrator sees it. */
+    async read(path) {
+      const answer = await fetch(`${url}${path}`, { headers });
+      return { status: answer.status, body: await answer.json() };
     },
     /** A feedback token as a customer's backend asks for it. */
     async mint(subject, completionIds) {
