@@ -60,6 +60,10 @@ bench-sdk: ## Play the browser tests' faults on other clients, too, and write do
 	cd sdk/peers && npm ci --ignore-scripts --no-progress --loglevel=error \
 		&& node run.mjs $(or $(ARGS),--write ../../docs/sdk-rivals.md)
 
+.PHONY: sdk-asset
+sdk-asset: ## Write the script that the service serves anew, after the browser SDK has changed
+	cd sdk/browser && npm ci --ignore-scripts --no-progress --loglevel=error && npm run --silent build && npm run --silent served
+
 .PHONY: schemathesis
 schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on
 	@# A filter that matches no test is no success.

@@ -13,7 +13,9 @@ npm ci --ignore-scripts --no-progress --loglevel=error
 npm run --silent check
 npm run --silent build
 npm run --silent check-dist
+npm run --silent served -- --check
 npm run --silent test
+npm run --silent test-server
 
 if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     (apt-get update && apt-get install --yes --no-install-recommends chromium) >/dev/null || true

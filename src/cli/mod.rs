@@ -20,6 +20,7 @@ pub mod plan;
 pub mod postgres;
 pub mod project;
 pub mod recipe;
+pub mod sdk;
 pub mod serve;
 pub mod token;
 mod watch;
@@ -83,6 +84,8 @@ enum Command {
     Project(project::Args),
     /// List, show and check recipes of exports.
     Recipe(recipe::Args),
+    /// Print the script element that loads the browser SDK.
+    Sdk(sdk::Args),
     /// Declare and list experiments.
     Experiment(experiment::Args),
     /// Say whether another model does as well.
@@ -167,6 +170,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Erase(args) => Box::pin(erase::run(args, &config)).await,
             Command::Project(args) => Box::pin(project::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args, &config),
+            Command::Sdk(args) => sdk::run(&args),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
             Command::Plan(args) => Box::pin(plan::run(*args, &config)).await,

@@ -27,6 +27,7 @@ mod problem;
 mod query;
 mod quota;
 mod routes;
+mod sdk;
 mod server;
 mod services;
 mod v1;
@@ -34,5 +35,6 @@ mod visit;
 
 pub use client_address::{ForwardedHeader, Proxies};
 pub use quota::Quotas;
+pub use sdk::script_tag;
 pub use server::{Server, ServerError};
 pub use services::{BodyLimits, HttpSettings};

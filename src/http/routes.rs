@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource};
 
-use super::{docs, health, metrics, openapi, pages, v1};
+use super::{docs, health, metrics, openapi, pages, sdk, v1};
 
 /// Names the method of an address that is marked with this word and no other.
 macro_rules! with_query {
@@ -68,6 +68,7 @@ addresses! {
     "/openapi.json" { get => openapi::show }
     "/docs" { get => docs::index }
     "/docs/{file}" { get => docs::file }
+    "/sdk/v1/{file}" { get => sdk::show }
     "/problems" { get => pages::problems }
     "/" { get => pages::index }
 }

@@ -12,6 +12,7 @@ mod keys;
 mod logs;
 mod ordinary_user;
 mod refusals;
+mod sdk;
 mod serve;
 mod tokens;
 

@@ -100,6 +100,7 @@ impl Things {
             "/v1/users/{user}" => "/v1/users/of-nobody?dry_run=true".to_owned(),
             "/v1/comparisons" => format!("{pattern}?experiment={}", self.experiment),
             "/v1/plans" => format!("{pattern}?baseline=0.3"),
+            "/sdk/v1/{file}" => "/sdk/v1/afterword.js".to_owned(),
             "/docs/{file}" => "/docs/index.html".to_owned(),
             _ => pattern.to_owned(),
         };

@@ -24,6 +24,7 @@ mod presence;
 mod queries;
 mod quotas;
 mod reading;
+mod sdk;
 mod smuggling;
 
 use serde_json::{Value, json};
