@@ -46,7 +46,7 @@ cargo-test: venv
 	$(CARGO) test --locked
 
 .PHONY: browser
-browser: ## Look at the reports that the tests kept, in Chromium: widths, colours, keyboard, paper, axe
+browser: ## Look at the reports that the tests kept, and use the demo's chat, in Chromium: widths, colours, keyboard, paper, axe
 	scripts/browser-check.sh $(or $(PAGES),target/tmp/report)
 
 .PHONY: test-sdk

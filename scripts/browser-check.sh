@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Looks at the kept reports in Chromium (tests/browser/run.mjs). Where there is no Chromium it is installed by apt, if this
-# may be done without a question; where that fails, the check is skipped and says so.
+# Looks at the kept reports in Chromium (tests/browser/run.mjs), and uses the chat of the demo (tests/browser/demo.mjs).
+# Where there is no Chromium it is installed by apt, if this may be done without a question; where that fails, the check is
+# skipped and says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 pages=${1:-target/tmp/report}
 
 skip() {
-    echo "NOT RUN: the reports were not looked at in a browser: $1" >&2
+    echo "NOT RUN in a browser: $1" >&2
     exit 0
 }
 
@@ -22,3 +23,6 @@ fi
 browser=$(find_browser) || skip 'Chromium is not installed (apt-get install chromium)'
 (cd tests/browser && timeout 120 npm ci --silent) || skip 'the packages of tests/browser cannot be installed'
 timeout 300 node tests/browser/run.mjs "$(realpath "$pages")" "$browser"
+program=target/debug/afterword
+[ -x "$program" ] || skip "the chat of the demo was not used: $program is not built"
+timeout 300 node tests/browser/demo.mjs "$program" "$browser"

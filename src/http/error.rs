@@ -78,6 +78,11 @@ impl Problem {
         Self(Box::new(Parts { kind, detail: None, faults: Vec::new(), rejected: Vec::new(), headers, cause: None }))
     }
 
+    /// Makes the problem that another service of ours answered with; one of that status where the code is not known.
+    pub(crate) fn of_code(code: &str, status: u16) -> Self {
+        Self::new(Kind::of(code).unwrap_or_else(|| Kind::of_status(status)))
+    }
+
     /// Says more exactly what to do; never with anything that the client sent.
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());

@@ -12,6 +12,7 @@ use actix_http::{HttpService, Protocol};
 use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::dev::{self, AppConfig, ServerHandle};
 use actix_web::middleware::from_fn;
+use actix_web::web::ServiceConfig;
 use actix_web::{App as Routes, web};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -51,6 +52,16 @@ impl Server {
     /// Starts serving on a listener. Call it on the runtime that the app was started on: use cases run there, not on
     /// the threads that serve connections.
     pub fn start(app: App, listener: TcpListener, settings: HttpSettings) -> Result<Self, ServerError> {
+        Self::start_with(app, listener, settings, |_| ())
+    }
+
+    /// Starts serving with addresses of the caller's beside those of the service; they are in no document.
+    pub(crate) fn start_with(
+        app: App,
+        listener: TcpListener,
+        settings: HttpSettings,
+        more: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(ServerError::Listener)?;
         let draining = Arc::new(AtomicBool::new(false));
         let HttpSettings { n_workers, keep_alive, head_deadline, shutdown_deadline, stall_deadline, .. } = settings;
@@ -67,6 +78,7 @@ impl Server {
                 .wrap(from_fn(edge))
                 .wrap(from_fn(watched))
                 .configure(routes::configure)
+                .configure(&more)
                 .default_service(web::to(routes::absent))
         };
         let builder = dev::Server::build().workers(n_workers).shutdown_timeout(shutdown_deadline.as_secs());

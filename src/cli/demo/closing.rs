@@ -43,7 +43,8 @@ impl fmt::Display for Closing<'_> {
             writeln!(f, "\nThe service has stopped. To have it stay: afterword demo, without --exit")?;
             return Ok(());
         }
-        writeln!(f, "\nAPI        {url}/v1")?;
+        writeln!(f, "\nChat       {url}/demo   press, copy, edit, regenerate, and watch the rows arrive")?;
+        writeln!(f, "API        {url}/v1")?;
         writeln!(f, "Key        {key}")?;
         writeln!(f, "\nGive a thumb:\n")?;
         writeln!(f, "{}", self.thumb())?;
@@ -101,6 +102,7 @@ mod tests {
         let command = text.lines().find(|line| line.starts_with("curl ")).unwrap();
         assert_eq!(command.matches('\'').count(), 6);
         assert!(command.contains("-H 'Authorization: Bearer aw_sec_k_s'") && command.ends_with("}'"), "{command}");
+        assert!(text.contains("Chat       http://127.0.0.1:8787/demo "));
         assert!(text.contains("--dataset_name '/tmp/my demo/dpo'"));
     }
 
@@ -108,7 +110,10 @@ mod tests {
     fn a_demo_that_leaves_offers_nothing_that_would_not_work() {
         let text = closing(false);
 
-        assert!(!text.contains("curl") && !text.contains("aw_sec") && !text.contains("Ctrl-C"), "{text}");
+        assert!(
+            !text.contains("curl") && !text.contains("/demo ") && !text.contains("aw_sec") && !text.contains("Ctrl-C"),
+            "{text}"
+        );
         assert!(text.contains("report.html") && text.contains("load_dataset"));
     }
 }

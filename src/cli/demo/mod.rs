@@ -4,6 +4,7 @@
 //! It goes the ways that a customer would go: everything after the start is an HTTP request.
 
 mod chance;
+mod chat;
 mod closing;
 mod conversation;
 mod player;
@@ -93,13 +94,12 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
         connected = Connected::open(&config) => connected?,
         () = signals.next() => return Ok(interrupted()),
     };
-    let begun = begin(&connected, &config, listener, &key).await;
+    let begun = Box::pin(begin(&connected, &config, listener, &key)).await;
     let outcome = match begun {
-        Ok((server, worker)) => {
-            let url = format!("http://{}", server.address());
-            step.done(&format!("{url}, on a private Postgres"))?;
+        Ok((server, worker, player)) => {
+            step.done(&format!("{}, on a private Postgres", player.url()))?;
             let outcome = tokio::select! {
-                outcome = play_and_tell(&args, state, &mut steps, &url, &key, &config) => outcome.map(Some),
+                outcome = play_and_tell(&args, state, &mut steps, &player, &key, &config) => outcome.map(Some),
                 () = signals.next() => Ok(None),
             };
             if matches!(outcome, Ok(Some(()))) && !args.exit {
@@ -150,10 +150,18 @@ async fn begin(
     config: &Config,
     listener: TcpListener,
     key: &SecretKey,
-) -> anyhow::Result<(Server, Worker)> {
+) -> anyhow::Result<(Server, Worker, Player)> {
     bootstrap::ensure(&connected.app, PROJECT, Some(key)).await?;
-    let server = Server::start(connected.app.clone(), listener, http_settings(config))?;
-    Ok((server, Worker::start(connected.app.clone())))
+    let address = listener.local_addr()?;
+    let player = Player::new(format!("http://{address}"), key.reveal())?;
+    let chat = chat::routes(player.clone())?;
+    let server = Server::start_with(connected.app.clone(), listener, http_settings(config), chat)?;
+    let worker = Worker::start(connected.app.clone());
+    if let Err(error) = chat::admit_pages(&player, address.port()).await {
+        tokio::join!(server.stop(), worker.stop());
+        return Err(error.into());
+    }
+    Ok((server, worker, player))
 }
 
 /// Plays everything through the public interface, then says what there is now.
@@ -161,19 +169,18 @@ async fn play_and_tell(
     args: &Args,
     mut state: State,
     steps: &mut Steps,
-    url: &str,
+    player: &Player,
     key: &SecretKey,
     config: &Config,
 ) -> anyhow::Result<()> {
-    let player = Player::new(url.to_owned(), key.reveal())?;
     let until = state.end_of(args.seed, SystemClock.now())?;
     let scenario = Scenario { seed: args.seed, n_users: args.users, until };
-    let liked = traffic(&player, steps, scenario).await?;
-    let dpo = data_set(&player, steps, "Set for DPO", "dpo", &config.data_dir).await?;
-    let sft = data_set(&player, steps, "Set for SFT", "sft", &config.data_dir).await?;
-    let (report, verdict) = report(&player, steps, &config.data_dir).await?;
+    let liked = traffic(player, steps, scenario).await?;
+    let dpo = data_set(player, steps, "Set for DPO", "dpo", &config.data_dir).await?;
+    let sft = data_set(player, steps, "Set for SFT", "sft", &config.data_dir).await?;
+    let (report, verdict) = report(player, steps, &config.data_dir).await?;
     let closing = Closing {
-        url,
+        url: player.url(),
         key: &key.reveal(),
         verdict: &verdict,
         completion_id: &liked,

@@ -100,6 +100,11 @@ impl Player {
         Ok(Self { http, url, key })
     }
 
+    /// Returns the address of the service.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Declares an experiment; declaring the same again changes nothing.
     pub(super) async fn declare(&self, experiment: &Value) -> Result<(), PlayError> {
         let request = self.request(Method::POST, "/v1/experiments").json(experiment);
@@ -192,6 +197,16 @@ impl Player {
     pub(super) async fn comparison(&self, experiment: &str, media_type: &str) -> Result<String, PlayError> {
         let request = self.request(Method::GET, &format!("/v1/comparisons?experiment={experiment}"));
         Ok(accepted(request.header(ACCEPT, media_type).send().await?).await?.text().await?)
+    }
+
+    /// Reads what is under an address.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, PlayError> {
+        Ok(accepted(self.request(Method::GET, path).send().await?).await?.json().await?)
+    }
+
+    /// Posts one value and reads the answer.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, PlayError> {
+        Ok(accepted(self.request(Method::POST, path).json(body).send().await?).await?.json().await?)
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long anything may take before a test gives up waiting.
 const DEADLINE: Duration = Duration::from_mins(3);
@@ -61,6 +61,54 @@ fn n_rows(folder: &Path) -> i64 {
     parts.map(n_rows).sum()
 }
 
+/// Asks as the demo's own page does.
+fn ask(arguments: &[&str]) -> Value {
+    ask_with("application/json", arguments)
+}
+
+/// Asks with a body of this type, where there is one.
+fn ask_with(content_type: &str, arguments: &[&str]) -> Value {
+    let content_type = format!("Content-Type: {content_type}");
+    let answer = Command::new("curl").args(["-sS", "-H", &content_type]).args(arguments).output().unwrap();
+    let (answer, complaint) = text(&answer);
+    serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}{complaint}"))
+}
+
+/// Asks the chat a question and reacts to the answer with the token that its page gets.
+fn chat(url: &str) {
+    let chat = ask(&[&format!("{url}/demo/chats"), "-d", "{}"]);
+    let place = format!("{url}/demo/chats/{}", chat["id"].as_str().unwrap());
+    let question = json!({
+        "messages": [{"role": "user", "content": chat["suggestions"][0]}],
+        "voice": "thorough", "attempt": 1, "parent_completion_id": null,
+    });
+    let answer = ask(&[&format!("{place}/answers"), "-d", &question.to_string()]);
+    let token = ask(&[&format!("{place}/token"), "-d", "{}"]);
+    let thumb = json!({"v": 1, "token": token["token"], "feedback": [{
+        "id": "0199aaaa-0000-7000-8000-00000000000c", "completion_id": answer["completion_id"],
+        "signal": "thumb", "value": "up",
+    }]});
+    let from_page = format!("Origin: {}", url.replace("127.0.0.1", "localhost"));
+    ask(&[&format!("{url}/v1/feedback"), "-H", &from_page, "-d", &thumb.to_string()]);
+
+    let rows = ask(&[&format!("{place}/rows")]);
+    let other = ask(&[&format!("{url}/demo/chats/chat-0199aaaa-0000-7000-8000-000000000000/rows")]);
+    let form = ask_with("text/plain", &[&format!("{url}/demo/chats"), "-d", "{}"]);
+    let wrong = ask(&[&format!("{place}/answers"), "-d", "{\"messages\": []}"]);
+
+    let row = &rows["completions"][0];
+    assert_eq!((&row["id"], &row["response"]["content"]), (&answer["completion_id"], &answer["text"]));
+    assert_eq!((&row["feedback"][0]["trust"], &row["label"]["verdict"]), (&json!("verified"), &json!("positive")));
+    assert_eq!(row["user"], chat["user"]);
+    assert_eq!(other["completions"], json!([]));
+    assert_eq!((&form["status"], &wrong["status"]), (&json!(415), &json!(400)));
+    let page = Command::new("curl").args(["-sSi", &format!("{url}/demo")]).output().unwrap();
+    let (page, _) = text(&page);
+    assert!(
+        page.contains("content-security-policy: default-src 'none'; script-src 'self'") && !page.contains("aw_sec")
+    );
+}
+
 #[test]
 fn a_demo_can_be_tried_stopped_and_run_again() {
     let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -70,13 +118,14 @@ fn a_demo_can_be_tried_stopped_and_run_again() {
     let mut staying = demo(&data_dir, &[]).spawn().unwrap();
     let (command, rest) = wait_for_line(&mut staying, "curl ");
     let pasted = Command::new("sh").args(["-c", &command]).output().unwrap();
+    chat(command.split_whitespace().find_map(|word| word.strip_suffix("/v1/feedback")).unwrap());
     kill_process(Pid::from_child(&staying), Signal::INT).unwrap();
     let status = staying.wait().unwrap();
     let said_last: String = rest.iter().collect();
 
     let (answer, complaint) = text(&pasted);
     let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}{complaint}"));
-    assert_eq!(answer, serde_json::json!({"accepted": 1, "duplicate": 0, "rejected": []}));
+    assert_eq!(answer, json!({"accepted": 1, "duplicate": 0, "rejected": []}));
     assert!(status.success() && said_last.contains("Ctrl-C"), "{status}: {said_last}");
 
     // Again, on the same directory: everything is known.

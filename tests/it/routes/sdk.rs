@@ -84,6 +84,16 @@ async fn the_head_of_the_script_is_that_of_the_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_chat_of_the_demo_is_no_part_of_the_service() {
+    let service = TestService::start().await;
+
+    for path in ["/demo", "/demo/chat.js", "/demo/chats/chat-01890a5d-ac96-774b-bcce-b302099a8057/rows"] {
+        assert_eq!(service.get(path, "").await.problem(), (404, "not_found".to_owned()), "{path}");
+    }
+    assert_eq!(service.post("/demo/chats", "", &serde_json::json!({})).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_script_of_another_version_is_not_there() {
     let service = TestService::start().await;
 
