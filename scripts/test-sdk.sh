@@ -16,8 +16,11 @@ npm run --silent check-dist
 npm run --silent served -- --check
 npm run --silent test
 npm run --silent test-server
+# The recipes of docs/sdk.md need packages of others, which are installed beside and not with ours.
+(cd recipes && npm ci --ignore-scripts --no-progress --loglevel=error && npm run --silent check)
 
 if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     (apt-get update && apt-get install --yes --no-install-recommends chromium) >/dev/null || true
 fi
 npm run --silent test-browser
+npm run --silent test-recipes
