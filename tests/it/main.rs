@@ -4,6 +4,7 @@ mod cli;
 mod compare;
 mod dataset;
 mod demo;
+mod engine;
 mod export;
 mod faults;
 mod model;
