@@ -21,6 +21,7 @@ pub mod postgres;
 pub mod project;
 pub mod recipe;
 pub mod serve;
+pub mod serving;
 pub mod token;
 mod watch;
 
@@ -85,6 +86,8 @@ enum Command {
     Recipe(recipe::Args),
     /// Declare and list experiments.
     Experiment(experiment::Args),
+    /// Ask a serving engine for its load.
+    Serving(serving::Args),
     /// Say whether another model does as well.
     Compare(Box<compare::Args>),
     /// Say how many users and days a comparison takes, before it starts.
@@ -168,6 +171,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Project(args) => Box::pin(project::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args, &config),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
+            Command::Serving(args) => Box::pin(serving::run(args)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
             Command::Plan(args) => Box::pin(plan::run(*args, &config)).await,
         }

@@ -62,6 +62,7 @@ addresses! {
     "/v1/exports/{id}/cancel" { post => v1::exports::cancel }
     "/v1/exports/{id}/files/{path:.+}" { get => v1::export_files::show }
     // Operators and people look.
+    "/v1/serving/samples" { get => v1::serving::samples }
     "/livez" { get => health::live }
     "/readyz" { get => health::ready }
     "/metrics" { get => metrics::show }

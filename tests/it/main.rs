@@ -12,6 +12,7 @@ mod postgres;
 mod replay;
 mod report;
 mod routes;
+mod serving;
 mod stats;
 mod store;
 mod support;

@@ -225,7 +225,8 @@ fn what_is_no_selector_is_none() {
 
 #[test]
 fn a_page_of_many_models_is_read_to_a_bound() {
-    let page: String = (0..100).map(|n| format!("vllm:kv_cache_usage_perc{{model_name=\"m{n:03}\"}} 0.5\n")).collect();
+    let line = |n| format!("vllm:kv_cache_usage_perc{{model_name=\"m{n:03}\"}} 0.5\n");
+    let page = (0..100).map(line).collect::<Vec<_>>().concat();
 
     let readings = read(&page, Engine::Vllm);
 

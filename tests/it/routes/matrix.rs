@@ -49,7 +49,15 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
         ("POST", "/v1/keys")
         | ("DELETE", "/v1/keys/{id}" | "/v1/users/{user}")
         | ("PATCH", "/v1/projects/{id}")
-        | ("GET", "/v1/keys" | "/v1/projects" | "/v1/projects/{id}" | "/v1/erasures/{id}" | "/v1/audit") => ADMINS,
+        | (
+            "GET",
+            "/v1/keys"
+            | "/v1/projects"
+            | "/v1/projects/{id}"
+            | "/v1/erasures/{id}"
+            | "/v1/audit"
+            | "/v1/serving/samples",
+        ) => ADMINS,
         _ => return None,
     })
 }

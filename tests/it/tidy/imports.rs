@@ -50,9 +50,10 @@ pub(super) const LAYERS: &[Layer] = &[
         crates: Crates::Only(&["bytes", "futures_util", "object_store", "reqwest", "tokio"]),
     },
     Layer { module: "hook", ours: &["domain"], crates: Crates::Only(&["reqwest"]) },
+    Layer { module: "scrape", ours: &[], crates: Crates::Only(&["reqwest"]) },
     Layer {
         module: "service",
-        ours: &["blob", "columnar", "dataset", "domain", "engine", "hook", "report", "stats", "store"],
+        ours: &["blob", "columnar", "dataset", "domain", "engine", "hook", "report", "scrape", "stats", "store"],
         crates: Crates::AllBut(&[
             "actix_web",
             "anyhow",
