@@ -65,6 +65,7 @@ pub mod pages;
 pub mod projects;
 pub mod readiness;
 pub mod recipes;
+pub mod sequence_lengths;
 pub mod serving;
 pub mod serving_join;
 pub mod serving_view;

@@ -86,6 +86,8 @@ components! {
         AuditPage = keys::audit_page();
         AuditEntryId = words::uuid();
         ServingSamples = serving::samples();
+        SequenceLengths = serving::lengths();
+        LengthsForm = json!({ "type": "string", "enum": ["dynamo"] });
         Unit = reading::unit();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();

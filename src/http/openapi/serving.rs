@@ -39,6 +39,57 @@ pub(super) fn samples() -> Value {
     object(vec![required("targets", all(&target))])
 }
 
+/// Lengths of prompts and answers, in either form.
+pub(super) fn lengths() -> Value {
+    let share = || nullable(number(0.0, 1.0));
+    let mean = || nullable(json!({ "type": "number" }));
+    let of_kind = || {
+        let mut members = vec![required("n", total()), required("sum", total()), required("mean", mean())];
+        members.extend(["p50", "p90", "p95", "p99", "max"].map(|name| required(name, nullable(total()))));
+        object(members)
+    };
+    let group = object(vec![
+        required("model", text()),
+        required("task", nullable(text())),
+        required("n", total()),
+        required("input_tokens", of_kind()),
+        required("output_tokens", of_kind()),
+        required("input_per_output", object(vec![required("of_sums", mean()), required("median", mean())])),
+        required("cached_share", described(share(), "Of the tokens of prompts that tell how much a cache held.")),
+        required("context", object(vec![required("n", total()), required("share_above_80_percent", share())])),
+        required(
+            "truncation",
+            object(vec![
+                required("n", total()),
+                required("n_truncated", total()),
+                required("share", share()),
+                required("n_at_context", total()),
+                required("n_at_limit", total()),
+                required("n_of_unknown_cause", total()),
+            ]),
+        ),
+        required("mean_ttft_ms", mean()),
+        required("mean_itl_ms", mean()),
+    ]);
+    let planned = object(vec![
+        required("model", text()),
+        required("num_req", total()),
+        required("rate_per_s", mean()),
+        required("isl", mean()),
+        required("osl", mean()),
+        required("ttft_ms", mean()),
+        required("itl_ms", mean()),
+        required("isl_percentiles", of_kind()),
+        required("osl_percentiles", of_kind()),
+    ]);
+    object(vec![
+        required("from", moment()),
+        required("to", moment()),
+        required("groups", json!({ "type": "array", "items": { "anyOf": [group, planned] } })),
+        required("has_more", boolean()),
+    ])
+}
+
 /// How a completion was served, with what was joined.
 pub(super) fn of_completion() -> Value {
     let load = object(vec![

@@ -40,7 +40,8 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
             | "/v1/comparisons"
             | "/v1/plans"
             | "/v1/experiments"
-            | "/v1/experiments/{key}",
+            | "/v1/experiments/{key}"
+            | "/v1/serving/sequence-lengths",
         ) => VIEWERS,
         ("GET", "/v1/experiments/{key}/assignment") => ASSIGNERS,
         ("POST", "/v1/experiments" | "/v1/experiments/{key}/stop" | "/v1/exports" | "/v1/exports/{id}/cancel")

@@ -5,6 +5,7 @@
 mod check;
 mod engine;
 mod join;
+mod lengths;
 mod samples;
 
 use std::sync::Mutex;
