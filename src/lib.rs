@@ -2,8 +2,8 @@
 //! honest model comparisons.
 //!
 //! The module list is the map; `ARCHITECTURE.md` explains it and `tests/it/tidy.rs` asserts its import rules.
-//! Dependencies point downwards only: `domain` → (`stats`, `dataset`, `columnar`, `report`) → (`store`, `blob`, `hook`)
-//! → `service` → (`worker`, `cli`, `http`).
+//! Dependencies point downwards only: `domain` → (`stats`, `dataset`, `engine`, `columnar`, `report`) → (`store`, `blob`,
+//! `hook`, `scrape`) → `service` → (`worker`, `cli`, `http`).
 
 pub mod blob;
 pub mod cli;
@@ -11,10 +11,12 @@ pub mod columnar;
 pub mod config;
 pub mod dataset;
 pub mod domain;
+pub mod engine;
 pub mod hook;
 pub mod http;
 pub mod postgres;
 pub mod report;
+pub mod scrape;
 pub mod service;
 pub mod stats;
 pub mod store;

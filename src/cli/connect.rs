@@ -14,6 +14,7 @@ use crate::domain::principal::{CredentialId, Principal, Role};
 use crate::postgres::{Cluster, SERVICE, Settings};
 use crate::service::instance::{self, Migrated, Places, PoolSizes};
 use crate::service::outside::Outside;
+use crate::service::serving::Serving;
 use crate::service::{App, ServiceError, bootstrap, destinations};
 
 /// Name of the project of an instance that nobody gave another one.
@@ -94,7 +95,7 @@ impl Database {
         let clock = Arc::new(SystemClock);
         let outside = outside(config);
         let app = self.explain(instance::open(&self.service_url, sizes, places, clock).await)?;
-        Ok(app.reaching(outside))
+        Ok(app.reaching(outside).watching(Serving::watching(config.serving_targets.clone())?))
     }
 
     /// Starts the private database again if it ended, such as by being killed; requests fail until it is back.

@@ -22,6 +22,7 @@ pub mod project;
 pub mod recipe;
 pub mod sdk;
 pub mod serve;
+pub mod serving;
 pub mod token;
 mod watch;
 
@@ -88,6 +89,8 @@ enum Command {
     Sdk(sdk::Args),
     /// Declare and list experiments.
     Experiment(experiment::Args),
+    /// Ask a serving engine for its load.
+    Serving(serving::Args),
     /// Say whether another model does as well.
     Compare(Box<compare::Args>),
     /// Say how many users and days a comparison takes, before it starts.
@@ -172,6 +175,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Recipe(args) => recipe::run(&args, &config),
             Command::Sdk(args) => sdk::run(&args),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
+            Command::Serving(args) => Box::pin(serving::run(args)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
             Command::Plan(args) => Box::pin(plan::run(*args, &config)).await,
         }

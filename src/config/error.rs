@@ -59,4 +59,14 @@ pub enum ConfigError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A serving engine has a value that has no meaning, or lacks one.
+    #[error("`serving.targets[{nth}].{key}` must be {expected}")]
+    InvalidTarget {
+        /// Its place in the file, from 1: what it calls itself may be what is wrong.
+        nth: usize,
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
 }

@@ -26,6 +26,19 @@ access_key_id = ""
 secret_access_key = ""
 "#;
 
+/// Every key of a serving engine, not set.
+const TARGET: &str = r#"
+name = ""
+engine = ""
+url = ""
+interval_seconds = 5
+model = ""
+instance = ""
+kv_usage_spec = ""
+running_requests_spec = ""
+queued_requests_spec = ""
+"#;
+
 /// Reads an environment variable.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -71,6 +84,7 @@ fn lay_file_over(merged: &mut Table, file: &Table, path: &Path, section: &str) -
         };
         match (known, value) {
             (Value::Table(known), Value::Table(value)) => lay_file_over(known, value, path, &format!("{key}."))?,
+            (Value::Array(known), Value::Array(sections)) => *known = lay_sections(sections, path, &key)?,
             (known, value) if known.same_type(value) && !is_negative(value) => *known = value.clone(),
             (known, _) => {
                 let origin = path.display().to_string();
@@ -79,6 +93,20 @@ fn lay_file_over(merged: &mut Table, file: &Table, path: &Path, section: &str) -
         }
     }
     Ok(())
+}
+
+/// Lays each section of a list over the defaults of such a section. Serving engines are the one list that there is.
+fn lay_sections(sections: &[Value], path: &Path, key: &str) -> Result<Vec<Value>, ConfigError> {
+    let lay = |(nth, section): (usize, &Value)| {
+        let key = format!("{key}[{}]", nth + 1);
+        let Value::Table(section) = section else {
+            return Err(ConfigError::WrongType { origin: path.display().to_string(), key, expected: "a section" });
+        };
+        let mut laid = parse(Path::new("a serving engine"), TARGET)?;
+        lay_file_over(&mut laid, section, path, &format!("{key}."))?;
+        Ok(Value::Table(laid))
+    };
+    sections.iter().enumerate().map(lay).collect()
 }
 
 fn lay_environment_over(merged: &mut Table, env: Environment<'_>, section: &str) -> Result<(), ConfigError> {
@@ -108,6 +136,7 @@ fn parse_like(known: &Value, text: &str) -> Option<Value> {
     match known {
         Value::Integer(_) => text.parse().ok().map(Value::Integer).filter(|value| !is_negative(value)),
         Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+        Value::Array(_) => None,
         _ => Some(Value::String(text.to_owned())),
     }
 }
@@ -122,6 +151,7 @@ fn type_name(value: &Value) -> &'static str {
         Value::Integer(_) => "a whole number, not negative",
         Value::Boolean(_) => "true or false",
         Value::Table(_) => "a section",
+        Value::Array(_) => "a list of sections in the file",
         _ => "text",
     }
 }

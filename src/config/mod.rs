@@ -4,6 +4,7 @@
 mod destinations;
 mod error;
 mod layers;
+mod serving;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use toml::{Table, Value};
 use crate::domain::destination::Destination;
 use crate::domain::network::Network;
 use crate::domain::principal::SecretKey;
+use crate::engine::target::Target;
 
 pub use error::ConfigError;
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub metrics_readers: MetricsReaders,
     /// How much each may send.
     pub quotas: Quotas,
+    /// Engines whose load is watched.
+    pub serving_targets: Vec<Target>,
     /// The log.
     pub log: Log,
     /// What is made at start.
@@ -209,6 +213,7 @@ struct Raw {
     http: RawHttp,
     metrics: RawMetrics,
     quotas: Quotas,
+    serving: serving::RawServing,
     log: RawLog,
     init: RawInit,
 }
@@ -288,6 +293,7 @@ impl Raw {
             http: self.http.parse()?,
             metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
+            serving_targets: self.serving.parse()?,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,

@@ -34,6 +34,7 @@ pub mod principal;
 mod query;
 pub mod recipe;
 pub mod selection;
+pub mod sequence_query;
 pub mod signing;
 pub mod token;
 pub mod trust;

@@ -24,7 +24,9 @@ use super::routes::ADDRESSES;
 use super::services::Services;
 use super::{problem, query};
 use crate::config::MetricsReaders;
-use crate::service::ingest::{Distribution, IngestQueue, VerdictCount};
+use crate::service::App;
+use crate::service::ingest::{Distribution, VerdictCount};
+use crate::service::serving_view::{self, TargetView};
 use crate::service::vitals::{self, Vitals};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -85,7 +87,7 @@ pub(crate) async fn show(request: HttpRequest, services: web::Data<Services>) ->
     query::check(&request)?;
     let vitals = services.run(|app| async move { Ok(vitals::read(&app).await) }).await?;
     let mut registry = Registry::with_prefix("afterword");
-    registry.register_collector(Box::new(Scrape::new(&services.app().ingest, vitals)));
+    registry.register_collector(Box::new(Scrape::new(services.app(), vitals)));
     let mut text = String::with_capacity(16 << 10);
     let written = encode_registry(&mut text, &services.meter().registry)
         .and_then(|()| encode_registry(&mut text, &registry))
@@ -116,10 +118,12 @@ struct Scrape {
     commit_us: Distribution,
     verdicts: Vec<VerdictCount>,
     vitals: Vitals,
+    targets: Vec<TargetView>,
 }
 
 impl Scrape {
-    fn new(ingest: &IngestQueue, vitals: Vitals) -> Self {
+    fn new(app: &App, vitals: Vitals) -> Self {
+        let ingest = &app.ingest;
         let meter = ingest.meter();
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Self {
@@ -133,6 +137,7 @@ impl Scrape {
             commit_us: meter.commit_us.read(),
             verdicts: meter.verdicts(),
             vitals,
+            targets: serving_view::list_targets(app),
         }
     }
 
@@ -179,10 +184,44 @@ impl Scrape {
     }
 }
 
+impl Scrape {
+    /// Tells how the watching of serving engines goes. Their names are the operator's own.
+    fn serving(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        if self.targets.is_empty() {
+            return Ok(());
+        }
+        let help = "Times that a serving engine was asked for its load, by whether it told any";
+        let mut family = encoder.encode_descriptor("serving_samples", help, None, MetricType::Counter)?;
+        for target in &self.targets {
+            for (outcome, n_times) in [("read", target.n_samples), ("failed", target.n_failures)] {
+                let labels = [("target", target.name.as_str()), ("outcome", outcome)];
+                ConstCounter::new(n_times).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Lines of serving engines' pages that could not be read";
+        let mut family = encoder.encode_descriptor("serving_skipped_lines", help, None, MetricType::Counter)?;
+        for target in &self.targets {
+            let labels = [("target", target.name.as_str())];
+            ConstCounter::new(target.n_skipped_lines).encode(family.encode_family(&labels)?)?;
+        }
+        let help = "Age of the last sample of a serving engine";
+        let unit = Some(&Unit::Seconds);
+        let mut family = encoder.encode_descriptor("serving_staleness", help, unit, MetricType::Gauge)?;
+        for target in &self.targets {
+            if let Some(staleness_ms) = target.staleness_ms {
+                let labels = [("target", target.name.as_str())];
+                ConstGauge::new(staleness_ms as f64 / 1e3).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         self.ingest(&mut encoder)?;
         self.pools(&mut encoder)?;
+        self.serving(&mut encoder)?;
         if let Some(jobs) = self.vitals.jobs {
             let help = "Jobs in the database, by whether a worker holds them";
             let mut family = encoder.encode_descriptor("jobs", help, None, MetricType::Gauge)?;

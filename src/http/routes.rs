@@ -61,7 +61,9 @@ addresses! {
     "/v1/exports/{id}" { get => v1::exports::show, delete => v1::exports::delete }
     "/v1/exports/{id}/cancel" { post => v1::exports::cancel }
     "/v1/exports/{id}/files/{path:.+}" { get => v1::export_files::show }
-    // Operators and people look.
+    // Whoever tunes engines looks at lengths, operators and people at the rest.
+    "/v1/serving/sequence-lengths" { get with query => v1::serving::sequence_lengths }
+    "/v1/serving/samples" { get => v1::serving::samples }
     "/livez" { get => health::live }
     "/readyz" { get => health::ready }
     "/metrics" { get => metrics::show }

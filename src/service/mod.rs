@@ -65,6 +65,10 @@ pub mod pages;
 pub mod projects;
 pub mod readiness;
 pub mod recipes;
+pub mod sequence_lengths;
+pub mod serving;
+pub mod serving_join;
+pub mod serving_view;
 pub mod signature;
 pub mod tokens;
 pub mod vitals;
@@ -103,6 +107,8 @@ pub struct App {
     pub runtime: tokio::runtime::Handle,
     /// What recipes may reach beyond the database and the place for files.
     pub outside: Arc<outside::Outside>,
+    /// The serving engines that are watched.
+    pub serving: Arc<serving::Serving>,
 }
 
 impl App {
@@ -113,14 +119,34 @@ impl App {
         let runtime = tokio::runtime::Handle::current();
         let credentials = Arc::new(authenticate::Credentials::new(&runtime));
         let (destinations, scratch) = (Arc::default(), std::env::temp_dir().into());
-        let (new_job, new_erasure, outside) = (Arc::default(), Arc::default(), Arc::default());
-        Self { store, blob, destinations, scratch, clock, ingest, credentials, new_job, new_erasure, runtime, outside }
+        let (new_job, new_erasure, outside, serving) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Self {
+            store,
+            blob,
+            destinations,
+            scratch,
+            clock,
+            ingest,
+            credentials,
+            new_job,
+            new_erasure,
+            runtime,
+            outside,
+            serving,
+        }
     }
 
     /// Lets recipes reach what the operator has named; without this they reach nothing.
     #[must_use]
     pub fn reaching(mut self, outside: outside::Outside) -> Self {
         self.outside = Arc::new(outside);
+        self
+    }
+
+    /// Watches serving engines; without this there are none.
+    #[must_use]
+    pub fn watching(mut self, serving: serving::Serving) -> Self {
+        self.serving = Arc::new(serving);
         self
     }
 

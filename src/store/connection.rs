@@ -56,6 +56,8 @@ pub enum Access<'a> {
     Worker,
     /// Rows of this project, which may be deleted.
     Erasure(ProjectId),
+    /// What engines said of their load: the operator's, and no project's.
+    Serving,
 }
 
 /// Which pool a transaction takes its connection from.
@@ -368,6 +370,7 @@ fn reach(access: Access<'_>) -> String {
         }
         Access::Operator => "set local app.scope = 'operator'".to_owned(),
         Access::Worker => "set local app.scope = 'worker'".to_owned(),
+        Access::Serving => "set local app.scope = 'serving'".to_owned(),
         Access::Erasure(id) => format!("set local app.project_ids = '{id}'; set local app.scope = 'erasure'"),
     }
 }

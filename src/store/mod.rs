@@ -25,6 +25,8 @@ pub mod projects;
 pub mod publishable_keys;
 pub mod rates;
 pub mod reading;
+pub mod sequence_lengths;
+pub mod serving;
 pub mod signing_keys;
 pub mod tallies;
 pub mod turns;

@@ -1,9 +1,12 @@
 //! The worker: claims a job, lets the service carry it out, renews the lease meanwhile; and collects from time to time
 //! what dead workers left behind.
 //!
+//! Where serving engines are to be watched it asks each of them again and again, beside the jobs.
+//!
 //! It knows use cases only: nothing of SQL, files or columns. Any number of workers may run against one database.
 
 mod eraser;
+mod scraper;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +38,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Worker {
     stop: CancellationToken,
-    tasks: [JoinHandle<()>; 3],
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -47,11 +50,12 @@ impl Worker {
     /// Starts a worker on another runtime, where its jobs are in nobody's way.
     pub fn start_on(runtime: &Handle, app: App) -> Self {
         let stop = CancellationToken::new();
-        let tasks = [
+        let mut tasks = vec![
             spawn_on(runtime, work(app.clone(), stop.clone())),
             spawn_on(runtime, tidy_up(app.clone(), stop.clone())),
-            spawn_on(runtime, eraser::work(app, stop.clone())),
+            spawn_on(runtime, eraser::work(app.clone(), stop.clone())),
         ];
+        tasks.extend(scraper::start_on(runtime, &app, &stop));
         Self { stop, tasks }
     }
 

@@ -6,6 +6,7 @@ mod keys;
 mod pages;
 mod planning;
 mod reading;
+mod serving;
 mod words;
 mod writing;
 
@@ -84,6 +85,9 @@ components! {
         Flag = words::words_of(["true", "false"]);
         AuditPage = keys::audit_page();
         AuditEntryId = words::uuid();
+        ServingSamples = serving::samples();
+        SequenceLengths = serving::lengths();
+        LengthsForm = json!({ "type": "string", "enum": ["dynamo"] });
         Unit = reading::unit();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();

@@ -31,9 +31,10 @@ pub(super) fn completion() -> Value {
     for name in ["prompt", "response", "tools", "params"] {
         schema["properties"][name] = described(json!({}), "For analysts only, as it came.");
     }
-    for name in ["tags", "usage", "timing", "serving", "consent"] {
+    for name in ["tags", "usage", "timing", "consent"] {
         schema["properties"][name] = json!({ "type": "object" });
     }
+    schema["properties"]["serving"] = super::serving::of_completion();
     schema
 }
 

@@ -16,4 +16,5 @@ pub(crate) mod plans;
 pub(crate) mod projects;
 mod receipt;
 mod selection_params;
+pub(crate) mod serving;
 pub(crate) mod users;

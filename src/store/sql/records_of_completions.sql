@@ -36,7 +36,11 @@ select s.completion_id, s.conversation_id,
            'cost_usd', s.cost_usd,
            'serving', nullif(json_strip_nulls(json_build_object(
                'served_by', s.served_by, 'kv_cache_usage', s.kv_cache_usage, 'n_waiting', s.n_waiting,
-               'max_model_len', s.max_model_len))::text, '{}')::json,
+               'max_model_len', s.max_model_len,
+               'load', case when f.completion_id is not null then json_strip_nulls(json_build_object(
+                   'kv_at_end', f.kv_at_end, 'kv_mean', f.kv_mean, 'kv_max', f.kv_max,
+                   'n_waiting_max', f.n_waiting_max, 'preempted', f.preempted, 'kv_source', f.kv_source,
+                   'kv_scope', f.kv_scope, 'kv_staleness_ms', f.kv_staleness_ms)) end))::text, '{}')::json,
            'consent', case when s.consent_training is not null then json_build_object('training', s.consent_training) end,
            'rating_solicited', s.rating_solicited, 'solicit_prob', s.solicit_prob, 'aliases', s.aliases,
            'created_at', to_char(s.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
@@ -51,5 +55,12 @@ select s.completion_id, s.conversation_id,
             order by r.completion_id
             limit 1
        ) s
+  left join lateral (
+           select *
+             from serving_facts r
+            where r.project_id = $1
+              and r.completion_id = s.completion_id
+            limit 1
+       ) f on true
  where s.completion_id = wanted.completion_id
  order by wanted.nth

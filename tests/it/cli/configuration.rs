@@ -34,11 +34,11 @@ fn the_configuration_in_force_is_printed_without_its_secrets() {
 fn arguments_that_make_no_sense_are_refused_in_one_line() {
     let too_few = ["export"];
     let too_many = ["serve", "--lisen", "127.0.0.1:0"];
-    let unknown = ["serv"];
+    let unknown = ["doctr"];
 
     run(&mut afterword(&too_few)).assert_refused(2, "--recipe <NAME|FILE> --out <DIR>");
     run(&mut afterword(&too_many)).assert_refused(2, "'--lisen' found; tip: a similar argument exists: '--listen'");
-    run(&mut afterword(&unknown)).assert_refused(2, "tip: a similar subcommand exists: 'serve'");
+    run(&mut afterword(&unknown)).assert_refused(2, "tip: a similar subcommand exists: 'doctor'");
 }
 
 #[test]

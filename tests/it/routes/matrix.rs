@@ -40,7 +40,8 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
             | "/v1/comparisons"
             | "/v1/plans"
             | "/v1/experiments"
-            | "/v1/experiments/{key}",
+            | "/v1/experiments/{key}"
+            | "/v1/serving/sequence-lengths",
         ) => VIEWERS,
         ("GET", "/v1/experiments/{key}/assignment") => ASSIGNERS,
         ("POST", "/v1/experiments" | "/v1/experiments/{key}/stop" | "/v1/exports" | "/v1/exports/{id}/cancel")
@@ -49,7 +50,15 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
         ("POST", "/v1/keys")
         | ("DELETE", "/v1/keys/{id}" | "/v1/users/{user}")
         | ("PATCH", "/v1/projects/{id}")
-        | ("GET", "/v1/keys" | "/v1/projects" | "/v1/projects/{id}" | "/v1/erasures/{id}" | "/v1/audit") => ADMINS,
+        | (
+            "GET",
+            "/v1/keys"
+            | "/v1/projects"
+            | "/v1/projects/{id}"
+            | "/v1/erasures/{id}"
+            | "/v1/audit"
+            | "/v1/serving/samples",
+        ) => ADMINS,
         _ => return None,
     })
 }

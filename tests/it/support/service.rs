@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use afterword::blob::Blob;
-use afterword::domain::clock::SystemClock;
+use afterword::domain::clock::{Clock, SystemClock};
 use afterword::domain::principal::{Role, SecretKey};
+use afterword::engine::target::Target;
 use afterword::http::{HttpSettings, Server};
 use afterword::service::keys::{self, NewKey};
+use afterword::service::serving::Serving;
 use afterword::service::{App, bootstrap};
 use afterword::store::{PoolSizes, Store};
 use afterword::worker::Worker;
@@ -62,6 +64,10 @@ impl Answer {
     }
 }
 
+fn app_on(store: Store) -> App {
+    App::start(store, Blob::memory(), Arc::new(SystemClock))
+}
+
 impl TestService {
     /// Starts a service with a worker.
     pub(crate) async fn start() -> Self {
@@ -72,18 +78,25 @@ impl TestService {
     pub(crate) async fn start_with(settings: HttpSettings, has_worker: bool) -> Self {
         let database = TestDatabase::new().await;
         let store = database.store().clone();
-        Self::start_on(database, store, settings, has_worker).await
+        Self::start_on(database, app_on(store), settings, has_worker).await
+    }
+
+    /// Starts a service that watches serving engines, on a clock of the test's own.
+    pub(crate) async fn start_watching(targets: Vec<Target>, clock: Arc<dyn Clock>, has_worker: bool) -> Self {
+        let database = TestDatabase::new().await;
+        let app = App::start(database.store().clone(), Blob::memory(), clock);
+        let app = app.watching(Serving::watching(targets).unwrap());
+        Self::start_on(database, app, HttpSettings::default(), has_worker).await
     }
 
     /// Starts a service whose way to its database is the test's own.
     pub(crate) async fn start_behind(url: impl AsyncFnOnce(&str) -> String, sizes: PoolSizes) -> Self {
         let database = TestDatabase::new().await;
         let store = Store::connect(&url(database.service_url()).await, sizes).unwrap();
-        Self::start_on(database, store, HttpSettings::default(), false).await
+        Self::start_on(database, app_on(store), HttpSettings::default(), false).await
     }
 
-    async fn start_on(database: TestDatabase, store: Store, settings: HttpSettings, has_worker: bool) -> Self {
-        let app = App::start(store, Blob::memory(), Arc::new(SystemClock));
+    async fn start_on(database: TestDatabase, app: App, settings: HttpSettings, has_worker: bool) -> Self {
         bootstrap::ensure(&app, PROJECT, None).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server::start(app.clone(), listener, settings).unwrap();
