@@ -2,7 +2,7 @@
 //! honest model comparisons.
 //!
 //! The module list is the map; `ARCHITECTURE.md` explains it and `tests/it/tidy.rs` asserts its import rules.
-//! Dependencies point downwards only: `domain` → (`stats`, `dataset`, `columnar`, `report`) → (`store`, `blob`, `hook`)
+//! Dependencies point downwards only: `domain` → (`stats`, `dataset`, `foreign`, `columnar`, `report`) → (`store`, `blob`, `hook`)
 //! → `service` → (`worker`, `cli`, `http`).
 
 pub mod blob;
@@ -11,6 +11,7 @@ pub mod columnar;
 pub mod config;
 pub mod dataset;
 pub mod domain;
+pub mod foreign;
 pub mod hook;
 pub mod http;
 pub mod postgres;

@@ -1,6 +1,7 @@
 //! What the operator decides: `config/default.toml`, a file and the environment, parsed once into values that make
 //! sense. This module opens nothing and connects to nothing.
 
+mod adapters;
 mod destinations;
 mod error;
 mod layers;
@@ -39,6 +40,8 @@ pub struct Config {
     pub metrics_readers: MetricsReaders,
     /// How much each may send.
     pub quotas: Quotas,
+    /// What scores of other tools mean.
+    pub score_meanings: crate::foreign::meaning::Meanings,
     /// The log.
     pub log: Log,
     /// What is made at start.
@@ -209,6 +212,7 @@ struct Raw {
     http: RawHttp,
     metrics: RawMetrics,
     quotas: Quotas,
+    adapters: adapters::RawAdapters,
     log: RawLog,
     init: RawInit,
 }
@@ -288,6 +292,7 @@ impl Raw {
             http: self.http.parse()?,
             metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
+            score_meanings: self.adapters.parse()?,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,

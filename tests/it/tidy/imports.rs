@@ -40,6 +40,7 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer { module: "stats", ours: &[], crates: Crates::Only(&["statrs"]) },
     Layer { module: "domain", ours: &[], crates: Crates::Only(PURE) },
     Layer { module: "dataset", ours: &["domain"], crates: Crates::Only(&["aho_corasick", "hmac", "sha2"]) },
+    Layer { module: "foreign", ours: &["domain"], crates: Crates::Only(&[]) },
     Layer { module: "report", ours: &["domain", "stats"], crates: Crates::Only(&[]) },
     Layer { module: "columnar", ours: &["domain", "dataset"], crates: Crates::Only(&["arrow", "bytes", "parquet"]) },
     Layer { module: "store", ours: &["domain"], crates: Crates::Only(&["futures_util", "sqlx", "tracing"]) },
@@ -71,12 +72,12 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "http",
-        ours: &["config", "domain", "report", "service"],
+        ours: &["config", "domain", "foreign", "report", "service"],
         crates: Crates::AllBut(&["anyhow", "arrow", "clap", "object_store", "parquet", "sqlx"]),
     },
     Layer {
         module: "cli",
-        ours: &["config", "domain", "http", "postgres", "report", "service", "telemetry", "worker"],
+        ours: &["config", "domain", "foreign", "http", "postgres", "report", "service", "telemetry", "worker"],
         crates: Crates::AllBut(&["arrow", "object_store", "parquet", "sqlx"]),
     },
     Layer {
@@ -84,7 +85,7 @@ pub(super) const LAYERS: &[Layer] = &[
         ours: &["config"],
         crates: Crates::AllBut(&["actix_web", "anyhow", "arrow", "clap", "object_store", "parquet", "sqlx"]),
     },
-    Layer { module: "config", ours: &["domain"], crates: Crates::Only(&["secrecy", "tracing_subscriber"]) },
+    Layer { module: "config", ours: &["domain", "foreign"], crates: Crates::Only(&["secrecy", "tracing_subscriber"]) },
     Layer { module: "telemetry", ours: &["config"], crates: Crates::Only(&["tracing", "tracing_subscriber"]) },
     Layer { module: "main", ours: &["cli", "config", "telemetry"], crates: Crates::Only(&["anyhow", "clap", "tokio"]) },
     Layer { module: "lib", ours: &[], crates: Crates::Only(&["mimalloc"]) },
