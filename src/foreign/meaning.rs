@@ -108,8 +108,8 @@ impl Score<'_> {
     /// Says it in signals of ours: one, or two where a comment stands beside what has none of its own.
     pub(super) fn to_signals(self, meanings: &Meanings) -> Result<Vec<Own>, FieldError> {
         let own = match meanings.0.get(self.name) {
-            Some(meaning) => self.as_declared(meaning)?,
-            None => self.as_it_stands()?,
+            Some(meaning) => self.declared_signal(meaning)?,
+            None => self.plain_signal()?,
         };
         let mut signals = vec![own];
         if let (Some(comment), false) = (self.comment, signals[0].0 == Signal::Thumb) {
@@ -118,7 +118,7 @@ impl Score<'_> {
         Ok(signals)
     }
 
-    fn as_declared(self, meaning: &Meaning) -> Result<Own, FieldError> {
+    fn declared_signal(self, meaning: &Meaning) -> Result<Own, FieldError> {
         let misfit = || fault(FieldCode::WrongType, "the value is not of the kind that its name was declared to have");
         match (meaning, self.value) {
             (Meaning::Thumb { .. }, Value::Boolean(is_up)) => Ok(self.thumb(is_up)),
@@ -139,13 +139,14 @@ impl Score<'_> {
         }
     }
 
-    fn as_it_stands(self) -> Result<Own, FieldError> {
+    fn plain_signal(self) -> Result<Own, FieldError> {
         let is_thumb = THUMB_NAMES.contains(&self.name);
         match self.value {
             Value::Text(text) => Ok(comment_of(text)),
             Value::Correction(text) => Ok(edit(text)),
             Value::Boolean(is_up) if is_thumb => Ok(self.thumb(is_up)),
-            Value::Number(number) if is_thumb && number.abs() == 1.0 => Ok(self.thumb(number > 0.0)),
+            Value::Number(1.0) if is_thumb => Ok(self.thumb(true)),
+            Value::Number(-1.0) if is_thumb => Ok(self.thumb(false)),
             Value::Number(_) => Err(fault(
                 FieldCode::RangeUnknown,
                 "nobody declared the scale of this score; declare it, or send a boolean under a name for thumbs",

@@ -105,10 +105,10 @@ impl Gathered {
     }
 
     fn keep(&mut self, row: &Row<'_>, answer: &Answer<'_>) {
-        if let Some(edited) = answer.edited {
-            let item = reaction(row.of(answer.id, row.at, answer.id), Signal::Edit, edit(edited).1);
+        if let Some(text) = answer.edited {
+            let item = reaction(row.of(answer.id, row.at, answer.id), Signal::Edit, edit(text).1);
             let edited = Edited { age: row.age(), original: answer.text.to_owned(), reaction: item };
-            let key = (answer.id.to_owned(), answer.edited.unwrap_or_default().to_owned());
+            let key = (answer.id.to_owned(), text.to_owned());
             put_older(self.edits.entry(key), edited, |edited| &edited.age);
         }
         let regeneration = answer.replaces.map(|replaced| {

@@ -105,12 +105,12 @@ struct Langfuse {
 /// Runs the subcommand; no database is opened for it.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::OpenWebui(args) => from_open_webui(args).await,
-        Command::Langfuse(args) => from_langfuse(args).await,
+        Command::OpenWebui(args) => from_open_webui(&args).await,
+        Command::Langfuse(args) => from_langfuse(&args).await,
     }
 }
 
-async fn from_open_webui(args: OpenWebui) -> anyhow::Result<ExitCode> {
+async fn from_open_webui(args: &OpenWebui) -> anyhow::Result<ExitCode> {
     let options =
         open_webui::Options { arena_preference: args.arena_preference, consent_training: args.consent.is_some() };
     let sender = args.target.sender("open-webui")?;
@@ -133,7 +133,7 @@ async fn from_open_webui(args: OpenWebui) -> anyhow::Result<ExitCode> {
     send(&sender, import.completions, import.feedback, brought).await
 }
 
-async fn from_langfuse(args: Langfuse) -> anyhow::Result<ExitCode> {
+async fn from_langfuse(args: &Langfuse) -> anyhow::Result<ExitCode> {
     let mut meanings = Meanings::default();
     for declaration in &args.scores {
         meanings.declare(declaration).map_err(|error| UsageError(format!("--score: {error}")))?;

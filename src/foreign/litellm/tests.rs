@@ -24,7 +24,7 @@ fn a_streamed_call_becomes_a_completion_with_its_timing_tokens_and_names() {
     assert_eq!(first.user.as_ref().unwrap().as_str(), "u-1");
     assert_eq!(first.conversation_id.as_ref().unwrap().as_str(), "s-1");
     assert_eq!(first.tags.as_ref().unwrap().to_text(), r#"{"route":"faq","beta":"true","at":"10:30"}"#);
-    assert_eq!(first.aliases.iter().map(|alias| alias.as_str()).collect::<Vec<_>>(), ["call-1", "trace-1"]);
+    assert_eq!(first.aliases.iter().map(CompletionId::as_str).collect::<Vec<_>>(), ["call-1", "trace-1"]);
     assert_eq!((first.cost_usd, first.consent_training), (Some(0.000_125), None));
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::completion::NewCompletion;
+use crate::domain::completion::{Message, NewCompletion};
 use crate::domain::feedback::{NewFeedback, Outcome, Reaction, Thumb};
 
 const EXPORT: &[u8] = include_bytes!("../../../tests/fixtures/open_webui/feedback.json");
@@ -36,7 +36,7 @@ fn every_answer_of_a_chat_becomes_one_completion_with_what_was_asked_before_it()
     assert_eq!((first.usage.input_tokens, first.usage.output_tokens), (Some(7), Some(5)));
     assert_eq!(first.created_at.unwrap().timestamp(), 1_780_000_010);
     let last = completion(&import, "m-4");
-    assert_eq!(last.prompt.iter().map(|message| message.role()).collect::<Vec<_>>(), ["user", "assistant", "user"]);
+    assert_eq!(last.prompt.iter().map(Message::role).collect::<Vec<_>>(), ["user", "assistant", "user"]);
     assert_eq!((last.turn_index, last.consent_training, last.finish_reason), (Some(1), None, None));
     assert_eq!(completion(&import, "a-2").model, "other-7b", "an arena hides the model behind its own name");
 }
