@@ -1,3 +1,5 @@
+//! What is read of a batch as LiteLLM sends it, and what is not.
+
 use super::*;
 use crate::domain::completion::NewCompletion;
 

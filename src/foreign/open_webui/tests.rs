@@ -1,3 +1,5 @@
+//! What is read of an export as Open WebUI writes it.
+
 use super::*;
 use crate::domain::completion::{Message, NewCompletion};
 use crate::domain::feedback::{NewFeedback, Outcome, Reaction, Thumb};
