@@ -15,6 +15,7 @@ TRAINERS_VENV := .venv-trainers
 OLD_TRAINERS_VENV := .venv-trainers-old
 PEERS_VENV := .venv-peers
 EXPORT_PEERS_VENV := .venv-export-peers
+ADAPTERS_VENV := .venv-adapters
 TRAINER_CHECKS := $(AFTERWORD_SHARED)/trainer_check
 NEW_TRAINERS := $(CURDIR)/$(TRAINERS_VENV)/bin/python
 AFTERWORD_PYTHON := $(CURDIR)/$(VENV)/bin/python
@@ -63,6 +64,12 @@ bench-sdk: ## Play the browser tests' faults on other clients, too, and write do
 .PHONY: sdk-asset
 sdk-asset: ## Write the script that the service serves anew, after the browser SDK has changed
 	cd sdk/browser && npm ci --ignore-scripts --no-progress --loglevel=error && npm run --silent build && npm run --silent served
+
+.PHONY: test-adapters
+test-adapters: tools-of-tests $(ADAPTERS_VENV)/.installed ## Have the real LiteLLM send to the service (200 MB of downloads)
+	@# A filter that matches no test is no success.
+	AFTERWORD_ADAPTERS_PYTHON=$(CURDIR)/$(ADAPTERS_VENV)/bin/python $(CARGO) test --locked --test it \
+		routes::adapters::the_real -- --nocapture | tee /dev/stderr | grep -q 'test result: ok. [1-9]'
 
 .PHONY: schemathesis
 schemathesis: tools-of-tests venv ## Send generated requests by the OpenAPI document to a running service, all checks on
@@ -183,7 +190,7 @@ test-trainers: replay $(TRAINERS_VENV)/.installed $(OLD_TRAINERS_VENV)/.installe
 .PHONY: clean
 clean: ## Remove what was built; recorded feedback and exports stay
 	$(CARGO) clean
-	rm -rf $(VENV) $(TRAINERS_VENV) $(OLD_TRAINERS_VENV) $(PEERS_VENV) $(EXPORT_PEERS_VENV)
+	rm -rf $(VENV) $(TRAINERS_VENV) $(OLD_TRAINERS_VENV) $(PEERS_VENV) $(EXPORT_PEERS_VENV) $(ADAPTERS_VENV)
 
 .PHONY: tools
 tools:
@@ -209,6 +216,11 @@ $(TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py31
 $(OLD_TRAINERS_VENV)/.installed: $(AFTERWORD_SHARED)/trainer_check/requirements-py311-old.txt
 	$(PYTHON) -m venv --clear $(OLD_TRAINERS_VENV)
 	$(OLD_TRAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(ADAPTERS_VENV)/.installed: tests/adapters/requirements.txt
+	$(PYTHON) -m venv --clear $(ADAPTERS_VENV)
+	$(ADAPTERS_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 $(EXPORT_PEERS_VENV)/.installed: benches/peers/requirements-export.txt

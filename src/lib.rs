@@ -2,8 +2,8 @@
 //! honest model comparisons.
 //!
 //! The module list is the map; `ARCHITECTURE.md` explains it and `tests/it/tidy.rs` asserts its import rules.
-//! Dependencies point downwards only: `domain` → (`stats`, `dataset`, `engine`, `columnar`, `report`) → (`store`, `blob`,
-//! `hook`, `scrape`) → `service` → (`worker`, `cli`, `http`).
+//! Dependencies point downwards only: `domain` → (`stats`, `dataset`, `engine`, `foreign`, `columnar`, `report`) → (`store`,
+//! `blob`, `hook`, `scrape`) → `service` → (`worker`, `cli`, `http`).
 
 pub mod blob;
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod dataset;
 pub mod domain;
 pub mod engine;
+pub mod foreign;
 pub mod hook;
 pub mod http;
 pub mod postgres;

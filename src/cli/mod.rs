@@ -14,6 +14,7 @@ pub mod experiment;
 pub mod export;
 pub mod export_checks;
 pub mod export_collect;
+pub mod import;
 pub mod key;
 pub mod migrate;
 pub mod plan;
@@ -79,6 +80,8 @@ enum Command {
     Postgres(postgres::Args),
     /// Write a training set into a folder, look at those that there are, or remove what killed exports left behind.
     Export(Box<export::Args>),
+    /// Bring in what other tools have exported.
+    Import(Box<import::Args>),
     /// Remove everything of a user for good.
     Erase(erase::Args),
     /// Show projects, and declare what holds for them.
@@ -170,6 +173,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Token(args) => Box::pin(token::run(args, &config)).await,
             Command::Postgres(args) => Box::pin(postgres::run(args, &config)).await,
             Command::Export(args) => Box::pin(export::run(*args, &config)).await,
+            Command::Import(args) => Box::pin(import::run(*args)).await,
             Command::Erase(args) => Box::pin(erase::run(args, &config)).await,
             Command::Project(args) => Box::pin(project::run(args, &config)).await,
             Command::Recipe(args) => recipe::run(&args, &config),

@@ -1,6 +1,7 @@
 //! What the operator decides: `config/default.toml`, a file and the environment, parsed once into values that make
 //! sense. This module opens nothing and connects to nothing.
 
+mod adapters;
 mod destinations;
 mod error;
 mod layers;
@@ -19,6 +20,7 @@ use crate::domain::destination::Destination;
 use crate::domain::network::Network;
 use crate::domain::principal::SecretKey;
 use crate::engine::target::Target;
+use crate::foreign::meaning::Meanings;
 
 pub use error::ConfigError;
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// Engines whose load is watched.
     pub serving_targets: Vec<Target>,
+    /// What scores of other tools mean.
+    pub score_meanings: Meanings,
     /// The log.
     pub log: Log,
     /// What is made at start.
@@ -214,6 +218,7 @@ struct Raw {
     metrics: RawMetrics,
     quotas: Quotas,
     serving: serving::RawServing,
+    adapters: adapters::RawAdapters,
     log: RawLog,
     init: RawInit,
 }
@@ -294,6 +299,7 @@ impl Raw {
             metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
             serving_targets: self.serving.parse()?,
+            score_meanings: self.adapters.parse()?,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,

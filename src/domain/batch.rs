@@ -6,10 +6,11 @@ use super::clock::Timestamp;
 use super::completion::NewCompletion;
 use super::credential::MAX_TOKEN_BYTES;
 use super::feedback::NewFeedback;
-use super::fields::{FieldCode, FieldError, Fields, id, integer, short_text, text, timestamp, uuid};
+use super::fields::{FieldCode, FieldError, Fields, id, integer, one_of, short_text, text, timestamp, uuid};
 use super::grant::Grant;
 use super::ids::CompletionId;
 use super::json::Json;
+use super::principal::Trust;
 
 /// The most items that one request may write.
 pub const MAX_ITEMS: usize = 500;
@@ -55,7 +56,7 @@ pub fn completions(body: Json) -> Result<Vec<Item<NewCompletion>>, BatchError> {
 }
 
 /// Parses `POST /v1/feedback`: one reaction, which may have `sent_at` beside its own fields, or the envelope
-/// `{"v": 1, "token": …, "sent_at": …, "sdk": …, "feedback": […]}`, whose `sent_at` and `sdk` are every item's.
+/// `{"v": 1, "token": …, "sent_at": …, "sdk": …, "trust": …, "feedback": […]}`, whose `sent_at` and `sdk` are every item's.
 ///
 /// The time of sending is no part of an item: a retry has another one, and is a duplicate all the same (ACK-2).
 ///
@@ -71,6 +72,8 @@ pub fn feedback(body: Json, grant: Option<&Grant>) -> Result<Vec<Item<NewFeedbac
     envelope.optional("token", text(MAX_TOKEN_BYTES));
     let sent_at: Option<Timestamp> = envelope.optional("sent_at", timestamp);
     let sdk = envelope.optional("sdk", short_text);
+    // What the sender says of its own trust; whoever authenticates has read it before.
+    envelope.optional("trust", one_of(Trust::WORDS));
     let values = take_list(&mut envelope, "feedback");
     envelope.finish()?;
     let items = values.into_iter().enumerate().map(|(index, value)| {
@@ -87,6 +90,12 @@ pub fn feedback(body: Json, grant: Option<&Grant>) -> Result<Vec<Item<NewFeedbac
 /// Returns the credential that stands in an envelope, for a request that has none in its head.
 pub fn token(body: &Json) -> Option<&Json> {
     body.get("feedback").and_then(|_| body.get("token")).filter(|token| **token != Json::Null)
+}
+
+/// Returns what the sender of an envelope says of how much its items can be trusted; it can only lower that.
+pub fn claimed_trust(body: &Json) -> Option<Trust> {
+    body.get("feedback")?;
+    one_of(Trust::WORDS)(body.get("trust")?).ok()
 }
 
 fn check_length(values: &Json, pointer: &str) -> Result<(), BatchError> {
@@ -222,6 +231,7 @@ mod tests {
         for (text, pointer, code) in [
             (r#"{"feedback":{}}"#, "/feedback", FieldCode::WrongType),
             (r#"{"feedback":null}"#, "/feedback", FieldCode::WrongType),
+            (r#"{"feedback":[{}],"trust":"some"}"#, "/trust", FieldCode::NotOneOf),
             (r#"{"feedback":[{}],"v":2}"#, "/v", FieldCode::OutOfRange),
             (r#"{"feedback":[{}],"sent_at":"yesterday"}"#, "/sent_at", FieldCode::Malformed),
             (r#"{"feedback":[{}],"more":1}"#, "", FieldCode::UnknownField),

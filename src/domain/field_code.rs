@@ -45,11 +45,19 @@ pub enum FieldCode {
     CompletionNotGranted,
     /// A signal that the token does not name.
     SignalNotGranted,
+    /// A score of another tool's that a program gave and no person.
+    NotAUserReaction,
+    /// A number of another tool's whose scale nobody declared.
+    RangeUnknown,
+    /// A score of another tool's that is about something else than one completion.
+    TargetUnsupported,
+    /// A record of another tool's that left the texts out.
+    TextRedacted,
 }
 
 impl FieldCode {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::Required,
         Self::UnknownField,
         Self::WrongType,
@@ -70,6 +78,10 @@ impl FieldCode {
         Self::SubjectMismatch,
         Self::CompletionNotGranted,
         Self::SignalNotGranted,
+        Self::NotAUserReaction,
+        Self::RangeUnknown,
+        Self::TargetUnsupported,
+        Self::TextRedacted,
     ];
 
     /// Returns the code as it stands on the wire.
@@ -95,6 +107,10 @@ impl FieldCode {
             Self::SubjectMismatch => "subject_mismatch",
             Self::CompletionNotGranted => "completion_not_granted",
             Self::SignalNotGranted => "signal_not_granted",
+            Self::NotAUserReaction => "not_a_user_reaction",
+            Self::RangeUnknown => "range_unknown",
+            Self::TargetUnsupported => "target_unsupported",
+            Self::TextRedacted => "text_redacted",
         }
     }
 }

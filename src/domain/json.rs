@@ -13,6 +13,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 32;
+/// How deep they may nest in what other tools write: messages with the arguments of tool calls as objects reach 36.
+pub const MAX_FOREIGN_DEPTH: usize = 64;
 /// How many values one text may hold. A value of two bytes takes up to a hundred in the tree, so that a bound on the
 /// bytes alone would let a small body take a large memory.
 pub const MAX_VALUES: usize = 500_000;
@@ -55,9 +57,12 @@ pub enum JsonError {
         /// Column, from 1.
         column: usize,
     },
-    /// Arrays and objects nest deeper than [`MAX_DEPTH`].
-    #[error("arrays and objects nest deeper than {MAX_DEPTH} levels")]
-    TooDeep,
+    /// Arrays and objects nest deeper than they may.
+    #[error("arrays and objects nest deeper than {max_depth} levels")]
+    TooDeep {
+        /// How deep they may nest.
+        max_depth: usize,
+    },
     /// There are more than [`MAX_VALUES`] values.
     #[error("there are more than {MAX_VALUES} values; send fewer items in one request")]
     TooManyValues,
@@ -69,24 +74,37 @@ pub enum JsonError {
 impl Json {
     /// Parses a whole text as one JSON value.
     pub fn parse(text: &[u8]) -> Result<Self, JsonError> {
-        let course = Course::default();
+        Self::parse_within(text, MAX_DEPTH)
+    }
+
+    /// Parses a whole text of another tool's as one JSON value, which may nest up to [`MAX_FOREIGN_DEPTH`].
+    pub fn parse_foreign(text: &[u8]) -> Result<Self, JsonError> {
+        Self::parse_within(text, MAX_FOREIGN_DEPTH)
+    }
+
+    fn parse_within(text: &[u8], max_depth: usize) -> Result<Self, JsonError> {
+        let course = Course::up_to(max_depth);
         let mut reader = serde_json::Deserializer::from_slice(text);
-        let outcome =
-            Tree { depth: 0, course: &course }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-        let value = outcome.map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            match course.fault.get() {
-                Some(Fault::DuplicateKey) => JsonError::DuplicateKey { line, column },
-                Some(Fault::TooDeep) => JsonError::TooDeep,
-                Some(Fault::TooManyValues) => JsonError::TooManyValues,
-                None => JsonError::Syntax { line, column },
-            }
-        })?;
-        // serde_json hands over an integer beyond 64 bits as a float, which only the text can tell from one.
-        if course.has_large_float.get() && has_large_integer(text) {
-            return Err(JsonError::IntegerTooLarge);
-        }
+        let outcome = Tree::read(&course, &mut reader).and_then(|value| reader.end().map(|()| value));
+        let value = outcome.map_err(|error| course.explain(&error))?;
+        course.check_integers(text)?;
         Ok(value)
+    }
+
+    /// Parses a text of another tool's that holds one JSON value after the other, in lines or not; their bounds hold for
+    /// all of them together. The text of no value is an error of syntax.
+    pub fn parse_stream(text: &[u8]) -> Result<Vec<Self>, JsonError> {
+        let course = Course::up_to(MAX_FOREIGN_DEPTH);
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let mut values = Vec::new();
+        loop {
+            values.push(Tree::read(&course, &mut reader).map_err(|error| course.explain(&error))?);
+            if reader.end().is_ok() {
+                break;
+            }
+        }
+        course.check_integers(text)?;
+        Ok(values)
     }
 
     /// Returns the value under a key, where this is an object that has it.
@@ -266,14 +284,35 @@ enum Fault {
 }
 
 /// What the reading of one text has met so far; it carries our own reasons past serde's stringly error type.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Course {
+    max_depth: usize,
     fault: Cell<Option<Fault>>,
     n_values: Cell<usize>,
     has_large_float: Cell<bool>,
 }
 
 impl Course {
+    fn up_to(max_depth: usize) -> Self {
+        Self { max_depth, fault: Cell::default(), n_values: Cell::default(), has_large_float: Cell::default() }
+    }
+
+    /// Says in words of ours why the reading ended.
+    fn explain(&self, error: &serde_json::Error) -> JsonError {
+        let (line, column) = (error.line(), error.column());
+        match self.fault.get() {
+            Some(Fault::DuplicateKey) => JsonError::DuplicateKey { line, column },
+            Some(Fault::TooDeep) => JsonError::TooDeep { max_depth: self.max_depth },
+            Some(Fault::TooManyValues) => JsonError::TooManyValues,
+            None => JsonError::Syntax { line, column },
+        }
+    }
+
+    /// serde_json hands over an integer beyond 64 bits as a float, which only the text can tell from one.
+    fn check_integers(&self, text: &[u8]) -> Result<(), JsonError> {
+        if self.has_large_float.get() && has_large_integer(text) { Err(JsonError::IntegerTooLarge) } else { Ok(()) }
+    }
+
     fn refuse<E: de::Error>(&self, fault: Fault) -> E {
         self.fault.set(Some(fault));
         E::custom("refused")
@@ -286,10 +325,18 @@ struct Tree<'a> {
     course: &'a Course,
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    /// Reads the next value of a text.
+    fn read<'de>(
+        course: &'a Course,
+        reader: &mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>,
+    ) -> Result<Json, serde_json::Error> {
+        Self { depth: 0, course }.deserialize(reader)
+    }
+
     /// Goes on to a value inside this one.
     fn deeper<E: de::Error>(&self) -> Result<Tree<'_>, E> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= self.course.max_depth {
             return Err(self.course.refuse(Fault::TooDeep));
         }
         Ok(Tree { depth: self.depth + 1, course: self.course })
@@ -380,70 +427,4 @@ impl<'de> Visitor<'de> for Tree<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_that_comes_twice_is_refused_in_small_and_large_objects() {
-        let large = (0..40).map(|n| format!("\"k{n}\":{n},")).collect::<Vec<_>>().concat();
-        assert!(matches!(Json::parse(br#"{"a":1,"a":2}"#), Err(JsonError::DuplicateKey { .. })));
-        assert!(matches!(Json::parse(format!("{{{large}\"k3\":0}}").as_bytes()), Err(JsonError::DuplicateKey { .. })));
-        assert!(Json::parse(format!("{{{large}\"k40\":0}}").as_bytes()).is_ok());
-    }
-
-    #[test]
-    fn nesting_is_accepted_up_to_the_limit_and_refused_beyond_it() {
-        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(Json::parse(nested(MAX_DEPTH).as_bytes()).is_ok());
-        assert_eq!(Json::parse(nested(MAX_DEPTH + 1).as_bytes()), Err(JsonError::TooDeep));
-    }
-
-    #[test]
-    fn as_many_values_as_the_bound_are_read_and_no_more() {
-        let list = |n_values: usize| format!("[{}0]", "0,".repeat(n_values - 2));
-        assert!(Json::parse(list(MAX_VALUES).as_bytes()).is_ok());
-        assert_eq!(Json::parse(list(MAX_VALUES + 1).as_bytes()), Err(JsonError::TooManyValues));
-        let object = format!("{{\"a\":{}}}", list(MAX_VALUES));
-        assert_eq!(Json::parse(object.as_bytes()), Err(JsonError::TooManyValues));
-    }
-
-    #[test]
-    fn an_integer_that_does_not_fit_64_bits_is_refused_rather_than_rounded() {
-        for text in ["18446744073709551616", "[1,{\"a\":-9223372036854775809}]", "[\"\\\"\",1180591620717411303424]"] {
-            assert_eq!(Json::parse(text.as_bytes()), Err(JsonError::IntegerTooLarge), "{text}");
-        }
-        for text in ["18446744073709551615", "-9223372036854775808", "1e30", "[1e30,\"\\\\118059162071741130342400\"]"]
-        {
-            assert!(Json::parse(text.as_bytes()).is_ok(), "{text}");
-        }
-        assert!(Json::parse(b"118059162071741130342400.5").is_ok());
-    }
-
-    #[test]
-    fn what_is_not_json_is_a_syntax_error_that_quotes_nothing() {
-        for text in ["{\"secret\":", "", "[1,]", "{\"a\":1}x", "\"\\ud800\"", "1e400", "NaN", "\u{feff}{}"] {
-            let error = Json::parse(text.as_bytes()).unwrap_err();
-            assert!(matches!(error, JsonError::Syntax { .. }), "{text}");
-            assert!(!error.to_string().contains("secret"));
-        }
-        assert!(Json::parse(b"\"\xff\"").is_err());
-    }
-
-    #[test]
-    fn the_canonical_form_ignores_key_order_and_null_members() {
-        let canonical = |text: &[u8], is_kept: fn(&str) -> bool| {
-            let mut buffer = Vec::new();
-            Json::parse(text).unwrap().write_canonical(&mut buffer, is_kept);
-            String::from_utf8(buffer).unwrap()
-        };
-        let text = br#"{"b":[{"y":1.5,"x":null},null,"\n\u00e9\"",-3,true,[]],"a":{"id":2},"id":{}}"#;
-
-        assert_eq!(canonical(text, keep_all), r#"{"a":{"id":2},"b":[{"y":1.5},null,"\né\"",-3,true,[]],"id":{}}"#);
-        assert_eq!(canonical(br#"{"a":2,"b":[{"y":1}],"c":null}"#, keep_all), r#"{"a":2,"b":[{"y":1}]}"#);
-        assert_eq!(
-            canonical(text, |key| key != "id"),
-            r#"{"a":{"id":2},"b":[{"y":1.5},null,"\né\"",-3,true,[]]}"#,
-            "only members of the outermost object are left out"
-        );
-    }
-}
+mod tests;

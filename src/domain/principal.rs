@@ -140,6 +140,15 @@ impl Principal {
         Self { project_id, credential, role, trust: Trust::Verified, grant: None, origins: Arc::from([]) }
     }
 
+    /// Takes the caller's own word that nobody vouches for what it brings. Its trust is never raised by a word.
+    #[must_use]
+    pub fn claiming(self: Arc<Self>, claimed: Option<Trust>) -> Arc<Self> {
+        if claimed == Some(Trust::Unverified) && self.trust != Trust::Unverified {
+            return Arc::new(Self { trust: Trust::Unverified, ..(*self).clone() });
+        }
+        self
+    }
+
     /// Tells whether the caller may come from a page of this origin.
     pub fn admits(&self, origin: &Origin) -> bool {
         self.origins.contains(origin)
@@ -217,7 +226,25 @@ impl std::fmt::Debug for SecretKey {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+
+    #[test]
+    fn a_word_lowers_trust_and_never_raises_it() {
+        let of = |trust| {
+            let credential = CredentialId::new(CredentialKind::SecretKey, "k");
+            Arc::new(Principal { trust, ..Principal::of_backend(ProjectId(Uuid::nil()), credential, Role::Ingest) })
+        };
+        for (trust, claimed, expected) in [
+            (Trust::Verified, None, Trust::Verified),
+            (Trust::Verified, Some(Trust::Verified), Trust::Verified),
+            (Trust::Verified, Some(Trust::Unverified), Trust::Unverified),
+            (Trust::Unverified, Some(Trust::Verified), Trust::Unverified),
+        ] {
+            assert_eq!(of(trust).claiming(claimed).trust, expected, "{trust:?} {claimed:?}");
+        }
+    }
 
     #[test]
     fn a_secret_key_is_read_only_in_its_exact_form() {

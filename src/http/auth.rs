@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::future::LocalBoxFuture;
 
 use super::error::Problem;
@@ -19,6 +21,9 @@ use crate::service::authenticate::{Presented, authenticate, report_secret_in_bro
 
 /// Which roles a handler admits.
 pub(crate) trait Admission: 'static {
+    /// Whether the key may come as the password of `Basic` as well, as some tools' clients send it.
+    const TAKES_BASIC: bool = false;
+
     /// What the roles may do, and which they are.
     const NEEDS: &'static str;
 
@@ -48,6 +53,18 @@ pub(crate) struct MayIngest;
 
 impl Admission for MayIngest {
     const NEEDS: &'static str = "writing completions and minting tokens needs a key of role ingest or admin";
+
+    fn admits(role: Role) -> bool {
+        role.may_ingest()
+    }
+}
+
+/// Admits the same by the clients of a tool that knows no other way than `Basic`.
+pub(crate) struct MayIngestByBasic;
+
+impl Admission for MayIngestByBasic {
+    const TAKES_BASIC: bool = true;
+    const NEEDS: &'static str = MayIngest::NEEDS;
 
     fn admits(role: Role) -> bool {
         role.may_ingest()
@@ -110,7 +127,7 @@ impl<A: Admission> FromRequest for Caller<A> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (shown, query) = (Shown::by(request), query::check(request));
+        let (shown, query) = (Shown::by(request, A::TAKES_BASIC), query::check(request));
         Box::pin(async move {
             let shown = shown?;
             let presented = shown.in_head.as_ref().ok_or_else(|| Problem::new(problem::CREDENTIAL_MISSING))?;
@@ -132,7 +149,7 @@ impl FromRequest for Sender {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (shown, request) = (Shown::by(request), request.clone());
+        let (shown, request) = (Shown::by(request, false), request.clone());
         Box::pin(async move {
             match Self::known_by(shown).await {
                 Err(problem) => {
@@ -198,11 +215,11 @@ enum SentOrigin {
 }
 
 impl Shown {
-    fn by(request: &HttpRequest) -> Result<Self, Problem> {
+    fn by(request: &HttpRequest, takes_basic: bool) -> Result<Self, Problem> {
         let services = request.app_data::<web::Data<Services>>().cloned();
         Ok(Self {
             services: services.ok_or_else(|| Problem::new(problem::INTERNAL_ERROR))?,
-            in_head: in_head(request)?,
+            in_head: in_head(request, takes_basic)?,
             origin: sent_origin(request),
             visit: Visit::of(request),
         })
@@ -238,7 +255,7 @@ impl Shown {
 }
 
 /// Reads the credential out of the one `Authorization` header, where there is one.
-fn in_head(request: &HttpRequest) -> Result<Option<Presented>, Problem> {
+fn in_head(request: &HttpRequest, takes_basic: bool) -> Result<Option<Presented>, Problem> {
     let mut given = request.headers().get_all(header::AUTHORIZATION);
     let Some(value) = given.next() else { return Ok(None) };
     let invalid = || Problem::new(problem::CREDENTIAL_INVALID);
@@ -246,10 +263,20 @@ fn in_head(request: &HttpRequest) -> Result<Option<Presented>, Problem> {
         return Err(invalid());
     }
     let (scheme, credential) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(invalid)?;
+    if takes_basic && scheme.eq_ignore_ascii_case("basic") {
+        return password(credential.trim()).map(Some).ok_or_else(invalid);
+    }
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(invalid());
     }
     Presented::parse(credential.trim()).map(Some).ok_or_else(invalid)
+}
+
+/// Reads the secret key out of the password of `Basic`; the name before it is the tool's own and says nothing to us.
+fn password(encoded: &str) -> Option<Presented> {
+    let decoded = String::from_utf8(BASE64.decode(encoded).ok()?).ok()?;
+    let (_, password) = decoded.split_once(':')?;
+    Presented::parse(password).filter(|presented| matches!(presented, Presented::Secret(_)))
 }
 
 fn sent_origin(request: &HttpRequest) -> SentOrigin {

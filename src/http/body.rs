@@ -83,24 +83,24 @@ impl FromRequest for Body {
 }
 
 /// A body that was read and is JSON, with the memory that it may take.
-pub(crate) struct Received {
-    json: Json,
+pub(crate) struct Received<J = Json> {
+    json: J,
     n_bytes: usize,
     share: Share,
     incoming: Incoming,
     services: web::Data<Services>,
 }
 
-impl Received {
+impl<J: Send + 'static> Received<J> {
     /// Returns the JSON.
-    pub(crate) fn json(&self) -> &Json {
+    pub(crate) fn json(&self) -> &J {
         &self.json
     }
 
     /// Reads on in the JSON, on another thread where there is much of it.
     pub(crate) async fn parse<T: Send + 'static>(
         self,
-        parse: impl FnOnce(Json) -> T + Send + 'static,
+        parse: impl FnOnce(J) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let json = self.json;
         let (parsed, share) = self.services.door().parsers.run(self.n_bytes, self.share, move || parse(json)).await?;
@@ -120,18 +120,28 @@ impl Body {
 
     /// Reads the whole body within the bounds of whoever sends it, for a handler that still has to parse a lot.
     pub(crate) async fn receive(self, media: Media, bound: Bound) -> Result<Received, Problem> {
+        self.receive_by(media, bound, Json::parse).await
+    }
+
+    /// Reads the whole body by a reader of other JSON than ours.
+    pub(crate) async fn receive_by<J: Send + 'static>(
+        self,
+        media: Media,
+        bound: Bound,
+        read: fn(&[u8]) -> Result<J, JsonError>,
+    ) -> Result<Received<J>, Problem> {
         let (bytes, share) = self.read(media, bound).await?;
         let n_bytes = bytes.len();
         if n_bytes == 0 {
             return Err(Problem::new(problem::JSON_MALFORMED).detail("the body is empty"));
         }
         let Self { incoming, services, .. } = self;
-        let (parsed, share) = services.door().parsers.run(n_bytes, share, move || Json::parse(&bytes)).await?;
+        let (parsed, share) = services.door().parsers.run(n_bytes, share, move || read(&bytes)).await?;
         let json = parsed.map_err(|error| {
             let kind = match error {
                 JsonError::Syntax { .. } => problem::JSON_MALFORMED,
                 JsonError::DuplicateKey { .. } => problem::DUPLICATE_KEY,
-                JsonError::TooDeep => problem::TOO_DEEP,
+                JsonError::TooDeep { .. } => problem::TOO_DEEP,
                 JsonError::TooManyValues => problem::TOO_MANY_VALUES,
                 JsonError::IntegerTooLarge => problem::INTEGER_TOO_LARGE,
             };

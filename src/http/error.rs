@@ -103,6 +103,14 @@ impl Problem {
         self
     }
 
+    /// Says 503 in place of 429, to senders that give up for good on every 4xx.
+    pub(crate) fn or_busy(mut self) -> Self {
+        if self.0.kind.status == 429 {
+            self.0.kind = problem::BUSY;
+        }
+        self
+    }
+
     /// Makes a problem of what is wrong with a body.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         Self::with_faults(errors, Place::Pointer)

@@ -3,6 +3,7 @@
 //!
 //! `routes` lists every address; `edge` wraps them all; `problem` is the table of what can go wrong.
 
+mod adapters;
 mod admission;
 mod auth;
 mod body;

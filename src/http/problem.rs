@@ -135,6 +135,14 @@ kinds! {
         "send a token that names every completion of the item";
     SIGNAL_NOT_GRANTED = "signal_not_granted" 422 "The token does not name the signal",
         "send a token that names the signal";
+    NOT_A_USER_REACTION = "not_a_user_reaction" 422 "No person gave the score",
+        "scores of judges and of code are no reactions; send only what people said";
+    RANGE_UNKNOWN = "range_unknown" 422 "The number's scale is not known",
+        "declare the scale, or send a thumb: a guess would make praise of what is none";
+    TARGET_UNSUPPORTED = "target_unsupported" 422 "The score is not about one completion",
+        "name one completion; scores of sessions and runs have no place here";
+    TEXT_REDACTED = "text_redacted" 422 "The texts were left out",
+        "the sender was told to leave messages out; without prompt and response nothing can be stored";
     QUOTA_EXCEEDED = "quota_exceeded" 429 "The quota is used up",
         "nothing was stored; send the request again after the seconds in Retry-After", retryable;
     INTERNAL_ERROR = "internal_error" 500 "Something broke in the service",

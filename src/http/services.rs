@@ -11,6 +11,7 @@ use super::door::Door;
 use super::metrics::RequestMeter;
 use super::quota::Quotas;
 use crate::config::MetricsReaders;
+use crate::foreign::meaning::Meanings;
 use crate::service::detached::detached_on;
 use crate::service::{App, ServiceError};
 
@@ -43,6 +44,8 @@ pub struct HttpSettings {
     pub max_bytes_of_all_bodies: usize,
     /// How often the progress of an export is looked up for a client that follows it.
     pub progress_every: Duration,
+    /// What scores of other tools mean.
+    pub score_meanings: Meanings,
     /// Who may read the metrics.
     pub metrics_readers: MetricsReaders,
 }
@@ -63,6 +66,7 @@ impl Default for HttpSettings {
             max_requests_at_once: 4096,
             max_bytes_of_all_bodies: 24 << 20,
             progress_every: Duration::from_millis(500),
+            score_meanings: Meanings::default(),
             metrics_readers: MetricsReaders::Loopback,
         }
     }

@@ -22,8 +22,8 @@ use crate::service::authenticate::{known_origin, remembered_origin};
 
 /// The one route that answers pages.
 const ROUTE_OF_PAGES: &str = "/v1/feedback";
-/// The other route where items are counted.
-const ROUTE_OF_BACKENDS: &str = "/v1/completions";
+/// The other routes where items are counted.
+const ROUTES_OF_BACKENDS: [&str; 3] = ["/v1/completions", "/v1/ingest/litellm", "/api/public/scores"];
 /// How long a browser may keep the answer to its preflight, in seconds; browsers take no more.
 const MAX_AGE_S: &str = "7200";
 /// Without these names a page never sees the headers.
@@ -116,7 +116,7 @@ pub(crate) async fn attend(
     // What is compared is what the router compares: `%66` is an `f` to both.
     let path = request.match_info().as_str();
     let is_of_pages = path == ROUTE_OF_PAGES;
-    if !is_of_pages && path != ROUTE_OF_BACKENDS {
+    if !is_of_pages && !ROUTES_OF_BACKENDS.contains(&path) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let Some(services) = request.app_data::<web::Data<Services>>().cloned() else {

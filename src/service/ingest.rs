@@ -222,6 +222,11 @@ pub async fn record_completions(
     record(app, principal, parsed, "completions", Items::Completions).await
 }
 
+/// Counts records of another tool's that hold nothing to store, under the word for why; none is an item (ACK-3).
+pub fn count_ignored(app: &App, why: &'static str, n_records: usize) {
+    app.ingest.meter.count((0..n_records).map(|_| ("completions", "", why)));
+}
+
 /// Records feedback, which was held to the principal's grant when it was parsed; no completion is looked up (LATE-1).
 pub async fn record_feedback(
     app: &App,

@@ -295,7 +295,7 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<(Complet
         model: row.try_get("model")?,
         prompt: messages(prompt).ok_or_else(|| wrong("prompt"))?,
         n_response_bytes: u32::try_from(response.len()).unwrap_or(u32::MAX),
-        response: Json::parse(response.as_bytes())
+        response: Json::parse_foreign(response.as_bytes())
             .ok()
             .and_then(Message::from_stored)
             .ok_or_else(|| wrong("response"))?,
@@ -319,7 +319,7 @@ fn completion_from_row(row: &PgRow, prompt_hash: ContentHash) -> Result<(Complet
 }
 
 fn messages(text: &str) -> Option<Vec<Message>> {
-    match Json::parse(text.as_bytes()).ok()? {
+    match Json::parse_foreign(text.as_bytes()).ok()? {
         Json::Array(items) => items.into_iter().map(Message::from_stored).collect(),
         _ => None,
     }

@@ -1,6 +1,7 @@
 //! The OpenAPI document: addresses from the handlers' own annotations, schemas from the bounds that the parsers apply.
 //! It describes requests and reads none.
 
+mod adapters;
 mod depth;
 mod keys;
 mod pages;
@@ -59,6 +60,10 @@ components! {
         CompletionsBody = writing::completions_body();
         FeedbackBody = writing::feedback_body();
         Receipt = writing::receipt();
+        LitellmBody = adapters::litellm_body();
+        LitellmReceipt = adapters::litellm_receipt();
+        LangfuseScore = adapters::langfuse_score();
+        LangfuseScoreId = adapters::langfuse_score_id();
         TrustFilter = reading::trust();
         CompletionCursor = words::short_text();
         FeedbackCursor = json!({ "type": "string",
@@ -116,6 +121,7 @@ components! {
     }
     inner {
         JsonValue = writing::json_value();
+        LitellmRecord = adapters::litellm_record();
         Message = writing::message();
         Answer = writing::answer();
         Completion = writing::completion();
@@ -175,6 +181,11 @@ fn document() -> Value {
                     "description": "A secret key (`aw_sec_…`). For feedback from a browser: a publishable key \
                         (`aw_pub_…`) or a feedback token. The roles that an address admits stand beside it.",
                 },
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "For clients of Langfuse: any name, and a secret key (`aw_sec_…`) as the password.",
+                },
             },
         },
     })
@@ -185,6 +196,7 @@ fn tags() -> Value {
     let tag = |name: &str, description: &str| json!({ "name": name, "description": description });
     json!([
         tag("Writing", "What models answered, and how people reacted"),
+        tag("Adapters", "What other tools send in forms of their own"),
         tag("Reading", "What is stored"),
         tag("Comparing", "Whether another model does as well"),
         tag("Exporting", "Training sets"),
@@ -286,9 +298,10 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_below_v1_needs_a_credential_and_says_what_it_is() {
+    fn every_operation_below_v1_and_of_another_tool_needs_a_credential_and_says_what_it_is() {
         for (method, path, operation) in operations() {
-            assert_eq!(operation.get("security").is_some(), path.starts_with("/v1/"), "{method} {path}");
+            let is_closed = path.starts_with("/v1/") || path.starts_with("/api/");
+            assert_eq!(operation.get("security").is_some(), is_closed, "{method} {path}");
             assert!(operation["summary"].as_str().is_some_and(|summary| summary.len() > 10), "{method} {path}");
             assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{method} {path}");
         }

@@ -13,6 +13,7 @@ use crate::domain::feedback::{Outcome, ShownFirst, Signal, Thumb};
 use crate::domain::feedback_wire::{
     ACCEPT_METHODS, COPY_METHODS, MAX_AGE_MS, MAX_COMMENT_BYTES, MAX_EDIT_BYTES, MAX_REASONS, MAX_SCORE, MAX_WEIGHT,
 };
+use crate::domain::principal::Trust;
 
 /// The end of the year 9999, in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -162,7 +163,7 @@ pub(super) fn completion() -> Value {
 }
 
 /// An object of another API's: some members are read, and others are taken as they are.
-fn foreign(needed: &[&str], members: Vec<Member>) -> Value {
+pub(super) fn foreign(needed: &[&str], members: Vec<Member>) -> Value {
     let mut schema = object(members);
     schema["required"] = json!(needed);
     schema["propertyNames"] = json!({ "format": "utf8" });
@@ -327,6 +328,13 @@ pub(super) fn feedback_body() -> Value {
         ),
         optional("sent_at", timestamp()),
         optional("sdk", short_text()),
+        optional(
+            "trust",
+            described(
+                one_of(Trust::WORDS),
+                "`unverified` where the sender itself vouches for nothing; never raises it.",
+            ),
+        ),
         required("feedback", items),
     ]);
     json!({ "anyOf": [named("LoneFeedback"), envelope] })

@@ -37,7 +37,7 @@ pub(crate) async fn create(
     }
     let bound = if is_browser { Bound::Browser } else { Bound::Backend };
     let body = body.receive(Media::JsonOrText, bound).await?;
-    let principal = sender.principal(body.json()).await?;
+    let principal = sender.principal(body.json()).await?.claiming(batch::claimed_trust(body.json()));
     query::check(&request)?;
     let grant = principal.grant.clone();
     let items = body.parse(move |json| batch::feedback(json, grant.as_deref())).await??;

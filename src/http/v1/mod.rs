@@ -14,7 +14,7 @@ pub(crate) mod feedback_tokens;
 pub(crate) mod keys;
 pub(crate) mod plans;
 pub(crate) mod projects;
-mod receipt;
+pub(crate) mod receipt;
 mod selection_params;
 pub(crate) mod serving;
 pub(crate) mod users;

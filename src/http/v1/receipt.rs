@@ -1,6 +1,7 @@
 //! The answer to a write: what became of its items.
 
 use actix_web::HttpResponse;
+use serde::Serialize;
 
 use super::super::error::Problem;
 use super::super::problem;
@@ -10,11 +11,19 @@ use crate::service::ingest::{Parsed, Receipt};
 /// Answers 200 where every item is stored, 207 where some are, and with a problem where none is: a client that looks
 /// only at the status must not take that for success.
 pub(crate) fn render(receipt: Receipt) -> Result<HttpResponse, Problem> {
+    render_as(receipt, |receipt| receipt)
+}
+
+/// Answers the same with a body that says more.
+pub(crate) fn render_as<T: Serialize>(
+    receipt: Receipt,
+    say: impl FnOnce(Receipt) -> T,
+) -> Result<HttpResponse, Problem> {
     let n_stored = receipt.accepted + receipt.duplicate;
     match (receipt.rejected.is_empty(), n_stored) {
-        (true, _) => Ok(HttpResponse::Ok().json(receipt)),
+        (true, _) => Ok(HttpResponse::Ok().json(say(receipt))),
         (false, 0) => Err(Problem::none_accepted(receipt.rejected)),
-        (false, _) => Ok(HttpResponse::MultiStatus().json(receipt)),
+        (false, _) => Ok(HttpResponse::MultiStatus().json(say(receipt))),
     }
 }
 

@@ -8,6 +8,7 @@ mod doctor;
 mod drain;
 mod erase;
 mod export;
+mod import;
 mod keys;
 mod logs;
 mod ordinary_user;

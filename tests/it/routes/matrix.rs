@@ -20,7 +20,7 @@ const MARK: &str = "only-of-project-a";
 /// A revocation is seen everywhere within so long.
 const SEEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Whom every address below `/v1` admits. The list of addresses is the running service's own; one that is not here fails
+/// Whom every address below `/v1` and `/api` admits. The list of addresses is the running service's own; one that is not here fails
 /// the test, and whoever adds it says here whom it is for.
 fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
     const SENDERS: &[&str] = &["feedback", "ingest", "admin"];
@@ -31,7 +31,14 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
     const ADMINS: &[&str] = &["admin"];
     Some(match (method, pattern) {
         ("POST", "/v1/feedback") => SENDERS,
-        ("POST", "/v1/completions" | "/v1/feedback-tokens" | "/v1/feedback-tokens/revoke") => WRITERS,
+        (
+            "POST",
+            "/v1/completions"
+            | "/v1/feedback-tokens"
+            | "/v1/feedback-tokens/revoke"
+            | "/v1/ingest/litellm"
+            | "/api/public/scores",
+        ) => WRITERS,
         (
             "GET",
             "/v1/completions"
@@ -127,6 +134,11 @@ fn body(pattern: &str) -> Value {
     match pattern {
         "/v1/completions" => completion("c-more"),
         "/v1/feedback" => thumb("c-1"),
+        "/v1/ingest/litellm" => {
+            json!([{"id": "c-call", "model": "m", "messages": [{"role": "user", "content": "Why?"}],
+            "response": {"choices": [{"message": {"role": "assistant", "content": "So."}}]}}])
+        }
+        "/api/public/scores" => json!({"traceId": "c-1", "name": "thumb", "value": 1}),
         "/v1/feedback-tokens" => json!({"subject": "u-1", "completion_ids": ["c-1"]}),
         "/v1/feedback-tokens/revoke" => json!({"ids": ["none"]}),
         "/v1/keys" => json!({"kind": "secret", "name": "more", "role": "viewer"}),
@@ -254,7 +266,8 @@ async fn every_address_admits_whom_it_should_and_tells_nobody_of_another_project
     for refused in [true, false] {
         for (method, pattern) in &addresses {
             let admits = admitted(method, pattern);
-            assert_eq!(admits.is_some(), pattern.starts_with("/v1/"), "whom does {method} {pattern} admit?");
+            let is_closed = pattern.starts_with("/v1/") || pattern.starts_with("/api/");
+            assert_eq!(admits.is_some(), is_closed, "whom does {method} {pattern} admit?");
             let described = &document["paths"][pattern.replace(":.+}", "}")][method.to_lowercase()]["security"];
             assert_eq!(described.is_array(), admits.is_some(), "{method} {pattern}");
             for somebody in &all {

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod adapters;
 mod authentication;
 mod bad_bodies;
 mod bad_input;
