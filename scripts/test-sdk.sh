@@ -10,6 +10,7 @@ if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versi
 fi
 # Nothing that is installed runs a script of its own.
 npm ci --ignore-scripts --no-progress --loglevel=error
+npm ci --ignore-scripts --no-progress --loglevel=error --prefix test/older
 npm run --silent check
 npm run --silent build
 npm run --silent check-dist

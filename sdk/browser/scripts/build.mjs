@@ -1,11 +1,43 @@
 // Builds dist/: ESM and CommonJS of each entry, one script for pages without a bundler, and the types of both.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { build } from 'esbuild';
+import { basename } from 'node:path';
+import { build, transform } from 'esbuild';
 import { minify } from 'terser';
 import { INTERNAL } from './internal.mjs';
 
-const ENTRIES = ['index', 'observe'];
+const LANGUAGES = ['ar', 'de', 'en', 'es', 'fr', 'zh'].map((language) => `i18n/${language}`);
+const ENTRIES = ['index', 'observe', 'element', 'define', 'react', 'vue', 'svelte', ...LANGUAGES];
+
+/** Style sheets are strings of the script: a page with a strict policy needs no other file for them. */
+const styles = {
+  name: 'styles',
+  setup: (build) =>
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, 'utf8'), { loader: 'css', minify: true });
+      return { contents: code.trim(), loader: 'text' };
+    }),
+};
+/** What stays a file of its own: the languages, and the element, which has one client however many entries use it. */
+const pieces = (extension) => ({
+  name: 'pieces',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/(de|fr|es|zh|ar)\.ts$/ }, ({ path }) => ({
+      // Both formats load modules lazily in the same way.
+      path: path.replace('./', './i18n/').replace('.ts', '.js'),
+      external: true,
+    }));
+    build.onResolve({ filter: /^\.\/element\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: `./element.${extension}`, external: true },
+    );
+  },
+});
+/** One script has no pieces beside it. */
+const whole = {
+  name: 'whole',
+  setup: (build) =>
+    build.onResolve({ filter: /\/load\.ts$/ }, ({ resolveDir }) => ({ path: `${resolveDir}/i18n/load-nothing.ts` })),
+};
 
 /** Makes a module one script with a global name: what esbuild writes for that keeps the exports live, in 200 bytes more. */
 function toScript(code, globalName) {
@@ -27,6 +59,8 @@ async function bundle(entry, file, format, globalName) {
     mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`),
     sourcemap: 'external',
     legalComments: 'none',
+    external: ['react', 'vue'],
+    plugins: [styles, globalName ? whole : pieces(format === 'cjs' ? 'cjs' : 'js')],
     format,
   });
   const [map, script] = outputFiles;
@@ -42,14 +76,16 @@ async function bundle(entry, file, format, globalName) {
       sequences: false,
       unsafe_arrows: true,
     },
-    sourceMap: { content: map.text, url: `${file}.map` },
+    sourceMap: { content: map.text, url: `${basename(file)}.map` },
   });
-  writeFileSync(`dist/${file}`, code);
+  // Whoever renders on a server must know that these are for the page.
+  const directive = entry === 'react' ? "'use client';" : '';
+  writeFileSync(`dist/${file}`, directive + code);
   writeFileSync(`dist/${file}.map`, finalMap);
 }
 
 rmSync('dist', { recursive: true, force: true });
-mkdirSync('dist');
+mkdirSync('dist/i18n', { recursive: true });
 for (const entry of ENTRIES) {
   await bundle(entry, `${entry}.js`, 'esm');
   await bundle(entry, `${entry}.cjs`, 'cjs');
@@ -73,8 +109,9 @@ for (const [format, extension] of [
   });
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], { stdio: 'inherit' });
 // The types of CommonJS name each other as such: a file of modules cannot be required.
-for (const file of readdirSync('dist').filter((name) => name.endsWith('.d.ts'))) {
+for (const file of readdirSync('dist', { recursive: true }).filter((name) => name.endsWith('.d.ts'))) {
   const types = readFileSync(`dist/${file}`, 'utf8');
-  writeFileSync(`dist/${file}`, types.replace(/(from '\.\/\w+)\.ts'/g, "$1.js'"));
-  writeFileSync(`dist/${file.replace(/ts$/, 'cts')}`, types.replace(/(from '\.\/\w+)\.ts'/g, "$1.cjs'"));
+  const name = (extension) => types.replace(/(from '\.{1,2}\/[\w/-]+)\.ts'/g, `$1.${extension}'`);
+  writeFileSync(`dist/${file}`, name('js'));
+  writeFileSync(`dist/${file.replace(/ts$/, 'cts')}`, name('cjs'));
 }

@@ -15,6 +15,7 @@ await build({
   format: 'esm',
   target: 'node20',
   packages: 'external',
+  loader: { '.css': 'text' },
   sourcemap: 'inline',
   outExtension: { '.js': '.mjs' },
 });

@@ -1,3 +1,8 @@
-// Everything under one global name, `afterword`, for pages without a bundler.
+// Everything under one global name, `afterword`, for pages without a bundler; <afterword-thumbs> is defined.
+import { defineThumbs } from './element.ts';
+
+export * from './element.ts';
 export * from './index.ts';
 export * from './observe.ts';
+
+defineThumbs();

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
+import { runElement } from './element.mjs';
 import { startFaults } from './faults.mjs';
 import { runGolden } from './golden.mjs';
 import { runMatrix, toTable } from './matrix.mjs';
@@ -48,6 +49,7 @@ try {
   await golden.goto(`${origins[0]}/page?o=[]`);
   console.log(`ok: ${await runGolden(golden)} copies tell the lengths of the golden set`);
   await golden.close();
+  await runElement(browser, service);
 
   const startedMs = Date.now();
   const results = await runMatrix(browser, faults, service, token);

@@ -160,7 +160,8 @@ test('the life of a token is counted from its arrival, less a margin, by a clock
 test('the sources name nothing that loses data, blocks the cache of pages or breaks a strict policy', () => {
   const BANNED =
     /\b(beforeunload|unload|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|randomUUID|lookbehind)\b|\(\?<[!=]/;
-  for (const file of readdirSync('src')) {
+  const files = readdirSync('src', { recursive: true }).map(String);
+  for (const file of files.filter((name) => /\.(ts|css)$/.test(name))) {
     const lines = readFileSync(`src/${file}`, 'utf8')
       .split('\n')
       .filter((line) => !/^\s*(\*|\/\/|\/\*)/.test(line));
