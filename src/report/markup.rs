@@ -56,6 +56,11 @@ impl Element {
         self
     }
 
+    /// Returns the value of an attribute.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    }
+
     /// Takes an attribute away.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.attributes.retain(|(key, _)| *key != name);

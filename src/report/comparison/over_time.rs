@@ -22,7 +22,7 @@ pub struct Series {
 pub struct DayPoint {
     /// The day.
     pub day: NaiveDate,
-    /// Units of both sides up to the day's end.
+    /// Units up to the day's end, each once, also those on both sides.
     pub n_users: u64,
     /// The cumulative difference.
     pub estimate: Option<f64>,

@@ -1,12 +1,12 @@
 //! The data block: the comparison in its wire form, and the shares of counts that only the figures need.
 
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
-use super::{exposure, funnel};
+use super::{exposure, funnel, words};
 use crate::report::comparison::Comparison;
 use crate::report::json::to_json;
 
-/// Returns every number of the page; no estimate where the verdict withholds them.
+/// Returns every number of the page, in seven digits; no estimate where the verdict withholds them.
 pub(super) fn json(comparison: &Comparison) -> Value {
     let mut block = to_json(comparison);
     if let Some(fields) = block.as_object_mut() {
@@ -16,7 +16,22 @@ pub(super) fn json(comparison: &Comparison) -> Value {
         }
         fields.insert("figures".to_owned(), json!({ "funnel": funnel, "exposure": exposure_shares(comparison) }));
     }
+    shorten(&mut block);
     block
+}
+
+/// Rounds every number to the digits that a page has any use for: with all seventeen they would be half of the page.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(held) = number.as_f64().map(words::held).and_then(Number::from_f64) {
+                *number = held;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
 }
 
 /// Writes the days of a series as columns: the same numbers in half the bytes, since no name is told twice.

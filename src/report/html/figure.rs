@@ -76,6 +76,7 @@ impl Figure<'_> {
         let caption_id = format!("{}-finding", self.id);
         let drawings = drawings.map(|(name, sheet, Drawing { marks, height })| {
             let id = format!("{}-{name}", self.id);
+            let marks = rules_first(marks);
             svg::captioned(&id, self.title, &caption_id, (sheet.width(), height)).class(name).children(marks)
         });
         Element::new("figure")
@@ -86,6 +87,15 @@ impl Figure<'_> {
             .children(self.key)
             .children(tables)
     }
+}
+
+/// Puts the rules of a drawing behind everything else, as one path: there are many, and they say nothing by themselves.
+fn rules_first(marks: Vec<Element>) -> Vec<Element> {
+    let (rules, others): (Vec<Element>, Vec<Element>) =
+        marks.into_iter().partition(|mark| mark.attribute("class") == Some("rule") && mark.attribute("d").is_some());
+    let path: String = rules.iter().filter_map(|rule| rule.attribute("d")).collect();
+    let rules = (!path.is_empty()).then(|| Element::new("path").class("rule").with("d", path));
+    rules.into_iter().chain(others).collect()
 }
 
 /// Makes a table that can be folded away and that scrolls inside its own region where it is wider than the screen.
@@ -178,9 +188,33 @@ pub(super) fn row_header(content: impl Display) -> Element {
     Element::new("th").with("scope", "row").text(content)
 }
 
-/// Makes an element that shows a number as written and holds it as it is.
-pub(super) fn number(value: impl Display, written: impl Display) -> Element {
+/// Makes an element that shows a number as written and holds it with the digits of the data block.
+pub(super) fn number(value: impl Into<Held>, written: impl Display) -> Element {
+    let value = match value.into() {
+        Held::Count(count) => count.to_string(),
+        Held::Number(number) => words::held(number).to_string(),
+    };
     Element::new("data").with("value", value).text(written)
+}
+
+/// A number that an element holds.
+pub(super) enum Held {
+    /// As it is.
+    Count(u64),
+    /// With so many digits as the data block has.
+    Number(f64),
+}
+
+impl From<u64> for Held {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<f64> for Held {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
 }
 
 /// Makes a name that somebody else chose: its direction of writing cannot reach the words around it.

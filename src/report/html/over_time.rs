@@ -36,7 +36,7 @@ pub(super) fn section(comparison: &Comparison) -> Option<Element> {
 
 /// Tells where the comparison stands in its plan.
 pub(super) fn plan_words(plan: Plan) -> String {
-    let information = format!("{} of the planned information is collected.", words::short_percent(plan.info_fraction));
+    let information = format!("{} of the planned information is collected.", words::progress(plan.info_fraction));
     let looks = if plan.sequential_share >= 1.0 {
         "The whole error rate is spent on all looks together, so that one may look every day.".to_owned()
     } else {

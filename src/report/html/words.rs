@@ -23,6 +23,16 @@ pub(super) fn short_percent(proportion: f64) -> String {
     format!("{}%", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// Writes how far something is: whole percents, and one decimal below a tenth.
+pub(super) fn progress(proportion: f64) -> String {
+    percent(proportion, usize::from(proportion < 0.1))
+}
+
+/// Rounds a number to the seven digits that the page holds of it; the wire form has them all.
+pub(super) fn held(number: f64) -> f64 {
+    format!("{number:.6e}").parse().unwrap_or(number)
+}
+
 /// Writes a small share with enough decimals to tell it from nothing.
 pub(super) fn share(proportion: f64) -> String {
     let percent_value = proportion * 100.0;
@@ -192,6 +202,13 @@ mod tests {
     fn percentages_have_the_decimals_that_they_need() {
         assert_eq!([0.025, 0.95, 0.0005, 1.0].map(short_percent), ["2.5%", "95%", "0.05%", "100%"]);
         assert_eq!([0.0, 0.5, 0.012, 0.0004].map(share), ["0.0%", "50.0%", "1.20%", "0.040%"]);
+    }
+
+    #[test]
+    fn progress_is_told_in_whole_percents_and_numbers_are_held_in_seven_digits() {
+        assert_eq!([0.495_83, 0.0312, 1.0, 1.204].map(progress), ["50%", "3.1%", "100%", "120%"]);
+        let written = [0.123_456_789, -1_234_567.89, 0.0].map(|number| held(number).to_string());
+        assert_eq!(written, ["0.1234568", "-1234568", "0"]);
     }
 
     #[test]

@@ -32,12 +32,26 @@ pub(crate) fn upright(class: &str, x: f64, (low, high): (f64, f64)) -> Element {
     Element::new("path").class(&format!("whisker {class}")).with("d", path)
 }
 
+/// Writes a path through points: the first one where it is, each further one as a step from the one before, which takes
+/// fewer digits. Steps are between rounded places, so that no error adds up.
 fn through(points: impl Iterator<Item = (f64, f64)>) -> String {
-    let steps = points.enumerate().map(|(index, (x, y))| {
-        let step = if index == 0 { 'M' } else { 'L' };
-        [step.to_string(), Px(x).to_string(), " ".to_owned(), Px(y).to_string()].concat()
-    });
-    steps.collect()
+    let mut path = String::new();
+    let mut last = None;
+    for (x, y) in points {
+        let tenths = |value: f64| (value * 10.0).round();
+        let now = (tenths(x), tenths(y));
+        let (dx, dy) = match last.replace(now) {
+            None => {
+                path.extend([format!("M{} {}", Px(x), Px(y))]);
+                continue;
+            }
+            Some((x, y)) => (Px((now.0 - x) / 10.0).to_string(), Px((now.1 - y) / 10.0).to_string()),
+        };
+        // A minus sign sets numbers apart as well as a space.
+        let gap = |number: &str| if number.starts_with('-') { "" } else { " " };
+        path.extend(["l", &dx, gap(&dy), &dy]);
+    }
+    path
 }
 
 #[cfg(test)]
@@ -54,7 +68,7 @@ mod tests {
     fn a_band_goes_along_one_end_and_back_along_the_other() {
         assert_eq!(
             written(&band("b", &[(0.0, 1.0, 5.0), (10.0, 2.0, 4.0)])),
-            "<path class=\"b\" d=\"M0 1L10 2L10 4L0 5Z\"/>"
+            "<path class=\"b\" d=\"M0 1l10 1l0 2l-10 1Z\"/>"
         );
     }
 

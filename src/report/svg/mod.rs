@@ -67,7 +67,6 @@ pub(super) fn icon(size: f64) -> Element {
         .with("width", Px(size))
         .with("height", Px(size))
         .with("aria-hidden", "true")
-        .with("focusable", "false")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What stands behind the verdict, for a terminal: segments, other ways to compute, candidates, costs, ratings, load.
 
 use super::forest::{Axis, LABEL, Position, STATUS};
-use super::layout::{Page, Paint, pad, pad_left, signed};
+use super::layout::{Page, Paint, columns, pad, pad_left, signed};
 use super::{Comparison, Metric, heat, per};
 use crate::report::comparison::costs::{Benefit, Index, Measure};
 use crate::report::count::thousands;
@@ -33,6 +33,9 @@ fn metric_named<'a>(comparison: &'a Comparison, name: &str) -> Option<&'a Metric
     comparison.metrics.iter().find(|metric| metric.name == name)
 }
 
+/// The most columns of a label, so that something is left to draw in on the narrowest page.
+const MAX_LABEL: usize = 17;
+
 /// A row of a forest: label, estimate, interval, and a word where one is due.
 type Row<'a> = (String, Option<f64>, Option<Interval>, Option<(&'a str, Paint)>);
 
@@ -44,8 +47,10 @@ fn rows(page: &mut Page, metric: &Metric, all: &[Row<'_>]) {
         return;
     }
     let value = 24;
-    let axis = Axis::over(placed.iter(), page.width() - LABEL - STATUS - value + 10);
-    page.line(format!("{}{}", pad("", LABEL), axis.header()).trim_end());
+    let longest = all.iter().map(|(label, ..)| columns(label) + 1).max().unwrap_or_default();
+    let name = longest.clamp(LABEL, MAX_LABEL);
+    let axis = Axis::over(placed.iter(), page.width() - name - STATUS - value + 10);
+    page.line(format!("{}{}", pad("", name), axis.header()).trim_end());
     for ((label, estimate, interval, word), position) in all.iter().zip(&placed) {
         let unit = per(metric);
         let told = match (estimate, interval) {
@@ -56,7 +61,7 @@ fn rows(page: &mut Page, metric: &Metric, all: &[Row<'_>]) {
             _ => "–".to_owned(),
         };
         let mark = word.map_or_else(String::new, |(word, paint)| format!(" {}", page.paint(word, paint)));
-        let line = format!("{}{} {}{mark}", pad(label, LABEL), axis.row(position), pad(&told, value - 1));
+        let line = format!("{}{} {}{mark}", pad(label, name), axis.row(position), pad(&told, value - 1));
         page.line(line.trim_end());
     }
 }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod agreement;
+mod golden;
 mod page;
 mod pages;
 mod rich;

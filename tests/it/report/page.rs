@@ -164,7 +164,7 @@ pub(super) fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// Says whether a number is among others, but for the last bit that a parser of JSON may lose.
+/// Says whether a number is among others, but for what seven digits cannot tell: a page holds no more of each.
 pub(super) fn holds(numbers: &[f64], wanted: f64) -> bool {
-    numbers.iter().any(|number| (number - wanted).abs() <= 4.0 * f64::EPSILON * wanted.abs())
+    numbers.iter().any(|number| (number - wanted).abs() <= 5.1e-7 * wanted.abs())
 }
