@@ -78,7 +78,7 @@ pub fn completions(records: &[Json]) -> Calls {
             calls.items.push((place, Item { id, outcome: Err(vec![wrong]) }));
         } else {
             match choices_of(record) {
-                choices if choices.is_empty() => calls.n_other += 1,
+                [] => calls.n_other += 1,
                 choices => calls.items.extend(of_call(record, choices).into_iter().map(|item| (place, item))),
             }
         }
