@@ -4,6 +4,7 @@
 //! It knows use cases only: nothing of SQL, files or columns. Any number of workers may run against one database.
 
 mod eraser;
+mod keeper;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Worker {
     stop: CancellationToken,
-    tasks: [JoinHandle<()>; 3],
+    tasks: [JoinHandle<()>; 4],
 }
 
 impl Worker {
@@ -50,7 +51,8 @@ impl Worker {
         let tasks = [
             spawn_on(runtime, work(app.clone(), stop.clone())),
             spawn_on(runtime, tidy_up(app.clone(), stop.clone())),
-            spawn_on(runtime, eraser::work(app, stop.clone())),
+            spawn_on(runtime, eraser::work(app.clone(), stop.clone())),
+            spawn_on(runtime, keeper::work(app, stop.clone())),
         ];
         Self { stop, tasks }
     }

@@ -8,6 +8,7 @@ mod candidates;
 mod checks;
 mod conclude;
 mod depth;
+pub mod kept;
 mod metrics;
 mod outlook;
 mod question;
