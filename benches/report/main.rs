@@ -3,7 +3,7 @@
 #[expect(clippy::unwrap_used, reason = "a sample of the tests")]
 #[path = "../../tests/it/report/rich.rs"]
 mod rich;
-#[expect(clippy::expect_used, dead_code, reason = "the tests render all of the samples")]
+#[expect(clippy::assigning_clones, clippy::expect_used, dead_code, reason = "the tests render all of the samples")]
 #[path = "../../tests/it/report/samples.rs"]
 mod samples;
 
@@ -19,6 +19,9 @@ use afterword::report::{html, json, text, vega_lite};
 /// Renderings of each form, after one that is not counted.
 const N_ROUNDS: usize = 200;
 
+/// Writes a comparison in one form.
+type Render = fn(&Comparison) -> String;
+
 fn main() -> std::io::Result<()> {
     // Cargo compiles benchmarks with its tests, and runs them then without this argument.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -27,7 +30,7 @@ fn main() -> std::io::Result<()> {
     let comparison = rich::rich();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{:10} {:>10} {:>10} {:>10}", "form", "median ms", "p99 ms", "bytes")?;
-    let forms: [(&str, fn(&Comparison) -> String); 4] = [
+    let forms: [(&str, Render); 4] = [
         ("page", html::to_html),
         ("JSON", |comparison| json::to_json(comparison).to_string()),
         ("text", |comparison| text::to_text(comparison, 80, false)),
@@ -43,7 +46,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-fn timed(comparison: &Comparison, render: fn(&Comparison) -> String) -> Duration {
+fn timed(comparison: &Comparison, render: Render) -> Duration {
     let began = Instant::now();
     std::hint::black_box(render(std::hint::black_box(comparison)));
     began.elapsed()

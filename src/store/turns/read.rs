@@ -52,8 +52,8 @@ pub async fn read(
     find_out(lanes, &question, &doubts, |doubt, words| assembly.settle_of_sides(doubt, words)).await?;
     if query.experiment.is_some() && unit == Unit::User {
         let seen = assembly.users_first_seen();
-        let seen = (seen.iter().map(|it| it.0.to_owned()).collect(), seen.iter().map(|it| it.1).collect());
-        take_all(lanes, &question, Some(seen), &mut assembly).await?;
+        let seen: FirstSeen = (seen.iter().map(|it| it.0.to_owned()).collect(), seen.iter().map(|it| it.1).collect());
+        take_all(lanes, &question, Some(&seen), &mut assembly).await?;
         let doubts = assembly.doubts_of_before();
         find_out(lanes, &question, &doubts, |doubt, words| assembly.settle_of_before(doubt, words)).await?;
     }
@@ -129,10 +129,10 @@ impl Question<'_> {
 async fn take_all(
     lanes: &mut [Tx],
     question: &Question<'_>,
-    before: Option<FirstSeen>,
+    before: Option<&FirstSeen>,
     assembly: &mut Assembly,
 ) -> Result<bool, StoreError> {
-    let (n_lanes, before) = (lanes.len(), before.as_ref());
+    let n_lanes = lanes.len();
     let mut rows: Rows<'_> = select_all(lanes.iter_mut().enumerate().map(|(lane, tx)| {
         let rows: Pin<Box<dyn Stream<Item = _> + Send>> = question.bind(lane, n_lanes, before).fetch(tx.connection());
         rows
