@@ -132,6 +132,10 @@ bench-compare: tools $(EXPORT_PEERS_VENV)/.installed ## Measure a comparison bes
 	$(EXPORT_PEERS_VENV)/bin/python benches/peers/compare.py --rows $(or $(ROWS),2000000) --rounds $(or $(ROUNDS),3) \
 		$(if $(KEEP),--keep $(KEEP))
 
+.PHONY: bench-report
+bench-report: tools ## Measure how long a finished comparison takes to be rendered
+	$(CARGO) bench --locked --bench report
+
 .PHONY: bench-storage
 bench-storage: tools ## Measure the alternatives behind the tables' shape: ONLY=ways|texts|keys SCALE=100
 	AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) $(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench storage

@@ -23,7 +23,7 @@ use crate::store::connection::{Pool, Tx};
 use crate::store::erased_rows::{self, Doomed};
 use crate::store::erasures::{self, ClaimedErasure};
 use crate::store::error::Cause;
-use crate::store::{StoreError, holders};
+use crate::store::{StoreError, holders, kept_comparisons};
 
 /// How long a job is held without a sign of life, by the database's clock. Looking through a large table takes its time.
 const LEASE: Duration = Duration::from_mins(15);
@@ -192,6 +192,8 @@ impl Eraser<'_> {
             ..ErasedCounts::default()
         };
         erasures::add(&mut tx, project_id, self.job.erasure_id, counts).await?;
+        // Their numbers count the user; while an erasure runs, none is kept anew.
+        kept_comparisons::delete_all(&mut tx, project_id).await?;
         Ok(tx.commit().await?)
     }
 

@@ -260,7 +260,8 @@ pub async fn list_writers(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
            from pg_locks
           where locktype = 'relation'
             and database = (select oid from pg_database where datname = current_database())
-            and relation in ('completions'::regclass, 'feedback'::regclass, 'export_holders'::regclass)
+            and relation in ('completions'::regclass, 'feedback'::regclass, 'export_holders'::regclass,
+                            'kept_comparisons'::regclass)
             and mode = 'RowExclusiveLock'
             and pid <> pg_backend_pid()",
     )

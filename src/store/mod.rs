@@ -17,6 +17,7 @@ pub mod feedback;
 pub mod groups;
 pub mod holders;
 pub mod jobs;
+pub mod kept_comparisons;
 pub mod key_life;
 pub mod keys;
 pub mod migrations;

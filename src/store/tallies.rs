@@ -99,9 +99,9 @@ pub struct Choices {
     pub n_ties: i64,
 }
 
-/// Prepares a transaction for the statements below, and for [`super::turns::read`].
+/// Prepares a transaction for [`preferences`], and for [`super::votes::list`].
 ///
-/// They join sets of rows that the planner cannot count, above all right after a load and behind a recursion: a nested loop
+/// They join sets of rows that the planner cannot count, above all right after a load: a nested loop
 /// over two such sets takes minutes, and a hash of as many rows as it then expects begins with a million empty files. Merge
 /// joins cost what the rows cost. Compiling the statement would take longer than running it. A statement that takes longer
 /// than three minutes is given up, so that it cannot hold a connection for ever.
@@ -119,17 +119,10 @@ pub async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads what the comparison stands on.
-pub async fn coverage(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<Coverage, StoreError> {
-    let row = bind_query(sqlx::query(include_str!("sql/coverage.sql")), query).fetch_one(tx.connection()).await?;
-    Ok(Coverage {
-        first_at: row.try_get("first_at")?,
-        last_at: row.try_get("last_at")?,
-        n_days: row.try_get("n_days")?,
-        n_days_both: row.try_get("n_days_both")?,
-        n_unverified: row.try_get("n_unverified")?,
-        n_ambiguous: row.try_get("n_ambiguous")?,
-    })
+/// Counts the reactions that are filed under an alias which several completions carry, where one of them is compared.
+pub(super) async fn count_ambiguous(tx: &mut Tx, query: &TallyQuery<'_>) -> Result<i64, StoreError> {
+    let row = bind_query(sqlx::query(include_str!("sql/ambiguous.sql")), query).fetch_one(tx.connection()).await?;
+    Ok(row.try_get(0)?)
 }
 
 /// Counts the direct choices between the two sides.

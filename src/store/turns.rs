@@ -1,18 +1,19 @@
-//! Every turn of the two sides, compactly, read in one statement: what all views of a comparison are counted from.
+//! Every turn of the two sides, compactly: what all views of a comparison are counted from.
 //!
 //! It must not know what is made of them.
 
-use std::collections::HashMap;
+mod answers;
+mod chains;
+mod read;
 
-use futures_util::TryStreamExt as _;
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
+use super::tallies::UnitTally;
 
-use super::connection::Tx;
-use super::error::StoreError;
-use super::tallies::{TallyQuery, UnitTally, words};
-use crate::domain::experiment::Unit;
-use crate::domain::trust::TrustFilter;
+pub use read::{Reading, read};
+
+/// Reads the answers of a lane.
+const ANSWERS: &str = include_str!("sql/answers.sql");
+/// Finds out what was thought of some of them in the end.
+const LAST_WORDS: &str = include_str!("sql/last_words.sql");
 
 /// What came of a turn, one bit for each outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -43,6 +44,9 @@ impl Outcomes {
     pub const ACCEPTED: Self = Self(1024);
     /// Edited.
     pub const EDITED: Self = Self(2048);
+
+    /// Every outcome.
+    const ALL: u16 = 4095;
 
     /// Tells whether any of some outcomes came of the turn.
     pub fn has(self, any_of: Self) -> bool {
@@ -187,160 +191,6 @@ pub struct Turns {
     pub rows: Vec<Turn>,
     /// How many units were randomised.
     pub n_randomised: usize,
-}
-
-/// Reads all turns of a question; `unit` is what errors cluster by, `randomised` what chance assigned. Call
-/// [`super::tallies::prepare`] first.
-///
-/// Rows are kept as they come, 64 bytes each; nothing but the names is kept beside.
-pub async fn read(tx: &mut Tx, query: &TallyQuery<'_>, unit: Unit, randomised: Unit) -> Result<Turns, StoreError> {
-    let mut rows = sqlx::query(include_str!("sql/turns.sql"))
-        .bind(query.project_id.0)
-        .bind(query.experiment)
-        .bind(query.control)
-        .bind(query.candidate)
-        .bind(unit.as_str())
-        .bind(words(&query.selection.tasks))
-        .bind(words(&query.selection.languages))
-        .bind(query.selection.from)
-        .bind(query.selection.to)
-        .bind(query.control_model)
-        .bind(query.candidate_model)
-        .bind(query.trust == TrustFilter::Any)
-        .bind(randomised.as_str())
-        .fetch(tx.connection());
-    let mut reading = Reading::default();
-    while let Some(row) = rows.try_next().await? {
-        reading.take(&row)?;
-    }
-    Ok(reading.end())
-}
-
-/// Names that get numbers in the order in which they come.
-#[derive(Debug, Default)]
-struct Names(HashMap<String, u32>);
-
-impl Names {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.0.get(name) {
-            return *number;
-        }
-        let number = self.0.len() as u32;
-        self.0.insert(name.to_owned(), number);
-        number
-    }
-
-    /// Returns the names in their order, and the place there of each number.
-    fn in_order(self) -> (Vec<String>, Vec<u32>) {
-        let mut named: Vec<(String, u32)> = self.0.into_iter().collect();
-        named.sort_unstable();
-        let mut places = vec![0; named.len()];
-        for (place, (_, number)) in named.iter().enumerate() {
-            places[*number as usize] = place as u32;
-        }
-        (named.into_iter().map(|(name, _)| name).collect(), places)
-    }
-}
-
-/// What has been read so far.
-#[derive(Debug, Default)]
-struct Reading {
-    units: Names,
-    randomised: Names,
-    tasks: Names,
-    languages: Names,
-    conversations: HashMap<i64, u32>,
-    openings: Vec<Opening>,
-    before: Vec<(u32, Outcomes)>,
-    rows: Vec<Turn>,
-}
-
-impl Reading {
-    fn take(&mut self, row: &PgRow) -> Result<(), StoreError> {
-        let side: i16 = row.try_get(0)?;
-        let unit = self.units.number(row.try_get(1)?);
-        let outcomes = Outcomes(row.try_get::<i32, _>(5)? as u16);
-        if side == 2 {
-            self.before.push((unit, outcomes));
-            return Ok(());
-        }
-        let randomised = match row.try_get::<Option<&str>, _>(2)? {
-            Some(name) => self.randomised.number(name),
-            None => unit,
-        };
-        let made_at_ms: i64 = row.try_get(3)?;
-        let told = |place: usize| -> Result<Told, StoreError> { Ok(Told::of(row.try_get(place)?)) };
-        let opening = Opening {
-            task: row.try_get::<Option<&str>, _>(10)?.map(|name| self.tasks.number(name) as u16),
-            language: row.try_get::<Option<&str>, _>(11)?.map(|name| self.languages.number(name) as u16),
-            prompt_tokens: told(12)?,
-            order: (row.try_get(9)?, made_at_ms),
-        };
-        let few = |n: i32| u16::try_from(n).unwrap_or(u16::MAX);
-        let turn = Turn {
-            unit,
-            randomised,
-            conversation: self.conversation(row.try_get(8)?, opening),
-            made_at_ms,
-            has_own_time: row.try_get(4)?,
-            is_candidate: side == 1,
-            is_error: row.try_get(19)?,
-            outcomes,
-            n_completions: few(row.try_get(6)?),
-            n_by_other_model: few(row.try_get(7)?),
-            input_tokens: told(12)?,
-            output_tokens: told(13)?,
-            latency_ms: told(14)?,
-            ttft_ms: told(15)?,
-            cost_usd: told(16)?,
-            kv_cache_usage: told(17)?,
-            solicit_prob: told(18)?,
-        };
-        self.rows.push(turn);
-        Ok(())
-    }
-
-    /// Gives the number of a conversation, and keeps how it began.
-    fn conversation(&mut self, hash: i64, opening: Opening) -> u32 {
-        let next = self.openings.len() as u32;
-        let number = *self.conversations.entry(hash).or_insert(next);
-        match self.openings.get_mut(number as usize) {
-            Some(known) if opening.order < known.order => *known = opening,
-            Some(_) => {}
-            None => self.openings.push(opening),
-        }
-        number
-    }
-
-    fn end(self) -> Turns {
-        let (units, places) = self.units.in_order();
-        let (tasks, tasks_at) = self.tasks.in_order();
-        let (languages, languages_at) = self.languages.in_order();
-        let n_randomised = if self.randomised.0.is_empty() { units.len() } else { self.randomised.0.len() };
-        let mut before = vec![Before::default(); units.len()];
-        for (unit, outcomes) in self.before {
-            before[places[unit as usize] as usize].add(outcomes);
-        }
-        let is_own = !self.randomised.0.is_empty();
-        let mut rows = self.rows;
-        for turn in &mut rows {
-            turn.unit = places[turn.unit as usize];
-            turn.randomised = if is_own { turn.randomised } else { turn.unit };
-        }
-        // Rows that are alike in all of this differ in nothing that is added up in the order of rows but their measures.
-        rows.sort_unstable_by_key(|turn| {
-            let bits = |told: Told| told.0.to_bits();
-            let served = (bits(turn.latency_ms), bits(turn.ttft_ms), bits(turn.cost_usd), bits(turn.input_tokens));
-            let own = (turn.outcomes, bits(turn.output_tokens), bits(turn.kv_cache_usage), bits(turn.solicit_prob));
-            (turn.unit, turn.is_candidate, turn.made_at_ms, served, own)
-        });
-        let mut conversations = self.openings;
-        for opening in &mut conversations {
-            opening.task = opening.task.map(|task| tasks_at[usize::from(task)] as u16);
-            opening.language = opening.language.map(|language| languages_at[usize::from(language)] as u16);
-        }
-        Turns { units, before, tasks, languages, conversations, rows, n_randomised }
-    }
 }
 
 impl Before {

@@ -6,6 +6,7 @@
 //! It knows use cases only: nothing of SQL, files or columns. Any number of workers may run against one database.
 
 mod eraser;
+mod keeper;
 mod scraper;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ impl Worker {
             spawn_on(runtime, work(app.clone(), stop.clone())),
             spawn_on(runtime, tidy_up(app.clone(), stop.clone())),
             spawn_on(runtime, eraser::work(app.clone(), stop.clone())),
+            spawn_on(runtime, keeper::work(app.clone(), stop.clone())),
         ];
         tasks.extend(scraper::start_on(runtime, &app, &stop));
         Self { stop, tasks }

@@ -96,6 +96,7 @@ components! {
         Unit = reading::unit();
         ErrorRate = reading::error_rate();
         Margin = reading::margin();
+        MaxAge = words::integer(1, crate::domain::comparison::MAX_AGE_S);
         ExperimentBody = reading::experiment_body();
         Experiment = reading::experiment();
         ExperimentsPage = reading::experiments_page();

@@ -14,16 +14,14 @@ use super::super::openapi::names as doc;
 use super::super::services::Services;
 use super::super::{negotiate, query};
 use crate::domain::comparison::ComparisonSpec;
-use crate::report::{html, json, text, vega_lite};
+use crate::report::{html, vega_lite};
 use crate::service::ServiceError;
-use crate::service::compare::{self, examples};
+use crate::service::compare::kept::{self, Form};
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html";
 const TEXT: &str = "text/plain";
 const VEGA_LITE: &str = vega_lite::MEDIA_TYPE;
-/// Columns of the text, as many as a terminal that nobody has widened.
-const TEXT_WIDTH: usize = 80;
 
 /// Lets the page use its own style sheet and nothing else.
 static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
@@ -54,6 +52,7 @@ static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
         ("task" = Option<Vec<doc::ShortText>>, Query, description = "Kinds of work"),
         ("language" = Option<Vec<doc::ShortText>>, Query, description = "Language tags"),
         ("trust" = Option<doc::TrustFilter>, Query, description = "Whose reactions count; the project decides else"),
+        ("max_age_s" = Option<doc::MaxAge>, Query, description = "Seconds: one that was computed so long ago will do"),
     ),
     responses(
         (status = 200, description = "The comparison", content(
@@ -70,29 +69,30 @@ pub(crate) async fn show(
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
     let media_type = negotiate::choose(&request, &[JSON, HTML, TEXT, VEGA_LITE])?;
+    let form = match media_type {
+        HTML => Form::Page,
+        TEXT => Form::Text,
+        VEGA_LITE => Form::Plot,
+        _ => Form::Json,
+    };
     let spec = ComparisonSpec::from_query(&query::parse(request.query_string())?).map_err(Problem::invalid_query)?;
-    let comparison = services
-        .run(|app| async move {
-            // Only these forms show answers.
-            match media_type {
-                JSON | HTML => examples::compare_with_examples(&app, &caller.principal, spec).await,
-                _ => compare::compare(&app, &caller.principal, spec).await,
-            }
-        })
-        .await
-        .map_err(|error| match error {
+    let told = services.run(|app| async move { kept::told(&app, &caller.principal, spec, form).await }).await.map_err(
+        |error| match error {
             ServiceError::Invalid(errors) => Problem::invalid_query(errors),
             other => other.into(),
-        })?;
+        },
+    )?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::VARY, "Accept"));
-    Ok(match media_type {
-        HTML => response
-            .content_type("text/html; charset=utf-8")
-            .insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY.as_str()))
-            .body(html::to_html(&comparison)),
-        TEXT => response.content_type("text/plain; charset=utf-8").body(text::to_text(&comparison, TEXT_WIDTH, false)),
-        VEGA_LITE => response.content_type(VEGA_LITE).json(vega_lite::to_vega_lite(&comparison)),
-        _ => response.json(json::to_json(&comparison)),
-    })
+    if form == Form::Page {
+        response.insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY.as_str()));
+    }
+    Ok(response
+        .content_type(match form {
+            Form::Page => "text/html; charset=utf-8",
+            Form::Text => "text/plain; charset=utf-8",
+            Form::Plot => VEGA_LITE,
+            Form::Json => JSON,
+        })
+        .body(told))
 }

@@ -1,8 +1,43 @@
 -- store::tallies::preferences
 -- Direct choices between an answer of the control and one of the candidate, told from the candidate's side. The latest
--- of a user for a pair is the one that counts. Parameters as in coverage.sql, and the models that were declared for the
--- variants, or null, as $9 and $10, whether the unverified count, too, as $11: answers that were shown side by side belong to no variant, but to a model.
-with selected as (
+-- of a user for a pair is the one that counts. From the choices on: they are few, and answers are many. Answers that were
+-- shown side by side belong to no variant, but to a model.
+--   $1 project   $2 experiment key or null   $3 name of the control (variant or model)   $4 of the candidate
+--   $5 tasks   $6 languages   $7 from   $8 to   $9 model declared for the control or null   $10 for the candidate
+--   $11 whether the unverified count, too
+with voiced as materialized (
+    select r.completion_id, r.feedback_id, r.supersedes, r.against, r.outcome, r.effective_at, r.received_at,
+           r.granted_conversation_id, r.user_id,
+           coalesce('u:' || r.user_id, 'f:' || r.feedback_id::text) as author,
+           case when r.session_id is not null then r.seq end as seq,
+           case when r.seq is null or r.session_id is null then 'f:' || r.feedback_id::text
+                else 's:' || r.session_id end as session
+      from feedback r
+     where r.project_id = $1
+       and r.signal = 'preference'
+       and ($11 or r.trust = 'verified')
+),
+mentioned as (
+    select t.completion_id as name from voiced t
+     union
+    select t.against from voiced t
+),
+-- By its own id or by an alias. Ids are looked up as the first that is not smaller, as in resolved_aliases.
+ids as materialized (
+    select m.name as completion_id from mentioned m
+     union
+    select r.completion_id
+      from mentioned m
+     cross join lateral (
+               select *
+                 from resolved_aliases i
+                where i.project_id = $1
+                  and i.alias = m.name
+                  and not i.is_shared
+               offset 0
+           ) r
+),
+selected as (
     select c.completion_id,
            c.conversation_id,
            c.prompt_hash,
@@ -23,8 +58,16 @@ with selected as (
            case when $2::text is null then (c.model <> $3)::integer
                 when c.variant is null then (c.model <> $9::text)::integer
                 else (c.variant <> $3)::integer end as side
-      from completions c
-     where c.project_id = $1
+      from ids i
+     cross join lateral (
+               select *
+                 from completions l
+                where l.project_id = $1
+                  and l.completion_id >= i.completion_id
+                order by l.completion_id
+                limit 1
+           ) c
+     where c.completion_id = i.completion_id
        and (case when $2::text is null then c.model in ($3, $4)
                  else (c.experiment = $2 and c.variant in ($3, $4))
                    or (c.variant is null and $9::text <> $10::text and c.model in ($9, $10)) end)
@@ -37,26 +80,14 @@ named as (
     select s.completion_id, s.conversation_id, s.prompt_hash, s.side, unnest(s.names) as name
       from selected s
 ),
--- As in turns.sql.
 filed as materialized (
-    select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.effective_at,
-           f.received_at, f.granted_conversation_id, f.user_id,
-           coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
-           case when f.session_id is not null then f.seq end as seq,
-           case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
-                else 's:' || f.session_id end as session
+    select n.completion_id, n.prompt_hash, n.side, t.feedback_id, t.supersedes, t.against, t.outcome, t.effective_at,
+           t.received_at, t.granted_conversation_id, t.user_id, t.author, t.seq, t.session
       from named n
-     cross join lateral (
-               select *
-                 from feedback r
-                where r.project_id = $1
-                  and r.completion_id = n.name
-                  and r.signal = 'preference'
-                  and ($11 or (r.trust = 'verified'
-                               and (r.granted_conversation_id is null
-                                    or r.granted_conversation_id = n.conversation_id)))
-               offset 0
-           ) f
+      join voiced t on t.completion_id = n.name
+     where $11
+        or t.granted_conversation_id is null
+        or t.granted_conversation_id = n.conversation_id
 ),
 -- A token for one conversation does not vouch for the other answer either where that belongs to another one.
 heard as (

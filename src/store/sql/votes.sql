@@ -3,7 +3,39 @@
 -- place in $3. What counts is what counts in preferences.sql.
 --   $1 project   $2 experiment key   $3 names of the variants   $4 models declared for them, each another one, or none
 --   $5 tasks   $6 languages   $7 from   $8 to   $9 whether the unverified count, too
-with selected as (
+with voiced as materialized (
+    select r.completion_id, r.feedback_id, r.supersedes, r.against, r.outcome, r.shown_first, r.effective_at, r.received_at,
+           r.granted_conversation_id, r.user_id,
+           coalesce('u:' || r.user_id, 'f:' || r.feedback_id::text) as author,
+           case when r.session_id is not null then r.seq end as seq,
+           case when r.seq is null or r.session_id is null then 'f:' || r.feedback_id::text
+                else 's:' || r.session_id end as session
+      from feedback r
+     where r.project_id = $1
+       and r.signal = 'preference'
+       and ($9 or r.trust = 'verified')
+),
+mentioned as (
+    select t.completion_id as name from voiced t
+     union
+    select t.against from voiced t
+),
+-- By its own id or by an alias. Ids are looked up as the first that is not smaller, as in resolved_aliases.
+ids as materialized (
+    select m.name as completion_id from mentioned m
+     union
+    select r.completion_id
+      from mentioned m
+     cross join lateral (
+               select *
+                 from resolved_aliases i
+                where i.project_id = $1
+                  and i.alias = m.name
+                  and not i.is_shared
+               offset 0
+           ) r
+),
+selected as (
     select c.completion_id,
            c.conversation_id,
            c.prompt_hash,
@@ -22,8 +54,16 @@ with selected as (
            ) end, c.completion_id) as names,
            case when c.variant is null then array_position($4::text[], c.model)
                 else array_position($3::text[], c.variant) end - 1 as side
-      from completions c
-     where c.project_id = $1
+      from ids i
+     cross join lateral (
+               select *
+                 from completions l
+                where l.project_id = $1
+                  and l.completion_id >= i.completion_id
+                order by l.completion_id
+                limit 1
+           ) c
+     where c.completion_id = i.completion_id
        and ((c.experiment = $2 and c.variant = any ($3))
             or (c.variant is null and c.model = any ($4)))
        and ($5::text[] is null or c.task = any ($5))
@@ -36,24 +76,13 @@ named as (
       from selected s
 ),
 filed as materialized (
-    select n.completion_id, n.prompt_hash, n.side, f.feedback_id, f.supersedes, f.against, f.outcome, f.shown_first,
-           f.effective_at, f.received_at, f.granted_conversation_id, f.user_id,
-           coalesce('u:' || f.user_id, 'f:' || f.feedback_id::text) as author,
-           case when f.session_id is not null then f.seq end as seq,
-           case when f.seq is null or f.session_id is null then 'f:' || f.feedback_id::text
-                else 's:' || f.session_id end as session
+    select n.completion_id, n.prompt_hash, n.side, t.feedback_id, t.supersedes, t.against, t.outcome, t.shown_first,
+           t.effective_at, t.received_at, t.granted_conversation_id, t.user_id, t.author, t.seq, t.session
       from named n
-     cross join lateral (
-               select *
-                 from feedback r
-                where r.project_id = $1
-                  and r.completion_id = n.name
-                  and r.signal = 'preference'
-                  and ($9 or (r.trust = 'verified'
-                              and (r.granted_conversation_id is null
-                                   or r.granted_conversation_id = n.conversation_id)))
-               offset 0
-           ) f
+      join voiced t on t.completion_id = n.name
+     where $9
+        or t.granted_conversation_id is null
+        or t.granted_conversation_id = n.conversation_id
 ),
 -- As in preferences.sql: what a token does not vouch for takes nothing back either.
 heard as (

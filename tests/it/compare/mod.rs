@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod kept;
 mod order;
 mod plan;
 mod seed;

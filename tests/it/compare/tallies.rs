@@ -6,7 +6,7 @@ use afterword::domain::selection::Selection;
 use afterword::domain::trust::TrustFilter;
 use afterword::report::comparison::CheckStatus;
 use afterword::store::tallies::{self, Choices, Coverage, TallyQuery, UnitTally};
-use afterword::store::turns;
+use afterword::store::turns::{self, Reading};
 use serde_json::{Value, json};
 
 use super::seed::{OLD_AND_NEW, Seeded, completion, feedback_id, reaction};
@@ -25,18 +25,18 @@ impl Seeded {
         }
     }
 
-    pub(super) async fn list(&self, unit: Unit) -> Vec<UnitTally> {
+    async fn reading(&self, unit: Unit) -> Reading {
         let selection = Selection::default();
         let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
-        tallies::prepare(&mut tx).await.unwrap();
-        turns::read(&mut tx, &self.query(&selection), unit, unit).await.unwrap().tallies()
+        turns::read(std::slice::from_mut(&mut tx), &self.query(&selection), unit, unit).await.unwrap()
+    }
+
+    pub(super) async fn list(&self, unit: Unit) -> Vec<UnitTally> {
+        self.reading(unit).await.turns.tallies()
     }
 
     pub(super) async fn coverage(&self) -> Coverage {
-        let selection = Selection::default();
-        let mut tx = self.app.store.begin_snapshot("test", self.principal.project_id).await.unwrap();
-        tallies::prepare(&mut tx).await.unwrap();
-        tallies::coverage(&mut tx, &self.query(&selection)).await.unwrap()
+        self.reading(Unit::User).await.coverage
     }
 
     pub(super) async fn choices(&self) -> Choices {

@@ -367,8 +367,9 @@ impl Case<'_> {
             selection: &everything,
         };
         let mut tx = store.begin_snapshot("model", project).await.map_err(fail)?;
+        let lanes = std::slice::from_mut(&mut tx);
+        let tallied = turns::read(lanes, &query, Unit::User, Unit::User).await.map_err(fail)?.turns.tallies();
         tallies::prepare(&mut tx).await.map_err(fail)?;
-        let tallied = turns::read(&mut tx, &query, Unit::User, Unit::User).await.map_err(fail)?.tallies();
         let choices = tallies::preferences(&mut tx, &query).await.map_err(fail)?;
         tx.commit().await.map_err(fail)?;
         let tallied: BTreeMap<String, [i64; 3]> =

@@ -50,6 +50,29 @@ async fn a_comparison_comes_as_json_as_a_page_and_as_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_that_may_be_old_is_told_as_it_was_in_every_form() {
+    let (service, key) = service_with_two_models().await;
+    let may_be_old = format!("{QUESTION}&max_age_s=3600");
+    let ask = |question: &str, accept: &'static str| {
+        service.send(service.request(Method::GET, question, &key).header("accept", accept))
+    };
+    let first = ask(&may_be_old, "application/json").await;
+    let late = with(&with(&completion("late"), "model", json!("new")), "user", json!("u-late"));
+    let written = service.post("/v1/completions", &key, &json!({"completions": [late]})).await;
+    assert_eq!((first.status, written.status), (200, 200), "{} {}", first.text, written.text);
+
+    let (again, anew) = (ask(&may_be_old, "*/*").await, ask(QUESTION, "*/*").await);
+    let (page, text) = (ask(&may_be_old, "text/html").await, ask(&may_be_old, "text/plain").await);
+
+    assert_eq!((again.header("content-type"), &again.text), ("application/json", &first.text));
+    assert_eq!((&first.json()["candidate"]["n_users"], &anew.json()["candidate"]["n_users"]), (&json!(20), &json!(21)));
+    assert!(page.text.starts_with("<!doctype html>") && page.header("content-security-policy").contains("sha256-"));
+    assert!(text.text.starts_with('┌'), "{}", text.text);
+    let of_no_age = ask(&format!("{QUESTION}&max_age_s=0"), "*/*").await;
+    assert_eq!(of_no_age.problem().0, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_is_not_offered_is_not_acceptable() {
     let (service, key) = service_with_two_models().await;
 
