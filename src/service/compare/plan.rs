@@ -5,6 +5,7 @@
 use super::bots::Bots;
 use super::checks::{MIN_DAYS, MIN_USERS};
 use super::metrics::{MARGIN_FLOOR, POWER, RULES, Rule, default_margin};
+use super::open_lanes;
 use super::outlook::MAX_DAYS;
 use super::question::filters;
 use super::words::{duration, join, percent, rate, thousands};
@@ -23,8 +24,8 @@ use crate::stats::planning::{Growth, Proof, Stretch};
 use crate::stats::ratio::Ratio;
 use crate::stats::sequential::LookRule;
 use crate::store::projects;
-use crate::store::tallies::{self, TallyQuery};
-use crate::store::turns::{self, Turns};
+use crate::store::tallies::TallyQuery;
+use crate::store::turns::{self, Reading, Turns};
 
 /// Days of past traffic that are looked at where nobody says which.
 const DAYS_BACK: i64 = 28;
@@ -53,7 +54,7 @@ pub async fn plan(app: &App, principal: &Principal, spec: PlanSpec) -> Result<Pl
         let mut tx = app.store.begin_snapshot("plan", project_id).await?;
         let used_at = projects::token_used_at(&mut tx, project_id).await?;
         let trust = TrustRule::settle(selection.trust, used_at);
-        tallies::prepare(&mut tx).await?;
+        let mut lanes = open_lanes(&app, tx, project_id).await?;
         let query = TallyQuery {
             project_id,
             experiment: None,
@@ -65,8 +66,10 @@ pub async fn plan(app: &App, principal: &Principal, spec: PlanSpec) -> Result<Pl
             selection: &selection,
         };
         let unit = crate::domain::experiment::Unit::User;
-        let turns = turns::read(&mut tx, &query, unit, unit).await?;
-        tx.commit().await?;
+        let Reading { turns, .. } = turns::read(&mut lanes, &query, unit, unit).await?;
+        for lane in lanes {
+            lane.commit().await?;
+        }
         let past = Past { control, selection, trust };
         tokio::task::spawn_blocking(move || of_traffic(&spec, past, turns, now))
             .await
