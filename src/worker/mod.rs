@@ -51,13 +51,14 @@ impl Worker {
     /// Starts a worker on another runtime, where its jobs are in nobody's way.
     pub fn start_on(runtime: &Handle, app: App) -> Self {
         let stop = CancellationToken::new();
+        let watching = scraper::start_on(runtime, &app, &stop);
         let mut tasks = vec![
             spawn_on(runtime, work(app.clone(), stop.clone())),
             spawn_on(runtime, tidy_up(app.clone(), stop.clone())),
             spawn_on(runtime, eraser::work(app.clone(), stop.clone())),
-            spawn_on(runtime, keeper::work(app.clone(), stop.clone())),
+            spawn_on(runtime, keeper::work(app, stop.clone())),
         ];
-        tasks.extend(scraper::start_on(runtime, &app, &stop));
+        tasks.extend(watching);
         Self { stop, tasks }
     }
 
