@@ -104,32 +104,19 @@ pub(super) enum Format {
 impl Args {
     /// Returns the query parameters that the arguments stand for.
     fn to_query(&self) -> Result<Vec<(String, String)>, UsageError> {
-        let mut pairs = Vec::new();
-        let mut push = |name: &str, value: String| pairs.push((name.to_owned(), value));
-        for (name, value) in [
-            ("experiment", &self.experiment),
-            ("control", &self.control),
-            ("candidate", &self.candidate),
-            ("unit", &self.unit),
-            ("alpha", &self.alpha),
-            ("trust", &self.trust),
-        ] {
-            if let Some(value) = value {
-                push(name, value.clone());
-            }
-        }
-        for margin in &self.margin {
-            let (name, share) = split_margin(margin)?;
-            push(&name, share);
-        }
-        for (name, value) in [("from", &self.from), ("to", &self.to)] {
-            if let Some(value) = value {
-                push(name, moment(value));
-            }
-        }
-        self.task.iter().for_each(|task| push("task", task.clone()));
-        self.language.iter().for_each(|language| push("language", language.clone()));
-        Ok(pairs)
+        query_pairs(
+            &[
+                ("experiment", &self.experiment),
+                ("control", &self.control),
+                ("candidate", &self.candidate),
+                ("unit", &self.unit),
+                ("alpha", &self.alpha),
+                ("trust", &self.trust),
+            ],
+            &self.margin,
+            [("from", &self.from), ("to", &self.to)],
+            &[("task", &self.task), ("language", &self.language)],
+        )
     }
 
     fn to_spec(&self) -> Result<ComparisonSpec, UsageError> {
@@ -216,8 +203,27 @@ pub(super) fn render(comparison: &Comparison, format: Format, is_terminal: bool)
     })
 }
 
+/// Puts arguments together as the query parameters that they stand for; what was not given is left out.
+pub(super) fn query_pairs(
+    single: &[(&str, &Option<String>)],
+    margins: &[String],
+    window: [(&str, &Option<String>); 2],
+    several: &[(&str, &Vec<String>)],
+) -> Result<Vec<(String, String)>, UsageError> {
+    let given = |(name, value): &(&str, &Option<String>)| Some(((*name).to_owned(), (*value).clone()?));
+    let mut pairs: Vec<_> = single.iter().filter_map(given).collect();
+    for margin in margins {
+        pairs.push(split_margin(margin)?);
+    }
+    pairs.extend(window.iter().filter_map(given).map(|(name, value)| (name, moment(&value))));
+    for (name, values) in several {
+        pairs.extend(values.iter().map(|value| ((*name).to_owned(), value.clone())));
+    }
+    Ok(pairs)
+}
+
 /// Reads `METRIC=SHARE` as the parameter that it stands for.
-pub(super) fn split_margin(margin: &str) -> Result<(String, String), UsageError> {
+fn split_margin(margin: &str) -> Result<(String, String), UsageError> {
     let (metric, share) = margin
         .split_once('=')
         .ok_or_else(|| UsageError("--margin must have the form METRIC=SHARE, such as good_turn=0.05".into()))?;
@@ -225,7 +231,7 @@ pub(super) fn split_margin(margin: &str) -> Result<(String, String), UsageError>
 }
 
 /// Reads a day as its first moment (UTC), and anything else as it is.
-pub(super) fn moment(text: &str) -> String {
+fn moment(text: &str) -> String {
     let is_day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
     if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() }
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::UsageError;
-use super::compare::{USUAL_WIDTH, is_coloured, moment, split_margin, terminal_width, usage};
+use super::compare::{USUAL_WIDTH, is_coloured, query_pairs, terminal_width, usage};
 use super::connect::{self, Connected};
 use crate::config::Config;
 use crate::domain::clock::{Clock as _, SystemClock};
@@ -97,40 +97,24 @@ enum Format {
 impl Args {
     /// Returns the query parameters that the arguments stand for.
     fn to_query(&self) -> Result<Vec<(String, String)>, UsageError> {
-        let mut pairs = Vec::new();
-        let mut push = |name: &str, value: String| pairs.push((name.to_owned(), value));
-        for (name, value) in [
-            ("control", &self.control),
-            ("baseline", &self.baseline),
-            ("users_per_day", &self.users_per_day),
-            ("turns_per_user", &self.turns_per_user),
-            ("icc", &self.icc),
-            ("sd", &self.sd),
-            ("share", &self.share),
-            ("alpha", &self.alpha),
-            ("power", &self.power),
-            ("days", &self.days),
-            ("trust", &self.trust),
-        ] {
-            if let Some(value) = value {
-                push(name, value.clone());
-            }
-        }
-        for margin in &self.margin {
-            let (name, share) = split_margin(margin)?;
-            push(&name, share);
-        }
-        for (name, value) in [("from", &self.from), ("to", &self.to)] {
-            if let Some(value) = value {
-                push(name, moment(value));
-            }
-        }
-        for (name, values) in [("metric", &self.metric), ("task", &self.task), ("language", &self.language)] {
-            for value in values {
-                push(name, value.clone());
-            }
-        }
-        Ok(pairs)
+        query_pairs(
+            &[
+                ("control", &self.control),
+                ("baseline", &self.baseline),
+                ("users_per_day", &self.users_per_day),
+                ("turns_per_user", &self.turns_per_user),
+                ("icc", &self.icc),
+                ("sd", &self.sd),
+                ("share", &self.share),
+                ("alpha", &self.alpha),
+                ("power", &self.power),
+                ("days", &self.days),
+                ("trust", &self.trust),
+            ],
+            &self.margin,
+            [("from", &self.from), ("to", &self.to)],
+            &[("metric", &self.metric), ("task", &self.task), ("language", &self.language)],
+        )
     }
 
     fn to_spec(&self) -> Result<PlanSpec, UsageError> {
