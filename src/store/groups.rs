@@ -215,6 +215,9 @@ async fn add_feedback(
             groups[*index].feedback.push(item);
         }
     }
+    for group in groups {
+        group.feedback.sort_by(|left, right| (&left.completion_id, left.id).cmp(&(&right.completion_id, right.id)));
+    }
     Ok(())
 }
 

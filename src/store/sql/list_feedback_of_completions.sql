@@ -1,6 +1,6 @@
 -- store::groups::list (the feedback on them)
 -- Name by name: `offset 0` keeps it a look-up by primary key, whatever the planner believes about tables that were
--- filled a moment ago.
+-- filled a moment ago. The reader sorts: these rows come nearly in their order, of which Postgres would make nothing.
 select f.completion_id, f.feedback_id, f.signal, f.trust, f.granted_conversation_id, f.user_id, f.session_id, f.seq, f.supersedes,
        f.effective_at, f.received_at, f.thumb, f.reasons, f.comment, f.rating, f.rating_score, f.rating_min,
        f.rating_max, f.against, f.outcome, f.strength, f.shown_first, f.edited_text, f.edit_accepted,
@@ -14,4 +14,3 @@ select f.completion_id, f.feedback_id, f.signal, f.trust, f.granted_conversation
               and r.completion_id = named.completion_id
            offset 0
        ) f
- order by f.completion_id, f.feedback_id
