@@ -7,7 +7,7 @@ import { minify } from 'terser';
 import { INTERNAL } from './internal.mjs';
 
 const LANGUAGES = ['ar', 'de', 'en', 'es', 'fr', 'zh'].map((language) => `i18n/${language}`);
-const ENTRIES = ['index', 'observe', 'element', 'define', 'react', 'vue', 'svelte', ...LANGUAGES];
+const ENTRIES = ['index', 'conversation', 'observe', 'element', 'define', 'react', 'vue', 'svelte', ...LANGUAGES];
 
 /** Style sheets are strings of the script: a page with a strict policy needs no other file for them. */
 const styles = {
@@ -69,7 +69,7 @@ async function bundle(entry, file, format, globalName) {
     toplevel: !globalName,
     ecma: 2022,
     compress: {
-      passes: 3,
+      passes: 5,
       hoist_funs: true,
       keep_fargs: false,
       pure_getters: true,

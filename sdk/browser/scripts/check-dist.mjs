@@ -7,16 +7,17 @@ import { differences, reports } from './api.mjs';
 import { MODULES, SCRIPTS } from './entries.mjs';
 import { INTERNAL } from './internal.mjs';
 
-/** Bytes after gzip -9 that a file may have; docs/adr/0050 says why the first is what it is. */
+/** Bytes after gzip -9 that a file may have; docs/adr/0058 says how the first came to be what it is. */
 const LIMITS = {
-  'index.js': 5800,
-  'observe.js': 1800,
+  'index.js': 5120,
+  'conversation.js': 400,
+  'observe.js': 1700,
   'server.js': 2400,
-  'element.js': 3200,
-  'react.js': 1000,
-  'vue.js': 1000,
-  'svelte.js': 600,
-  'afterword.iife.js': 10000,
+  'element.js': 3050,
+  'react.js': 850,
+  'vue.js': 950,
+  'svelte.js': 520,
+  'afterword.iife.js': 9300,
 };
 
 const problems = [];
