@@ -93,7 +93,7 @@ export function createCapture(
       };
       const entry = toEntry(item, nowMs);
       if (entry.nBytes > MAX_ITEM_BYTES) return refuse('too_large');
-      if (/^(thumb|rating)$/.test(signal)) {
+      if (/thumb|rating/.test(signal)) {
         if (latest.size > MAX_LATEST) latest.clear();
         latest.set(key, item.id);
       }

@@ -15,7 +15,7 @@ import { createOutbox } from './outbox.ts';
 import type { Platform } from './platform.ts';
 import { createSignals } from './signals.ts';
 
-/** Tells listeners; one that throws is the host's affair and hurts neither us nor the others. */
+/** Tells listeners; what one throws goes to the console and hurts neither us nor the others. */
 export type Emit = <E extends keyof Events>(what: E, detail: Events[E]) => void;
 /** Tells that a reaction is given up. */
 export type DropOne = (feedback: Feedback & { id?: FeedbackId }, reason: DropReason, code?: string) => void;
@@ -45,7 +45,7 @@ function createCore(
   drop: DropOne,
 ): Core {
   const url = `${options.endpoint.replace(/\/+$/, '')}/v1/feedback`;
-  let consent = options.consent ?? 'granted';
+  let { consent = 'granted' } = options;
   let isStopped = false;
   const mayWork = (): boolean => consent === 'granted' && !isStopped;
   const outbox = createOutbox(options, platform, emitSoon, drop, mayWork, () => delivery.wake());
@@ -62,15 +62,13 @@ function createCore(
     delivery.pump();
   };
   const unwatch = platform.watchPage({
+    ...outbox,
     hidePage() {
       emit('hide', undefined);
       outbox.saveQueue();
       delivery.flushAtExit();
     },
     showPage,
-    leavePage: outbox.leavePage,
-    comeBack: outbox.comeBack,
-    stored: outbox.stored,
   });
   setToken(options.token);
   // Whose queue is whose is known only with a token: it is asked for before anything has to be written.
@@ -148,7 +146,7 @@ export function createClient(options: AfterwordOptions, platform: Platform | und
       try {
         run(detail);
       } catch (error) {
-        if (options.debug) console.error(error);
+        console.error(error);
       }
     }
   };

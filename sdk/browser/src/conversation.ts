@@ -18,24 +18,13 @@ export interface Conversation {
   turn(id: CompletionId, how?: 'continuation' | 'regenerate'): CompletionHandle;
 }
 
-/** How answers were left, by client and completion: edited, or asked for again. */
-const books = /* @__PURE__ */ new WeakMap<Afterword, Map<CompletionId, string>>();
-
-/** The book of a client, which is written from the first conversation on. */
-function bookOf(aw: Afterword): Map<CompletionId, string> {
-  const ends = books.get(aw) ?? new Map<CompletionId, string>();
-  if (!books.has(aw)) {
-    books.set(aw, ends);
-    aw.on('call', ({ signal, completion_id }) => {
-      if (signal === 'edit' || signal === 'regenerate') ends.set(completion_id, signal);
-    });
-  }
-  return ends;
-}
-
 /** Links the answers of one conversation, on a client that records what they are to each other. */
 export function conversation(aw: Afterword, { continuationWithinMs = 0 }: ConversationOptions = {}): Conversation {
-  const ends = bookOf(aw);
+  /** How answers were left, by completion: edited, or asked for again. */
+  const ends = new Map<CompletionId, string>();
+  aw.on('call', ({ signal, completion_id }) => {
+    if (/edit|regenerate/.test(signal)) ends.set(completion_id, signal);
+  });
   let last: CompletionId | undefined;
   let shownMs = 0;
   let turn = 0;

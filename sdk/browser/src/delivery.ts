@@ -47,19 +47,22 @@ export function createDelivery(
   let blockedUntilMs = 0;
   let nFailures = 0;
   let nRefused = 0;
+  /** What the next batch may have: fewer once the service wants less at once. */
+  let nItems = batchSize;
   let sending: Promise<void> | undefined;
   /** Set while a send is due. */
   let waking: unknown;
 
   const waitMs = (): number => blockedUntilMs - platform.monoMs();
   const nIdle = (): number => outbox.entriesNow().filter((entry) => !entry.isBusy).length;
-  const isReady = (): boolean => mayWork() && waitMs() <= 0 && platform.isOnline();
+  const isConnected = (): boolean => mayWork() && platform.isOnline();
+  const isReady = (): boolean => isConnected() && waitMs() <= 0;
   /** Tells what went wrong, and asks for a wait: as long as is said, or longer with every failure. */
   const fail = (
     code: AfterwordError['code'],
     status?: number,
     waitMs = backoffMs(nFailures, platform.randomBytes()[0]! / 256),
-  ): void => {
+  ): undefined => {
     nFailures += 1;
     blockedUntilMs = Math.max(blockedUntilMs, platform.monoMs() + waitMs);
     emit('error', new AfterwordError(code, status));
@@ -84,11 +87,8 @@ export function createDelivery(
     outbox.saveQueue();
     emit('sent', receipt);
   };
-  /**
-   * Sends a batch. Resolves with how many items the next one may have: `nItems` again, fewer where the service wants
-   * less at once, none where nothing more should be sent now.
-   */
-  const deliver = async (batch: readonly Entry[], token: string, isExit: boolean, nItems: number): Promise<number> => {
+  /** Sends a batch. Resolves with whether another one may follow at once. */
+  const deliver = async (batch: readonly Entry[], token: string, isExit?: boolean): Promise<boolean | undefined> => {
     for (const entry of batch) entry.isBusy = true;
     let verdict: Verdict = { status: 0 };
     try {
@@ -101,28 +101,24 @@ export function createDelivery(
     const { status, isTooMuch, isDecided, waitMs } = verdict;
     if (status === 401) {
       const canAsk = identity.disown();
-      if (canAsk && !nRefused++) return nItems;
-      fail('auth', status, canAsk ? undefined : FOR_EVER_MS);
-      return 0;
+      return (canAsk && !nRefused++) || fail('auth', status, canAsk ? undefined : FOR_EVER_MS);
     }
-    if (!isTooMuch && !isDecided) {
-      fail('network', status, waitMs);
-      return 0;
-    }
+    if (!isTooMuch && !isDecided) return fail('network', status, waitMs);
     nFailures = nRefused = 0;
-    if (isTooMuch) return Math.ceil(batch.length / 2);
-    settle(batch, verdict);
-    return nItems;
+    if (isTooMuch) nItems = Math.ceil(batch.length / 2);
+    else settle(batch, verdict);
+    return true;
   };
   const run = async (): Promise<void> => {
-    for (let nItems = batchSize; nItems; ) {
+    nItems = batchSize;
+    for (;;) {
       outbox.expireOld();
       if (!isReady() || !nIdle()) return;
       const token = await identity.askToken().catch(() => fail('auth'));
       if (!token) return;
       // Much may have happened while the token was on its way.
       const batch = isReady() ? nextBatch(outbox.entriesNow(), nItems, MAX_BATCH_BYTES) : [];
-      nItems = batch.length && (await deliver(batch, token, false, nItems));
+      if (!batch.length || !(await deliver(batch, token))) return;
     }
   };
   const pump = (): Promise<void> =>
@@ -132,8 +128,8 @@ export function createDelivery(
     }));
   const schedule = (): void => {
     const inMs = Math.max(waitMs(), flushIntervalMs);
-    const isPaused = !platform.isOnline() || (platform.isHidden() && nFailures);
-    if (waking || sending || isPaused || !mayWork() || inMs > MAX_TIMER_MS || !outbox.entriesNow().length) return;
+    const isPaused = platform.isHidden() && nFailures;
+    if (waking || isPaused || !isConnected() || inMs > MAX_TIMER_MS || !outbox.entriesNow().length) return;
     waking = platform.afterMs(inMs, () => {
       waking = undefined;
       pump();
@@ -153,7 +149,7 @@ export function createDelivery(
         const batch = nextBatch(outbox.entriesNow(), batchSize, MAX_BATCH_BYTES);
         nBytesLeft -= nBytesIn(batch);
         if (!batch.length || nBytesLeft < 0) return;
-        deliver(batch, token, true, 0).then(schedule);
+        deliver(batch, token, true).then(schedule);
       }
     },
     unblock() {

@@ -36,7 +36,7 @@ export interface Platform {
   webLocks: Pick<LockManager, 'request'> | undefined;
   watchPage(events: PageEvents): () => void;
   /** Sends a body. Rejects where nobody knows whether it arrived. */
-  postBody(url: string, body: string, isExit: boolean): Promise<Reply>;
+  postBody(url: string, body: string, isExit?: boolean): Promise<Reply>;
 }
 
 /** Time after which an answer is no longer waited for. */
@@ -51,7 +51,7 @@ let nFreeBytes = MAX_KEEPALIVE_BYTES;
 /** The browser that the script runs in; undefined outside of one. */
 export function browserPlatform(send: typeof fetch | undefined): Platform | undefined {
   if (typeof document === 'undefined') return undefined;
-  const isHidden = (): boolean => document.visibilityState === 'hidden';
+  const isHidden = (): boolean => document.hidden;
   return {
     nowMs: Date.now,
     monoMs: () => performance.now(),
@@ -102,7 +102,7 @@ export function browserPlatform(send: typeof fetch | undefined): Platform | unde
           credentials: 'omit',
           referrerPolicy: 'strict-origin',
           // Absent in old browsers, where a request ends when the browser says so.
-          signal: AbortSignal.timeout?.(REPLY_DEADLINE_MS) ?? null,
+          signal: AbortSignal.timeout?.(REPLY_DEADLINE_MS) as AbortSignal,
         } as const;
         let answer: Promise<Response>;
         try {
