@@ -1,6 +1,7 @@
-//! `/sdk/v1`: the browser SDK as one script, under a name that stays and under one that holds its hash.
+//! `/sdk/v1`: the browser SDK as one script, under a name that stays and under one that holds its hash, and beside it a
+//! file with the languages, which the script loads where a page speaks one of them.
 //!
-//! The script is built from `sdk/browser` and committed (`make sdk-asset`), so that building the program needs no Node.
+//! Both are built from `sdk/browser` and committed (`make sdk-asset`), so that building the program needs no Node.
 
 use std::io::{self, Write as _};
 use std::sync::LazyLock;
@@ -19,8 +20,7 @@ use super::openapi::names as doc;
 use super::problem;
 use super::query::NoQuery;
 
-const SCRIPT: &str = include_str!("assets/afterword.js");
-/// The name that stays when the script changes.
+/// The name of the script that stays when it changes.
 const NAME: &str = "afterword.js";
 /// Bytes of the hash that stand in the other name.
 const N_NAMED_BYTES: usize = 10;
@@ -30,7 +30,9 @@ const SOON: &str = "public, max-age=300";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-static PUBLISHED: LazyLock<Published> = LazyLock::new(|| Published::of(SCRIPT));
+static SCRIPT: LazyLock<Published> = LazyLock::new(|| Published::of(include_str!("assets/afterword.js")));
+/// The script knows it by the name with its hash, and no page needs another one.
+static WORDS: LazyLock<Published> = LazyLock::new(|| Published::of(include_str!("assets/afterword.words.js")));
 
 /// A script with its names.
 struct Published {
@@ -68,15 +70,15 @@ fn gzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
 /// Writes the element that loads this program's script from a service at `endpoint`: the name with the hash, and the hash
 /// that the browser checks.
 pub fn script_tag(endpoint: &str) -> String {
-    let Published { hashed_name, integrity, .. } = &*PUBLISHED;
+    let Published { hashed_name, integrity, .. } = &*SCRIPT;
     let src = format!("{}/sdk/v1/{hashed_name}", endpoint.trim_end_matches('/'));
     format!("<script src=\"{src}\" integrity=\"{integrity}\" crossorigin=\"anonymous\"></script>")
 }
 
-/// Serves the browser SDK as one script that pages load without a bundler.
+/// Serves the browser SDK as one script that pages load without a bundler, and its languages.
 #[utoipa::path(get, path = "/sdk/v1/{file}", tag = "People", operation_id = "show_sdk",
     params(
-        ("file" = doc::FilePath, Path, description = "`afterword.js`, or the name with the hash that `afterword sdk` prints"),
+        ("file" = doc::FilePath, Path, description = "`afterword.js`, or a name with a hash: what `afterword sdk` prints, or the languages"),
         ("If-None-Match" = Option<doc::Page>, Header, description = "The `ETag` of the script at hand"),
     ),
     responses(
@@ -87,10 +89,10 @@ pub fn script_tag(endpoint: &str) -> String {
     ),
 )]
 pub(crate) async fn show(_: NoQuery, request: HttpRequest, file: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let published = &*PUBLISHED;
-    let cache = match file.as_str() {
-        NAME => SOON,
-        name if name == published.hashed_name => FOR_EVER,
+    let (published, cache) = match file.as_str() {
+        NAME => (&*SCRIPT, SOON),
+        name if name == SCRIPT.hashed_name => (&*SCRIPT, FOR_EVER),
+        name if name == WORDS.hashed_name => (&*WORDS, FOR_EVER),
         _ => return Err(Problem::new(problem::NOT_FOUND)),
     };
     let gzip = published.gzip.as_ref().filter(|_| names(&request, &header::ACCEPT_ENCODING, "gzip"));

@@ -79,12 +79,13 @@ try {
   await rowOf(page, 'completion', 'canned-thorough');
 
   const first = answer(page, 1);
-  await first.getByRole('button', { name: 'Good' }).click();
+  await first.getByRole('button', { name: 'Good answer' }).click();
   await rowOf(page, 'thumb', 'up');
   await page.getByText('label: positive').waitFor();
-  await first.getByRole('button', { name: 'Bad' }).click();
-  await first.getByRole('button', { name: 'Unclear' }).click();
-  await first.getByRole('textbox', { name: 'What was wrong?' }).fill('Why a dictionary?');
+  await first.getByRole('button', { name: 'Bad answer' }).click();
+  await rowOf(page, 'thumb', 'down');
+  await first.getByRole('checkbox', { name: 'Unclear' }).check();
+  await first.getByRole('textbox', { name: 'Comment' }).fill('Why a dictionary?');
   await first.getByRole('button', { name: 'Send' }).click();
   await rowOf(page, 'thumb', /down, unclear, “Why a dictionary\?”/);
   await page.getByText('label: negative').waitFor();
@@ -121,7 +122,7 @@ try {
   assert.match(await stored.locator('pre').innerText(), /"trust": "verified"/);
   if (pictures) await page.screenshot({ path: join(pictures, 'demo-1400.png'), fullPage: true });
 
-  for (const width of [320, 800, 1400]) {
+  for (const width of [320, 360, 800, 1400]) {
     await page.setViewportSize({ width, height: 900 });
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (overflow > 0) faults.push(`${overflow} px wider than a screen of ${width}`);

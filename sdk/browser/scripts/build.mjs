@@ -1,5 +1,6 @@
 // Builds dist/: ESM and CommonJS of each entry, one script for pages without a bundler, and the types of both.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build, transform } from 'esbuild';
@@ -7,7 +8,7 @@ import { minify } from 'terser';
 import { INTERNAL } from './internal.mjs';
 
 const LANGUAGES = ['ar', 'de', 'en', 'es', 'fr', 'zh'].map((language) => `i18n/${language}`);
-const ENTRIES = ['index', 'observe', 'element', 'define', 'react', 'vue', 'svelte', ...LANGUAGES];
+const ENTRIES = ['index', 'conversation', 'observe', 'element', 'define', 'react', 'vue', 'svelte', ...LANGUAGES];
 
 /** Style sheets are strings of the script: a page with a strict policy needs no other file for them. */
 const styles = {
@@ -32,23 +33,26 @@ const pieces = (extension) => ({
     );
   },
 });
-/** One script has no pieces beside it. */
+/** The one script has one piece beside it, with all languages. */
 const whole = {
   name: 'whole',
   setup: (build) =>
-    build.onResolve({ filter: /\/load\.ts$/ }, ({ resolveDir }) => ({ path: `${resolveDir}/i18n/load-nothing.ts` })),
+    build.onResolve({ filter: /\/load\.ts$/ }, ({ resolveDir }) => ({ path: `${resolveDir}/i18n/load-beside.ts` })),
 };
 
-/** Makes a module one script with a global name: what esbuild writes for that keeps the exports live, in 200 bytes more. */
+/**
+ * Makes a module one script with a global name: what esbuild writes for that keeps the exports live, in 200 bytes more. It says
+ * nothing of strict mode, which would change nothing: no line writes to what is frozen, or asks who called.
+ */
 function toScript(code, globalName) {
   const exports = /export \{([^}]*)\};\s*$/;
   const [, names] = exports.exec(code);
   const members = names.replace(/(\w+) as (\w+)/g, '$2: $1');
-  return `var ${globalName} = (() => {"use strict";${code.replace(exports, `return {${members}};`)}})();`;
+  return `var ${globalName} = (() => {${code.replace(exports, `return {${members}};`)}})();`;
 }
 
 /** Bundles by esbuild, which shortens our own names of properties; terser does the rest: it saves 4 % more. */
-async function bundle(entry, file, format, globalName) {
+async function bundle(entry, file, format, globalName, define = {}) {
   const { outputFiles } = await build({
     entryPoints: [`src/${entry}.ts`],
     outfile: `dist/${file}`,
@@ -60,6 +64,7 @@ async function bundle(entry, file, format, globalName) {
     sourcemap: 'external',
     legalComments: 'none',
     external: ['react', 'vue'],
+    define,
     plugins: [styles, globalName ? whole : pieces(format === 'cjs' ? 'cjs' : 'js')],
     format,
   });
@@ -69,8 +74,10 @@ async function bundle(entry, file, format, globalName) {
     toplevel: !globalName,
     ecma: 2022,
     compress: {
-      passes: 3,
-      hoist_funs: true,
+      passes: 5,
+      // What one script has on top of itself may stand where it is written: measured, as all of these.
+      hoist_funs: !globalName,
+      inline: globalName ? 1 : 3,
       keep_fargs: false,
       pure_getters: true,
       sequences: false,
@@ -90,7 +97,19 @@ for (const entry of ENTRIES) {
   await bundle(entry, `${entry}.js`, 'esm');
   await bundle(entry, `${entry}.cjs`, 'cjs');
 }
-await bundle('iife', 'afterword.iife.js', 'esm', 'afterword');
+// Its name holds the first 80 bits of its hash, as the service names what it serves: it may be kept for ever.
+const { outputFiles: words } = await build({
+  entryPoints: ['src/i18n/words.ts'],
+  bundle: true,
+  write: false,
+  minify: true,
+  charset: 'utf8',
+  target: 'es2022',
+  format: 'esm',
+});
+const wordsFile = `afterword.${createHash('sha384').update(words[0].contents).digest('hex').slice(0, 20)}.js`;
+writeFileSync(`dist/${wordsFile}`, words[0].contents);
+await bundle('iife', 'afterword.iife.js', 'esm', 'afterword', { WORDS_FILE: JSON.stringify(wordsFile) });
 // What a backend's code reads is a library's and a runtime's: no name of it is ours to shorten.
 for (const [format, extension] of [
   ['esm', 'js'],

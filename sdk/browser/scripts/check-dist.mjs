@@ -4,27 +4,35 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { differences, reports } from './api.mjs';
-import { MODULES, SCRIPTS } from './entries.mjs';
+import { MODULES, SCRIPTS, wordsFile } from './entries.mjs';
 import { INTERNAL } from './internal.mjs';
 
-/** Bytes after gzip -9 that a file may have; docs/adr/0050 says why the first is what it is. */
+/**
+ * Bytes after gzip -9 that a file may have, without the last line that names its source map: bundlers and the service
+ * leave that out, and no page loads it. docs/adr/0058 says how they came to be what they are.
+ */
 const LIMITS = {
-  'index.js': 5800,
-  'observe.js': 1800,
-  'server.js': 2400,
-  'element.js': 3200,
-  'react.js': 1000,
-  'vue.js': 1000,
-  'svelte.js': 600,
-  'afterword.iife.js': 10000,
+  'index.js': 5030,
+  'conversation.js': 320,
+  'observe.js': 1600,
+  'server.js': 2150,
+  'element.js': 2960,
+  'react.js': 780,
+  'vue.js': 880,
+  'svelte.js': 440,
+  'afterword.iife.js': 9216,
 };
 
 const problems = [];
 const run = (program, ...args) => execFileSync(program, args, { stdio: 'inherit' });
 
+/** Of all languages of the one script together. */
+const MAX_WORDS_BYTES = 940;
+
 function checkSizes() {
-  for (const [file, limit] of Object.entries(LIMITS)) {
-    const nBytes = gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length;
+  for (const [file, limit] of [...Object.entries(LIMITS), [wordsFile(), MAX_WORDS_BYTES]]) {
+    const code = readFileSync(`dist/${file}`, 'utf8').replace(/\n?\/\/# sourceMappingURL=.*\n?$/, '');
+    const nBytes = gzipSync(code, { level: 9 }).length;
     console.log(`${file}: ${nBytes} of ${limit} bytes after gzip`);
     if (nBytes > limit) problems.push(`${file} is too large`);
   }

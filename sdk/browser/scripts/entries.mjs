@@ -1,5 +1,5 @@
 // What the package exports, read from package.json: the checks take a new entry in by themselves.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 const { name, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -17,3 +17,5 @@ export const MODULES = Object.entries(exports)
 export const SCRIPTS = Object.entries(exports).filter(
   ([, target]) => typeof target === 'string' && target.endsWith('.js'),
 );
+/** The file with the languages of the one script, whose name holds its hash. */
+export const wordsFile = () => readdirSync('dist').find((file) => /^afterword\.[0-9a-f]{20}\.js$/.test(file));

@@ -12,35 +12,7 @@ export function backoffMs(nFailures: number, random: number): number {
 
 /** Reads `Retry-After`, seconds or a date (RFC 9110, section 10.2.3); undefined where it is neither. */
 export function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
-  if (!value) return undefined;
-  const waitMs = +value >= 0 ? +value * 1000 : Date.parse(value) - nowMs;
+  const waitS = Number.parseFloat(value!);
+  const waitMs = waitS >= 0 ? waitS * 1000 : Date.parse(value!) - nowMs;
   return waitMs >= 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : undefined;
-}
-
-/** Bytes and requests that may be under way with `keepalive`. Browsers refuse more than 64 KiB for a whole page. */
-export interface Budget {
-  /** Takes room for a body; false where there is none. */
-  take(nBytes: number): boolean;
-  /** Gives it back, once the answer's body was read. */
-  give(nBytes: number): void;
-}
-
-/** Makes a budget. */
-export function createBudget(maxBytes = 60_000, maxRequests = 14): Budget {
-  let nRequests = 0;
-  const give = (nBytes: number): void => {
-    maxBytes += nBytes;
-    nRequests -= 1;
-  };
-  return {
-    take(nBytes) {
-      const fits = nBytes <= maxBytes && nRequests < maxRequests;
-      if (fits) {
-        maxBytes -= nBytes;
-        nRequests += 1;
-      }
-      return fits;
-    },
-    give,
-  };
 }

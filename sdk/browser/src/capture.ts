@@ -1,10 +1,10 @@
 import type { DropOne, Emit } from './client.ts';
 import { type Feedback, type FeedbackId, type Item, isExplicit } from './feedback.ts';
-import { isSampled, uuidV7 } from './id.ts';
-import type { Mailer } from './mailer.ts';
+import { hash32, uuidV7 } from './id.ts';
+import type { Identity } from './identity.ts';
 import { AfterwordError, type AfterwordOptions, type DropReason } from './options.ts';
 import type { Platform } from './platform.ts';
-import { toEntry } from './queue.ts';
+import { type Entry, toEntry } from './queue.ts';
 import { cutTo, nBytesOf, REDACTED, redact } from './text.ts';
 
 /** The service's bound of a comment, and ours of an edited answer: 32 KiB still leave a page with the exit's budget. */
@@ -20,32 +20,33 @@ const MAX_LATEST = 500;
 
 /** Makes an item of a reaction, or says why not. */
 export interface Capture {
-  take(feedback: Feedback): FeedbackId | undefined;
-  reset(): void;
-  sessionId(): string;
+  toItem(feedback: Feedback): Entry | undefined;
+  renew(): void;
+  sessionNow(): string;
 }
 
 /** Hides what is personal, and cuts what is too long. An edit that was cut says so: it must never become an example. */
-function trim(feedback: Feedback, patterns: readonly RegExp[]): Feedback {
-  const field = feedback.signal === 'thumb' ? 'comment' : 'text';
-  const raw = (feedback as { comment?: string; text?: string })[field];
-  if (!raw) return { ...feedback };
-  const isEdit = feedback.signal === 'edit';
-  const hidden = redact(String(raw), patterns);
-  const text = cutTo(hidden, isEdit ? MAX_EDIT_BYTES : MAX_COMMENT_BYTES);
-  return { ...feedback, [field]: text, ...(isEdit && text !== hidden && { truncated: true }) };
+function trim(raw: Feedback, patterns: readonly RegExp[]): Feedback {
+  const feedback = { ...raw } as { comment?: string; text?: string; truncated?: boolean };
+  const isEdit = raw.signal === 'edit';
+  const field = raw.signal === 'thumb' ? 'comment' : 'text';
+  if (feedback[field]) {
+    const hidden = redact(String(feedback[field]), patterns);
+    feedback[field] = cutTo(hidden, isEdit ? MAX_EDIT_BYTES : MAX_COMMENT_BYTES);
+    if (isEdit && feedback.text !== hidden) feedback.truncated = true;
+  }
+  return feedback as unknown as Feedback;
 }
 
 /** Makes the front half of a client: everything between the call and the queue. */
 export function createCapture(
-  options: AfterwordOptions,
+  { sampleRate = 1, beforeSend = (feedback) => feedback, redact: hidden = [], respectGpc }: AfterwordOptions,
   platform: Platform,
-  mailer: Mailer,
+  identity: Identity,
   emit: Emit,
   drop: DropOne,
 ): Capture {
-  const { sampleRate = 1, beforeSend = (feedback) => feedback } = options;
-  const patterns = options.redact === false ? [] : [...REDACTED, ...(options.redact ?? [])];
+  const patterns = hidden ? [...REDACTED, ...hidden] : [];
   const latest = new Map<string, FeedbackId>();
   const newId = (): string => uuidV7(platform.nowMs(), platform.randomBytes());
   let sessionId = newId();
@@ -54,14 +55,14 @@ export function createCapture(
   let evenMs = 0;
 
   return {
-    take(raw) {
+    toItem(raw) {
       const refuse = (reason: DropReason): undefined => void drop(raw, reason);
       let rate = 1;
-      if (!mailer.isOpen()) return refuse('consent');
       if (!isExplicit(raw.signal)) {
-        if (options.respectGpc !== false && platform.hasGpc()) return refuse('gpc');
+        if (respectGpc !== false && platform.hasGpc()) return refuse('gpc');
         rate = typeof sampleRate === 'function' ? sampleRate(raw) : sampleRate;
-        if (!isSampled(raw.completion_id, rate)) return undefined;
+        // The same answers on every page and in every session.
+        if (!(hash32(raw.completion_id) / 2 ** 32 < rate)) return undefined;
       }
       const nowMs = platform.monoMs();
       const nextMs = Math.max(evenMs, nowMs) + MS_PER_ITEM;
@@ -86,25 +87,23 @@ export function createCapture(
         occurred_at: new Date(platform.nowMs()).toISOString(),
         session_id: sessionId,
         seq: seq++,
-        user: mailer.user(),
+        user: identity.owner(),
         supersedes: latest.get(key),
         weight: rate < 1 ? Math.min(1e6, 1 / rate) : undefined,
       };
       const entry = toEntry(item, nowMs);
       if (entry.nBytes > MAX_ITEM_BYTES) return refuse('too_large');
-      if (/^(thumb|rating)$/.test(signal)) {
+      if (/thumb|rating/.test(signal)) {
         if (latest.size > MAX_LATEST) latest.clear();
         latest.set(key, item.id);
       }
-      mailer.add(entry);
-      emit('feedback', item);
-      return item.id;
+      return entry;
     },
-    reset() {
+    renew() {
       latest.clear();
       sessionId = newId();
       seq = 0;
     },
-    sessionId: () => sessionId,
+    sessionNow: () => sessionId,
   };
 }

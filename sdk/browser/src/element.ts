@@ -232,7 +232,7 @@ export class AfterwordThumbs extends Base implements ThumbsElement {
     const send = (aw: Afterword) => aw.thumb(completionId, value, x);
     const aw = this.client ?? client;
     if (aw) return !!send(aw);
-    if (!waiting.size) console.warn('afterword-thumbs: kept until setAfterword() is called');
+    if (!waiting.size) console.warn('afterword-thumbs: waits for setAfterword');
     waiting.set(completionId, send);
     return true;
   }

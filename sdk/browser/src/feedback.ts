@@ -107,7 +107,7 @@ export type Item = Feedback & {
   weight?: number | undefined;
 };
 
-const EXPLICIT = /^(thumb|rating|preference|comment|edit)$/;
+const EXPLICIT = /thumb|rating|preference|comment|edit/;
 
 /** Tells whether a person meant to tell us something. Such reactions are never sampled and go first at the exit. */
 export function isExplicit(signal: string): boolean {

@@ -13,17 +13,11 @@ export function uuidV7(nowMs: number, random: Uint8Array): string {
 }
 
 /**
- * A hash of 32 bits that is even and quick, and no secret: FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo), then a round of the
- * finaliser of MurmurHash3 (A. Appleby), without which names that differ at their end alone would lie close together.
+ * A hash of 32 bits that is even and quick, and no secret: as FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo), but with Knuth's
+ * factor near 2³² divided by the golden ratio, which spreads names that differ at their end alone.
  */
 export function hash32(text: string): number {
-  let hash = 2166136261;
-  for (const byte of bytesOf(text)) hash = Math.imul(hash ^ byte, 16777619);
-  hash = Math.imul(hash ^ (hash >>> 16), 2246822507);
-  return (hash ^ (hash >>> 13)) >>> 0;
-}
-
-/** Whether a completion is in the sample: the same answer on every page and in every session. */
-export function isSampled(completionId: string, rate: number): boolean {
-  return hash32(completionId) / 2 ** 32 < rate;
+  let hash = 0;
+  for (const byte of bytesOf(text)) hash = Math.imul(hash ^ byte, 2654435761);
+  return hash >>> 0;
 }

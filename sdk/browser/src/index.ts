@@ -8,8 +8,6 @@ export type {
   AfterwordOptions,
   CompletionHandle,
   Consent,
-  Conversation,
-  ConversationOptions,
   Drop,
   DropReason,
   Events,

@@ -18,6 +18,8 @@ type ComposedSelection = Selection & { getComposedRanges?(x: { shadowRoots: Shad
 
 /** Longest time in view that is believed: behind it stands a screen that nobody locked. */
 const MAX_DWELL_MS = 30 * 60_000;
+/** `Node.DOCUMENT_POSITION_PRECEDING`. */
+const PRECEDING = 2;
 const NOT_TEXT = /^(style|script|template|afterword-thumbs)$/;
 
 /** The open shadow roots below a node, in order, those in others included. */
@@ -47,12 +49,14 @@ function nUnitsBefore([container, offset]: Point, text: Text): number {
   for (const here of hostsOf(container)) {
     const there = hostsOf(text).find((node) => node.getRootNode() === here.getRootNode());
     if (!there) continue;
-    if (here !== container)
-      return here.compareDocumentPosition(there) & Node.DOCUMENT_POSITION_PRECEDING ? text.length : 0;
-    if (here === there) return offset > 0 ? text.length : 0;
-    const point = document.createRange();
-    point.setStart(here, offset);
-    return point.comparePoint(there, 0) < 0 ? text.length : 0;
+    let isBefore: unknown = here === there && offset > 0;
+    if (here !== container) isBefore = here.compareDocumentPosition(there) & PRECEDING;
+    else if (here !== there) {
+      const point = document.createRange();
+      point.setStart(here, offset);
+      isBefore = point.comparePoint(there, 0) < 0;
+    }
+    return isBefore ? text.length : 0;
   }
   return 0;
 }
@@ -96,12 +100,12 @@ function measure(root: Tree, attribute: string, selection: Selection): Share[] {
 
 /** Times how long answers are in view, and tells of each when it first is. Returns what tells the times and ends it. */
 function watchViews(aw: Afterword, root: Tree, attribute: string, o: ObserveOptions, end: AbortSignal): void {
-  const minMs = (typeof o.dwell === 'object' && o.dwell.minMs) || 1000;
+  const minMs = (o.dwell as { minMs?: number } | undefined)?.minMs || 1000;
   const seen = new Set<string>();
   const inView = new Map<Element, string>();
   const spentMs = new Map<string, number>();
   let sinceMs = performance.now();
-  let isShown = document.visibilityState !== 'hidden';
+  let isShown = !document.hidden;
 
   /** Adds the time since the last call to what was in view. */
   const tick = (): void => {
@@ -119,7 +123,7 @@ function watchViews(aw: Afterword, root: Tree, attribute: string, o: ObserveOpti
   };
   const show = (): void => {
     tick();
-    isShown = document.visibilityState !== 'hidden';
+    isShown = !document.hidden;
   };
 
   const views = new IntersectionObserver(
@@ -146,9 +150,9 @@ function watchViews(aw: Afterword, root: Tree, attribute: string, o: ObserveOpti
   };
   const scan = (tree: Node): void => {
     add(tree);
-    if (!(tree instanceof Element || tree instanceof ShadowRoot || tree instanceof Document)) return;
-    for (const one of tree.querySelectorAll(`[${attribute}]`)) add(one);
-    for (const inner of shadowRootsIn(tree)) follow(inner);
+    if (!('querySelectorAll' in tree)) return;
+    for (const one of (tree as Tree).querySelectorAll(`[${attribute}]`)) add(one);
+    for (const inner of shadowRootsIn(tree as Tree)) follow(inner);
     if (tree instanceof Element && tree.shadowRoot) follow(tree.shadowRoot);
   };
   const changes = new MutationObserver((records) => {
@@ -187,7 +191,7 @@ export function observe(aw: Afterword, o: ObserveOptions = {}): () => void {
     const selection = document.getSelection();
     const [target] = event.composedPath();
     // A text field has a selection of its own, which is no part of an answer.
-    if (!selection || target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) return;
+    if (!selection || /^(input|textarea)$/.test((target as Element).localName)) return;
     for (const { id, ...share } of measure(root, attribute, selection)) aw.copy(id, { ...share, method: 'selection' });
   };
   if (o.copy !== false) root.addEventListener('copy', copied, { capture: true, signal: end.signal });

@@ -47,12 +47,12 @@ export interface Receipt {
   duplicate: number;
   rejected: number;
 }
-/** No items at all. */
-export const NOTHING: Receipt = { accepted: 0, duplicate: 0, rejected: 0 };
 /** What a flush came to. */
 export interface FlushResult extends Receipt {
   pending: number;
 }
+/** No items at all. */
+export const NOTHING: FlushResult = { accepted: 0, duplicate: 0, rejected: 0, pending: 0 };
 
 /** Why a reaction was given up. With a code of the service where that refused it. */
 export type DropReason =
@@ -82,13 +82,16 @@ export class AfterwordError extends Error {
   declare readonly code: 'auth' | 'network' | 'storage' | 'before_send';
   declare readonly status: number | undefined;
   constructor(code: AfterwordError['code'], status?: number) {
-    super(`afterword: ${code}${status ? ` ${status}` : ''}`);
-    Object.assign(this, { code, status });
+    super(`afterword: ${code}`);
+    this.code = code;
+    this.status = status;
   }
 }
 
 /** What `on` tells of. */
 export interface Events {
+  /** A reaction as it was called for, before it is decided whether it is taken. */
+  call: Feedback;
   feedback: Item;
   sent: Receipt;
   drop: Drop;
@@ -131,31 +134,12 @@ type Bound<F> = F extends (id: CompletionId, ...rest: infer R) => infer T ? (...
 /** The signals of one completion. */
 export type CompletionHandle = { readonly [K in keyof Signals]: Bound<Signals[K]> };
 
-/** How the turns of a conversation are linked. */
-export interface ConversationOptions {
-  /**
-   * Within which time after an answer the next turn counts as its continuation, where the page does not say what it is
-   * and the answer was neither edited nor asked for again. Default 0: nothing is derived.
-   */
-  continuationWithinMs?: number | undefined;
-}
-/** The answers of one conversation, in order. */
-export interface Conversation {
-  /**
-   * An answer is shown. With `how` it is recorded what it is to the answer before it, with both ids; without, it may be
-   * derived that the user carried on. The same answer once more is no turn.
-   */
-  turn(id: CompletionId, how?: 'continuation' | 'regenerate'): CompletionHandle;
-}
-
 /** A client. */
 export interface Afterword extends Signals {
   /** Records a reaction in the words of the wire. */
   record(feedback: Feedback): FeedbackId | undefined;
   /** The same methods with the id bound. */
   completion(id: CompletionId): CompletionHandle;
-  /** Links the answers of a conversation. */
-  conversation(options?: ConversationOptions): Conversation;
   /** Sends what waits, as far as the service lets us. */
   flush(): Promise<FlushResult>;
   setConsent(consent: Consent): void;

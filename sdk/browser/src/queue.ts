@@ -5,6 +5,8 @@ import { nBytesOf, toJson } from './text.ts';
 export interface Entry {
   captured: Item;
   sealed: string;
+  /** 0 for an explicit signal, 1 for an implicit one. */
+  rank: number;
   nBytes: number;
   /** `performance.now()` at capture; absent for what an earlier page captured, whose clock nobody knows. */
   monoMs?: number | undefined;
@@ -14,73 +16,33 @@ export interface Entry {
   isDenied?: boolean;
 }
 
-/** What may wait at most. */
-export interface Caps {
-  nItems: number;
-  nBytes: number;
-}
-
 /** Makes an entry of an item. */
 export function toEntry(captured: Item, monoMs?: number): Entry {
   const sealed = toJson(captured);
-  return { captured, sealed, nBytes: nBytesOf(sealed), monoMs };
-}
-
-/** Items in the order of their capture, each once. Nothing here knows time, chance or storage. */
-export interface Queue {
-  /** Adds what is not there yet. Returns what had to go, the oldest implicit signals first; nothing under way goes. */
-  add(entries: readonly Entry[]): Entry[];
-  /** The next entries that are not under way, explicit signals first; always one where there is any. */
-  take(nItems: number, nBytes: number): Entry[];
-  /** Removes and returns what is gone. */
-  remove(isGone: (entry: Entry) => unknown): Entry[];
-  /** All entries, in order. */
-  all(): readonly Entry[];
-}
-
-/** Makes an empty queue. */
-export function createQueue(caps: Caps): Queue {
-  let entries: Entry[] = [];
-
-  const remove = (isGone: (entry: Entry) => unknown): Entry[] => {
-    const gone = entries.filter(isGone);
-    entries = entries.filter((entry) => !gone.includes(entry));
-    return gone;
-  };
-  /** What is not under way, in the order of capture within explicit and implicit signals. */
-  const idle = (areExplicitFirst: boolean): Entry[] => {
-    const rank = ({ captured }: Entry): number => +(isExplicit(captured.signal) !== areExplicitFirst);
-    return entries.filter((entry) => !entry.isBusy).sort((a, b) => rank(a) - rank(b));
-  };
-
-  return {
-    add(added) {
-      // A name keeps its first place and its last entry: what is there stays, where it is.
-      entries = [...new Map([...entries, ...added, ...entries].map((entry) => [entry.captured.id, entry])).values()];
-      let nItemsOver = entries.length - caps.nItems;
-      let nBytesOver = nBytesIn(entries) - caps.nBytes;
-      const gone = idle(false).filter(({ nBytes }) => {
-        const isGone = nItemsOver > 0 || nBytesOver > 0;
-        nItemsOver -= 1;
-        nBytesOver -= nBytes;
-        return isGone;
-      });
-      return remove((entry) => gone.includes(entry));
-    },
-    take(nItems, nBytes) {
-      // One that is too large for any batch goes alone.
-      return idle(true)
-        .slice(0, nItems)
-        .filter((entry, i) => (nBytes -= entry.nBytes) >= 0 || !i);
-    },
-    remove,
-    all: () => entries,
-  };
+  return { captured, sealed, rank: isExplicit(captured.signal) ? 0 : 1, nBytes: nBytesOf(sealed), monoMs };
 }
 
 /** The bytes of entries together. */
 export function nBytesIn(entries: readonly Entry[]): number {
   return entries.reduce((sum, { nBytes }) => sum + nBytes, 0);
+}
+
+/** What is not under way, by rank from the lowest (1) or from the highest (-1), and in the order of capture within a rank. */
+function idleIn(entries: readonly Entry[], direction: 1 | -1): Entry[] {
+  return entries.filter((entry) => !entry.isBusy).sort((a, b) => (a.rank - b.rank) * direction);
+}
+
+/** What has to go first for the caps to be kept: the oldest implicit signal, if any; nothing that is under way goes. */
+export function surplus(entries: readonly Entry[], maxItems: number, maxBytes: number): Entry | undefined {
+  const isOver = entries.length > maxItems || nBytesIn(entries) > maxBytes;
+  return isOver ? idleIn(entries, -1)[0] : undefined;
+}
+
+/** The next entries that are not under way, explicit signals first; one that is too large for any batch goes alone. */
+export function nextBatch(entries: readonly Entry[], nItems: number, nBytes: number): Entry[] {
+  return idleIn(entries, 1)
+    .slice(0, nItems)
+    .filter((entry, i) => (nBytes -= entry.nBytes) >= 0 || !i);
 }
 
 /** The envelope of a batch. `age_ms` is measured here, at the send, and is no part of what retries are compared by. */

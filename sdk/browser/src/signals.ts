@@ -9,23 +9,22 @@ const METHODS =
 const toWireName = (name: string): string =>
   name === 'next' ? 'next_completion_id' : name.replace(/[A-Z]/g, '_$&').toLowerCase();
 
+type Take = (feedback: Feedback) => FeedbackId | undefined;
+
 /** One method per signal, on top of one that records. */
-export function createSignals(record: (feedback: Feedback) => FeedbackId | undefined): Signals {
+export function createSignals(record: Take): Signals;
+/** The same methods for one completion. */
+export function createSignals(record: Take, id: CompletionId): CompletionHandle;
+export function createSignals(record: Take, id?: CompletionId): unknown {
   const methods: Record<string, unknown> = {};
   for (const method of METHODS.split(' ')) {
     const [signal, first] = method.split(':') as [string, string?];
-    methods[signal] = (completion_id: CompletionId, ...rest: unknown[]) => {
-      const feedback: Record<string, unknown> = { signal, completion_id };
+    methods[signal] = (...rest: unknown[]) => {
+      const feedback: Record<string, unknown> = { signal, completion_id: id ?? rest.shift() };
       if (first) feedback[first] = rest.shift();
       for (const [name, value] of Object.entries(rest[0] ?? {})) feedback[toWireName(name)] = value;
       return record(feedback as unknown as Feedback);
     };
   }
-  return methods as unknown as Signals;
-}
-
-/** The same methods for one completion. */
-export function bindSignals(signals: Signals, id: CompletionId): CompletionHandle {
-  const bound = Object.entries(signals).map(([name, method]) => [name, method.bind(null, id)]);
-  return Object.fromEntries(bound) as CompletionHandle;
+  return methods;
 }

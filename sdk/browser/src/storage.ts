@@ -1,3 +1,4 @@
+import { attempt } from './attempt.ts';
 import type { Item } from './feedback.ts';
 
 /** What we need of a browser's `Storage`, whose names are its own keys; every call may throw. */
@@ -5,8 +6,10 @@ export type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 /** Begins every name of ours in a page's storage. */
 export const PREFIX = 'afterword:';
-/** Begins the name under which a tab's next page finds the tab's own, in the session storage. */
-export const TAB_PREFIX = 'afterword-tab:';
+/** Written and removed at once, to tell the other tabs whose queues are gone; empty for everybody's. */
+export const RESET = `${PREFIX}reset`;
+/** Begins the name under which a tab's next page finds the name of the tab's queue, in the session storage. */
+export const TAB_PREFIX = `${PREFIX}tab:`;
 
 /** A queue as it is stored: when it was last written, and its items. */
 export interface Stored {
@@ -16,11 +19,8 @@ export interface Stored {
 
 /** Reads a stored queue; undefined for what is not one. */
 export function parseStored(text: string | null): Stored | undefined {
-  try {
-    const stored = JSON.parse(text ?? '') as Stored;
-    const items = stored.items.filter((item) => item?.id && item.signal && Date.parse(item.occurred_at) >= 0);
-    return { at: stored.at, items };
-  } catch {
-    return undefined;
-  }
+  return attempt(() => {
+    const { at, items } = JSON.parse(text!) as Stored;
+    return { at, items: items.filter((item) => item?.id) };
+  });
 }

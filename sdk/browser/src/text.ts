@@ -15,7 +15,7 @@ export function nBytesOf(text: string): number {
  * would have the whole batch refused.
  */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, part) => (typeof part === 'string' ? part.replace(/[\0\p{Cs}]/gu, '\ufffd') : part));
+  return JSON.stringify(value, (_, part) => part?.replace?.(/[\0\p{Cs}]/gu, '\ufffd') ?? part);
 }
 
 /** The longest beginning of `text` that has at most `nBytes` bytes and ends with a whole character. */
@@ -25,9 +25,9 @@ export function cutTo(text: string, nBytes: number): string {
 
 /** What `redact` hides unless it is told otherwise: e-mail addresses, keys, and numbers of 9 digits and more. */
 export const REDACTED: readonly RegExp[] = [
-  /[\w.+-]+@[\w-]+(\.[\w-]+)+/g,
-  /\b(sk|pk|rk|ghp|xox[bp]|aw_(sec|sig))[-_][\w-]{12,}/g,
-  /\+?\b(\d[ ().-]{0,2}){8,18}\d\b/g,
+  /[\w.+-]+@[\w.-]+\.\w+/,
+  /\b(sk|pk|rk|ghp|xox[bp]|aw_(sec|sig))[-_][\w-]{12,}/,
+  /\+?\b(\d[ ().-]{0,2}){8,18}\d\b/,
 ];
 
 /** Replaces whatever a pattern finds. A pattern without the flag `g` is applied everywhere nonetheless. */

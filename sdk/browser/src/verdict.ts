@@ -1,3 +1,4 @@
+import { attempt } from './attempt.ts';
 import { parseRetryAfter } from './backoff.ts';
 
 /** What came back for a batch. */
@@ -13,31 +14,27 @@ export interface Rejected {
   code: string;
 }
 
-/** What to do with a batch after its reply. */
-export type Verdict =
-  /** Every item has its verdict: those in `rejected` are refused, the others stored. */
-  | { kind: 'settled'; accepted: number; duplicate: number; rejected: Rejected[] }
-  /** Nothing is known to be stored; the same again, not before `waitMs` where it is there. */
-  | { kind: 'keep'; waitMs?: number | undefined; status: number }
-  /** The credential was refused. */
-  | { kind: 'auth' }
-  /** The batch as a whole was refused for its size or for one item that spoils it: send halves. */
-  | { kind: 'split' };
-
+/** The words of the service in a reply. */
 interface Answer {
   accepted?: number;
   duplicate?: number;
-  rejected?: Rejected[];
+  rejected?: readonly Rejected[];
   code?: string;
   retryable?: boolean;
 }
 
-function parse(text: string): Answer {
-  try {
-    return { ...JSON.parse(text) };
-  } catch {
-    return {};
-  }
+/** What to do with a batch after its reply. */
+export interface Verdict extends Answer {
+  /** Of the reply; 0 where there was none. */
+  status: number;
+  /** Whether every item has its verdict: those in `rejected`, or all for a `refusal`, are refused, the others stored. */
+  isDecided?: unknown;
+  /** Why all of them are refused. */
+  refusal?: string | undefined;
+  /** Whether the batch as a whole was refused for its size or for one item that spoils it: send halves. */
+  isTooMuch?: unknown;
+  /** How long the service wants to hear nothing, if it says so. */
+  waitMs?: number | undefined;
 }
 
 /**
@@ -46,15 +43,18 @@ function parse(text: string): Answer {
  * @param nItems how many items the batch had
  */
 export function judge({ status, text, retryAfter }: Reply, nItems: number, nowMs: number): Verdict {
-  const answer = parse(text);
-  const { accepted = 0, duplicate = 0 } = answer;
-  const isReceipt = status < 300 && typeof answer.accepted === 'number';
+  const answer: Answer = attempt(() => ({ ...JSON.parse(text) })) ?? {};
+  const rejected = Array.isArray(answer.rejected) ? answer.rejected : [];
   const code = typeof answer.code === 'string' ? answer.code : status === 413 && 'too_large';
-  if (status === 401) return { kind: 'auth' };
-  if (code && nItems > 1 && /400|413/.test(`${status}`)) return { kind: 'split' };
+  const isTooMuch = code && nItems > 1 && (status === 400 || status === 413);
   const isRefusal = code && /^4(?!08|29)/.test(`${status}`) && !answer.retryable;
-  if (!isReceipt && !isRefusal) return { kind: 'keep', waitMs: parseRetryAfter(retryAfter, nowMs), status };
-  let rejected = Array.isArray(answer.rejected) ? answer.rejected : [];
-  if (isRefusal && !rejected.length) rejected = Array.from({ length: nItems }, (_, index) => ({ index, code }));
-  return { kind: 'settled', accepted, duplicate, rejected };
+  return {
+    ...answer,
+    status,
+    rejected,
+    isDecided: isRefusal || (status < 300 && typeof answer.accepted === 'number'),
+    refusal: isRefusal && !rejected.length ? code : undefined,
+    isTooMuch,
+    waitMs: parseRetryAfter(retryAfter, nowMs),
+  };
 }

@@ -53,7 +53,7 @@ export class World {
   isStorageFull = false;
   wasStorageFull = false;
   isOnline = true;
-  private held = new Map<string, { tab: Tab; grant?: () => void }[]>();
+  private held = new Map<string, { tab: Tab }[]>();
   private chance = 1;
   constructor(
     readonly hasLocks: boolean,
@@ -96,23 +96,13 @@ export class World {
     return {
       nowMs: () => this.nowMs,
       monoMs: () => this.nowMs,
-      random: this.random,
       randomBytes: () => Uint8Array.from({ length: 16 }, () => Math.floor(this.random() * 256)),
-      afterMs: (ms, run) => {
-        const timer = { atMs: this.nowMs + ms, run };
-        tab.timers.add(timer);
-        return () => tab.timers.delete(timer);
-      },
+      afterMs: (ms, run) => tab.timers.add({ atMs: this.nowMs + ms, run }),
       isHidden: () => tab.isHidden,
       isOnline: () => this.isOnline,
       hasGpc: () => false,
       storeOf: store,
-      holdName: this.hasLocks ? (name) => this.hold(name, tab) : undefined,
-      ifFree: this.hasLocks
-        ? (name, run) => {
-            if (!this.held.get(name)?.length) run();
-          }
-        : undefined,
+      webLocks: this.hasLocks ? { request: this.request.bind(this, tab) as LockManager['request'] } : undefined,
       watchPage: (events) => {
         tab.events = events;
         return () => {};
@@ -132,14 +122,18 @@ export class World {
     };
   }
 
-  private hold(name: string, tab: Tab): () => void {
+  /** Web Locks: `run` holds the name until what it returns is kept; with `ifAvailable` it may get no lock instead. */
+  private async request(tab: Tab, name: string, ...rest: unknown[]): Promise<void> {
+    const run = rest.pop() as (lock: { name: string } | null) => unknown;
+    const holders = this.held.get(name) ?? [];
+    if (rest.length && holders.length) return void (await run(null));
     const one = { tab };
-    this.held.set(name, [...(this.held.get(name) ?? []), one]);
-    return () =>
-      this.held.set(
-        name,
-        this.held.get(name)!.filter((other) => other !== one),
-      );
+    this.held.set(name, [...holders, one]);
+    await run({ name });
+    this.held.set(
+      name,
+      this.held.get(name)!.filter((other) => other !== one),
+    );
   }
 
   /** The page is gone without a word. */
@@ -157,7 +151,7 @@ export class World {
 
   /** The page is left for the next page of its tab. */
   navigate(tab: Tab): Tab {
-    tab.events.hide();
+    tab.events.hidePage();
     tab.events.leavePage();
     this.kill(tab);
     return this.open(tab.session);

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha384};
 use crate::support::TestService;
 
 const SCRIPT: &str = include_str!("../../../src/http/assets/afterword.js");
+const WORDS: &str = include_str!("../../../src/http/assets/afterword.words.js");
 
 /// Reads an attribute of the element that the command line prints.
 fn attribute(tag: &str, name: &str) -> String {
@@ -38,6 +39,21 @@ async fn the_script_has_a_name_that_stays_and_one_that_may_be_kept_for_ever() {
     assert_eq!(hashed.header("cache-control"), "public, max-age=31536000, immutable");
     let integrity = format!("sha384-{}", STANDARD.encode(Sha384::digest(&hashed.text)));
     assert_eq!(attribute(&tag, "integrity"), integrity);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_languages_lie_under_the_name_that_the_script_knows() {
+    let service = TestService::start().await;
+    let is_named = |name: &&str| name.starts_with("afterword.") && name.ends_with(".js");
+    let names: Vec<&str> = SCRIPT.split('"').filter(is_named).collect();
+
+    assert_eq!(names.len(), 1, "{names:?}");
+    let answer = service.get(&format!("/sdk/v1/{}", names[0]), "").await;
+
+    assert_eq!((answer.status, answer.text.as_str()), (200, WORDS));
+    assert_eq!(answer.header("content-type"), "text/javascript; charset=utf-8");
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -204,22 +204,19 @@ export const DRESS = {
       document.addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));
       window.aw = setAfterword(createAfterword({ endpoint: location.origin, token: '${token}' }));`;
     const scripts = [
-      [
-        `import '/dist/define.js'; import { setAfterword } from '/dist/element.js'; import { createAfterword } from '/dist/index.js'; ${start}`,
-        ['Schlechte Antwort', 'Falsch', 'Senden'],
-      ],
-      [`${start.replace(/(setAfterword|createAfterword)/g, 'afterword.$1')}`, ['Bad answer', 'Incorrect', 'Send']],
+      `import '/dist/define.js'; import { setAfterword } from '/dist/element.js'; import { createAfterword } from '/dist/index.js'; ${start}`,
+      start.replace(/(setAfterword|createAfterword)/g, 'afterword.$1'),
     ];
-    for (const [i, [script, [down, reason, send]]] of scripts.entries()) {
+    for (const [i, script] of scripts.entries()) {
       const complaints = [];
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
       page.on('pageerror', (error) => complaints.push(String(error)));
       const body = thumbs.replace('strict', `strict-${i}`);
       const head = i ? '<script src="/dist/afterword.iife.js"></script>' : '';
       await page.goto(pages.write(body, { script, head, headers: { 'Content-Security-Policy': policy } }));
-      await page.getByRole('button', { name: down }).click();
-      await page.getByLabel(reason).check();
-      await page.getByRole('button', { name: send }).click();
+      await page.getByRole('button', { name: 'Schlechte Antwort' }).click();
+      await page.getByLabel('Falsch').check();
+      await page.getByRole('button', { name: 'Senden' }).click();
       await page.waitForFunction(() => aw.pending === 0, undefined, { timeout: 10_000 });
       const violations = await page.evaluate(() => window.violations);
       assert.deepEqual([violations, complaints], [[], []]);
@@ -230,6 +227,32 @@ export const DRESS = {
       );
       assert.equal(rows.filter((row) => row.supersedes).length, 1, 'the form supersedes the press');
     }
+  },
+
+  async 'the served script runs what was pushed before it was there, and brings the language of the page'({
+    page,
+    open,
+    service,
+    token,
+  }) {
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(error.message));
+    const head = `<script>
+      var afterword = afterword || [];
+      var said = [];
+      afterword.push(({ createAfterword, setAfterword }) => {
+        window.aw = setAfterword(createAfterword({ endpoint: location.origin, token: '${token}' }));
+      });
+      afterword.push(() => { throw new Error('of the host'); }, () => said.push(aw.thumb('early', 'up')));
+      </script><script src="${service.url}/sdk/v1/afterword.js" async></script>`;
+    await open('<afterword-thumbs data-completion-id="c" lang="de-AT"></afterword-thumbs>', '', { head });
+    await page.waitForFunction(() => said.length === 1);
+    assert.deepEqual(errors, ['of the host']);
+    await page.getByRole('button', { name: 'Gute Antwort' }).waitFor();
+    await page.evaluate(() => new Promise((resolve) => afterword.push(resolve)));
+    await page.waitForFunction(() => aw.pending === 0);
+    const ids = (await service.rows()).filter((row) => row.completion_id === 'early').map((row) => row.id);
+    assert.deepEqual(ids, await page.evaluate(() => said));
   },
 
   async 'what is observed of answers leaves the thumbs out'({ page, open }) {

@@ -194,6 +194,8 @@ export const THUMBS = {
       <afterword-thumbs data-completion-id="c-3" value="up"><template shadowrootmode="open"><b>served</b></template></afterword-thumbs>`,
       late + RECORDING.replace("import '/dist/define.js';", ''),
     );
+    // A page may be loaded before a module that awaits another one is through.
+    await page.evaluate(() => customElements.whenDefined('afterword-thumbs').then(() => {}));
     const values = () =>
       page.evaluate(() => [...document.querySelectorAll('afterword-thumbs')].map((one) => one.value));
     assert.deepEqual(await values(), ['up', 'down', 'up']);

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { backoffMs, createBudget, parseRetryAfter } from '../../src/backoff.ts';
+import { backoffMs, parseRetryAfter } from '../../src/backoff.ts';
+import type { DropOne } from '../../src/client.ts';
 import { type Item, isExplicit } from '../../src/feedback.ts';
-import { createQueue, type Entry, toEntry } from '../../src/queue.ts';
-import { createTokens } from '../../src/token.ts';
+import { createOutbox } from '../../src/outbox.ts';
+import type { Platform } from '../../src/platform.ts';
+import { type Entry, nBytesIn, nextBatch, toEntry } from '../../src/queue.ts';
+import { claimsOf, endOf } from '../../src/token.ts';
 import { judge } from '../../src/verdict.ts';
 
 test('a wait has equal jitter between half of its exponential and all of it, up to two minutes', () => {
@@ -35,24 +38,6 @@ test('Retry-After is read as seconds or as a date, and is never longer than five
   for (const [value, waitMs] of table) assert.equal(parseRetryAfter(value, nowMs), waitMs, String(value));
 });
 
-test('the bytes under way never exceed the budget, and all of it comes back', () => {
-  fc.assert(
-    fc.property(fc.array(fc.oneof(fc.nat(40_000), fc.constant('give' as const))), (steps) => {
-      const budget = createBudget();
-      const taken: number[] = [];
-      for (const step of steps) {
-        if (step === 'give') {
-          const nBytes = taken.shift();
-          if (nBytes !== undefined) budget.give(nBytes);
-        } else if (budget.take(step)) taken.push(step);
-        assert.ok(taken.reduce((sum, n) => sum + n, 0) <= 60_000 && taken.length < 15);
-      }
-      for (const nBytes of taken) budget.give(nBytes);
-      assert.ok(budget.take(60_000));
-    }),
-  );
-});
-
 const entries = fc.array(
   fc.record({ id: fc.nat(30), signal: fc.constantFrom('thumb', 'copy'), nBytes: fc.integer({ min: 1, max: 50 }) }),
 );
@@ -65,36 +50,49 @@ const toEntries = (made: { id: number; signal: string; nBytes: number }[]): Entr
 
 test('a queue keeps its caps, holds each id once, loses nothing silently, and spares what is under way', () => {
   fc.assert(
-    fc.property(entries, fc.integer({ min: 1, max: 10 }), fc.integer({ min: 60, max: 200 }), (made, nItems, nBytes) => {
-      const queue = createQueue({ nItems, nBytes });
-      const gone: string[] = [];
-      const seen = new Set<string>();
-      for (const entry of toEntries(made)) {
-        if (gone.includes(entry.captured.id)) continue;
-        seen.add(entry.captured.id);
-        gone.push(...queue.add([entry]).map((one) => one.captured.id));
-        const sum = queue.all().reduce((total, one) => total + one.nBytes, 0);
-        assert.ok(queue.all().length <= nItems && sum <= nBytes);
-      }
-      const left = queue.all().map((one) => one.captured.id);
-      assert.deepEqual(new Set([...left, ...gone]), seen);
-      assert.equal(left.length + gone.length, seen.size);
-      assert.ok(!gone.includes('i-0'));
-    }),
+    fc.property(
+      entries,
+      fc.integer({ min: 1, max: 10 }),
+      fc.integer({ min: 60, max: 200 }),
+      (made, maxQueue, maxBytes) => {
+        const gone: string[] = [];
+        const seen = new Set<string>();
+        const drop: DropOne = ({ id }, reason) => void (reason === 'queue_full' && gone.push(id!));
+        const outbox = createOutbox(
+          { endpoint: '', token: '', maxQueue, maxBytes },
+          { afterMs: () => 1 } as unknown as Platform,
+          () => {},
+          drop,
+          () => false,
+          () => {},
+        );
+        for (const entry of toEntries(made)) {
+          if (gone.includes(entry.captured.id)) continue;
+          seen.add(entry.captured.id);
+          outbox.keep(entry);
+          assert.ok(outbox.entriesNow().length <= maxQueue && nBytesIn(outbox.entriesNow()) <= maxBytes);
+        }
+        const left = outbox.entriesNow().map((one) => one.captured.id);
+        assert.deepEqual(new Set([...left, ...gone]), seen);
+        assert.equal(left.length + gone.length, seen.size);
+        assert.ok(!gone.includes('i-0'));
+      },
+    ),
   );
 });
 
 test('a batch is within its bounds, has explicit signals first, and is never empty while something waits', () => {
   fc.assert(
     fc.property(entries, fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 120 }), (made, nItems, nBytes) => {
-      const queue = createQueue({ nItems: 1000, nBytes: 1e6 });
-      const waiting = toEntries(made).filter((entry) => !entry.isBusy);
-      queue.add(toEntries(made));
-      const batch = queue.take(nItems, nBytes);
-      assert.equal(batch.length > 0, waiting.length > 0);
+      const queue = toEntries(made);
+      const batch = nextBatch(queue, nItems, nBytes);
+      assert.equal(
+        batch.length > 0,
+        queue.some((entry) => !entry.isBusy),
+      );
       assert.ok(batch.every((one) => !one.isBusy));
       assert.ok(batch.length <= nItems);
-      if (batch.length > 1) assert.ok(batch.reduce((sum, one) => sum + one.nBytes, 0) <= nBytes);
+      if (batch.length > 1) assert.ok(nBytesIn(batch) <= nBytes);
       const ranks = batch.map((one) => Number(isExplicit(one.captured.signal)));
       assert.deepEqual(
         ranks,
@@ -115,7 +113,7 @@ test('only the words of the service end an item', () => {
     [410, '{"code":"erased","rejected":[]}', 'settled'],
     [400, '{"code":"json_malformed","retryable":false}', 'split'],
     [413, '', 'split'],
-    [401, '', 'auth'],
+    [401, '', 'keep'],
     [200, '<html>log in</html>', 'keep'],
     [204, '', 'keep'],
     [302, '', 'keep'],
@@ -127,34 +125,21 @@ test('only the words of the service end an item', () => {
     [503, '{"code":"busy","retryable":true}', 'keep'],
   ];
   for (const [status, text, kind] of table) {
-    assert.equal(judge({ status, text, retryAfter: null }, 2, 0).kind, kind, `${status} ${text}`);
+    const { isTooMuch, isDecided } = judge({ status, text, retryAfter: null }, 2, 0);
+    assert.equal(isTooMuch ? 'split' : isDecided ? 'settled' : 'keep', kind, `${status} ${text}`);
   }
   const refused = judge({ status: 403, text: '{"code":"origin_not_allowed"}', retryAfter: null }, 2, 0);
-  assert.deepEqual(
-    refused.kind === 'settled' && refused.rejected.map((one) => one.code),
-    Array(2).fill('origin_not_allowed'),
-  );
+  assert.equal(refused.refusal, 'origin_not_allowed');
+  const spoiled = judge({ status: 400, text: '{"code":"json_malformed"}', retryAfter: null }, 1, 0);
+  assert.deepEqual([spoiled.isTooMuch, spoiled.refusal], [false, 'json_malformed']);
 });
 
-test('the life of a token is counted from its arrival, less a margin, by a clock that nobody sets', async () => {
-  let monoMs = 0;
-  let nAsked = 0;
-  const claims = Buffer.from(JSON.stringify({ sub: 'ü-1', iat: 5, exp: 905 })).toString('base64url');
-  const ask = async (): Promise<string> => `h${(nAsked += 1)}.${claims}.s`;
-  const tokens = createTokens(
-    ask,
-    () => monoMs,
-    () => [],
-  );
-  assert.equal(tokens.inHand(), undefined);
-  await Promise.all([tokens.get(), tokens.get()]);
-  assert.equal(nAsked, 1);
-  monoMs = 869_999;
-  assert.ok(tokens.inHand());
-  monoMs = 870_000;
-  assert.equal(tokens.inHand(), undefined);
-  await tokens.get();
-  assert.equal(nAsked, 2);
+test('the life of a token is counted from its arrival, less a margin, and has no end where none is named', () => {
+  const tokenOf = (claims: object): string => `h.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.s`;
+  assert.equal(endOf(tokenOf({ sub: 'ü-1', iat: 5, exp: 905 }), 1000), 871_000);
+  assert.equal(endOf(tokenOf({ iat: 5, exp: 45 }), 1000), 21_000);
+  assert.ok(Number.isNaN(endOf('aw_pub_x', 1000)));
+  assert.equal(claimsOf(tokenOf({ sub: 'ü-1🙂' })).sub, 'ü-1🙂');
 });
 
 test('the sources name nothing that loses data, blocks the cache of pages or breaks a strict policy', () => {

@@ -51,9 +51,9 @@ test('no id is twice under way, however often a flush is asked for', async () =>
   tab.client.thumb('c-1', 'up');
   void tab.client.flush();
   void tab.client.flush();
-  tab.events.hide();
+  tab.events.hidePage();
   await settle();
-  tab.events.hide();
+  tab.events.hidePage();
   await settle();
   const ids = world.posts.flatMap((post) => itemsOf(post.body).map((item) => item.id));
   assert.equal(new Set(ids).size, ids.length);
@@ -62,10 +62,10 @@ test('no id is twice under way, however often a flush is asked for', async () =>
 test('hidden is an ordinary flush: batching goes on when the page is shown again', async () => {
   const { world, tab } = started();
   tab.client.thumb('c-1', 'up');
-  tab.events.hide();
+  tab.events.hidePage();
   await settle();
   await world.answer('ok');
-  tab.events.show();
+  tab.events.showPage();
   tab.client.thumb('c-2', 'up');
   await world.pass(2000);
   assert.deepEqual(
@@ -78,7 +78,7 @@ test('at the exit explicit signals go first, within the bytes that a page may se
   const { world, tab } = started({ batchSize: 50 });
   for (let i = 0; i < 5; i += 1) tab.client.copy(`c-${i}`, { nChars: 1 });
   for (let i = 0; i < 5; i += 1) tab.client.comment(`c-${i}`, 'x'.repeat(15_000));
-  tab.events.hide();
+  tab.events.hidePage();
   await settle();
   const sent = world.posts.reduce((sum, post) => sum + post.body.length, 0);
   assert.ok(sent <= 64 * 1024, `${sent} bytes`);
@@ -91,10 +91,10 @@ test('Retry-After holds the whole queue, also at the exit, and no longer', async
   await world.pass(2000);
   await world.answer('429');
   tab.client.thumb('c-2', 'up');
-  tab.events.hide();
+  tab.events.hidePage();
   await world.pass(6900);
   assert.equal(world.posts.length, 0);
-  tab.events.show();
+  tab.events.showPage();
   await world.pass(2100);
   assert.equal(itemsOf(world.posts[0]!.body).length, 2);
 });
@@ -158,6 +158,25 @@ test('the token is asked for once by all who need it, again after a 401, and a s
   assert.equal(world.rows.size, 1);
 });
 
+test("a token that comes after the host has named another source is nobody's", async () => {
+  let bring = (_token: string): void => {};
+  const { world, tab } = started({ token: () => new Promise((resolve) => (bring = resolve)) });
+  await settle();
+  tab.client.setToken(async () => tokenOf('u-2'));
+  bring(tokenOf('u-1'));
+  await settle();
+  tab.client.thumb('c-1', 'up');
+  await world.pass(2000);
+  assert.deepEqual(
+    world.posts.map((post) => JSON.parse(post.body).token),
+    [tokenOf('u-2')],
+  );
+  const next = world.navigate(tab);
+  next.client.setToken(async () => tokenOf('u-1'));
+  await world.pass(2000);
+  assert.equal(next.client.pending, 0);
+});
+
 test('an item that the token does not name gets one that was asked for with its completion, then it is dropped', async () => {
   const { world, tab } = started({ token: async () => tokenOf('u-1') });
   tab.client.thumb('c-1', 'up');
@@ -214,6 +233,7 @@ test('reset wipes what waits here and in the other tabs, and forgets the user', 
   tab.client.reset();
   const key = Object.keys(world.local);
   assert.deepEqual(key, []);
+  await settle();
   assert.equal(world.drops[0]?.reason, 'reset');
   assert.notEqual(tab.client.sessionId, session);
   tab.client.thumb('c-3', 'up');
@@ -253,14 +273,14 @@ test('on plain HTTP the next page of a tab takes its queue at once, another tab 
   const other = world.open();
   assert.equal(other.client.pending, 0);
   await world.pass(30 * 60_000 + 1);
-  other.events.show();
+  other.events.showPage();
   assert.equal(other.client.pending, 1);
 });
 
 test('a page that was left writes nothing over the queue of the page after it', async () => {
   const { world, tab } = started();
   tab.client.thumb('c-1', 'up');
-  tab.events.hide();
+  tab.events.hidePage();
   tab.events.leavePage();
   const session = tab.session;
   const next = world.open(session);
@@ -284,7 +304,7 @@ test('what is older than its age goes, and says so, whoever captured it', async 
   assert.deepEqual(Object.keys(world.local), []);
 });
 
-test('a full queue gives up the oldest implicit signals first', () => {
+test('a full queue gives up the oldest implicit signals first', async () => {
   const { world, tab } = started({ maxQueue: 3, token: () => new Promise(() => {}) });
   tab.client.thumb('c-1', 'up');
   tab.client.copy('c-2');
@@ -292,6 +312,7 @@ test('a full queue gives up the oldest implicit signals first', () => {
   tab.client.thumb('c-4', 'up');
   tab.client.thumb('c-5', 'up');
   tab.client.thumb('c-6', 'up');
+  await settle();
   assert.deepEqual(
     world.drops.map((drop) => [drop.completionId, drop.reason]),
     [

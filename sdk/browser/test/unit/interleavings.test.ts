@@ -74,11 +74,11 @@ async function play(world: World, steps: readonly Step[]): Promise<Set<string>> 
     } else if (step.do === 'navigate' && tab) {
       const { isStorageFull } = world;
       if (isStorageFull) {
-        tab.events.hide();
+        tab.events.hidePage();
         die(tab);
       }
       world.navigate(tab);
-    } else if (step.do === 'hide' && tab) tab.events.hide();
+    } else if (step.do === 'hide' && tab) tab.events.hidePage();
     else if (step.do === 'flush' && tab) void tab.client.flush();
     else if (step.do === 'open' && world.tabs.length < 4) world.open();
     else if (step.do === 'fill') {
@@ -98,8 +98,8 @@ async function recover(world: World): Promise<void> {
   await world.pass(31 * 60_000);
   for (let round = 0; round < 3; round += 1) {
     const last = world.open();
-    last.events.show();
-    for (const tab of world.tabs) tab.events.show();
+    last.events.showPage();
+    for (const tab of world.tabs) tab.events.showPage();
     for (let i = 0; i < 40; i += 1) {
       await world.pass(15_000);
       while (world.posts.length) await world.answer('ok');

@@ -2,13 +2,8 @@
 
 /** How often the rows are asked for while the page is shown. */
 const POLL_MS = 1500;
-const REASONS = [
-  ['incorrect', 'Incorrect'],
-  ['unclear', 'Unclear'],
-  ['too_long', 'Too long'],
-  ['off_topic', 'Off topic'],
-];
-const THUMB = 'M7 10v9H4v-9zM7 11l4-7c1.6 0 2.4 1 2.2 2.4L12.8 9H18c1.2 0 2 1 1.8 2.1l-1.1 6.2c-.2 1-1 1.7-2 1.7H7';
+/** What may be wrong with an answer; what has no label here has one in the SDK. */
+const REASONS = 'incorrect|unclear:Unclear|too_long:Too long|off_topic';
 
 const byId = (id) => document.getElementById(id);
 
@@ -23,19 +18,7 @@ function make(tag, members = {}, ...children) {
   return element;
 }
 
-function thumbIcon(isDown) {
-  const namespace = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(namespace, 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  if (isDown) svg.classList.add('turned');
-  svg.append(document.createElementNS(namespace, 'path'));
-  svg.firstChild.setAttribute('d', THUMB);
-  return svg;
-}
-
-const button = (text, onclick, members = {}, icon) =>
-  make('button', { type: 'button', onclick, ...members }, ...(icon ? [icon] : []), text);
+const button = (text, onclick, members = {}) => make('button', { type: 'button', onclick, ...members }, text);
 
 async function post(path, body) {
   const response = await fetch(path, {
@@ -107,6 +90,7 @@ const aw = afterword.createAfterword({
   flushIntervalMs: 500,
 });
 afterword.observe(aw);
+afterword.setAfterword(aw);
 aw.on('drop', ({ signal, reason, code }) => tell(`A ${signal} was dropped: ${code ?? reason}`, true));
 aw.on('sent', () => showRows());
 
@@ -134,7 +118,6 @@ function card(answer, replace, onText) {
   const label = make('span', { class: 'label' });
   answers.set(answer.id, { number, label });
   const text = make('div', { class: 'text', 'data-completion-id': answer.id }, ...blocks(answer.text));
-  const reasons = make('div', { class: 'reasons', hidden: '' });
   const mine = aw.completion(answer.id);
   let current = answer.text;
   const edit = button('Edit', () => {
@@ -196,69 +179,16 @@ function card(answer, replace, onText) {
     answer.attempt > 1 ? make('span', {}, `attempt ${answer.attempt}`) : undefined,
     label,
   );
-  const actions = make('div', { class: 'actions' }, ...thumbs(mine, reasons), copy, edit, again);
+  const actions = make('div', { class: 'actions' }, copy, edit, again);
+  const thumbs = make('afterword-thumbs', { 'data-completion-id': answer.id, reasons: REASONS, comment: '' });
   return make(
     'article',
     { class: 'answer', id: `answer-${number}`, 'aria-label': `Answer ${number}` },
     by,
     text,
     actions,
-    reasons,
+    thumbs,
   );
-}
-
-/** Makes two buttons for a thumb and, after a thumb down, reasons and a comment: each call tells the whole state. */
-function thumbs(mine, reasons) {
-  let value = 'none';
-  const chosen = new Set();
-  const send = (comment) =>
-    mine.thumb(value, value === 'down' ? { reasons: [...chosen], ...(comment ? { comment } : {}) } : {});
-  const press = (which) => {
-    value = value === which ? 'none' : which;
-    if (value !== 'down') chosen.clear();
-    for (const [one, name] of [
-      [up, 'up'],
-      [down, 'down'],
-    ])
-      one.setAttribute('aria-pressed', String(value === name));
-    for (const chip of chips) chip.setAttribute('aria-pressed', 'false');
-    reasons.hidden = value !== 'down';
-    send();
-  };
-  const up = button('Good', () => press('up'), { 'aria-pressed': 'false' }, thumbIcon(false));
-  const down = button('Bad', () => press('down'), { 'aria-pressed': 'false' }, thumbIcon(true));
-  const chips = REASONS.map(([code, words]) => {
-    const chip = button(
-      words,
-      () => {
-        if (!chosen.delete(code)) chosen.add(code);
-        chip.setAttribute('aria-pressed', String(chosen.has(code)));
-        send();
-      },
-      { 'aria-pressed': 'false' },
-    );
-    return chip;
-  });
-  const comment = make('input', {
-    type: 'text',
-    maxlength: '500',
-    'aria-label': 'What was wrong?',
-    placeholder: 'What was wrong?',
-  });
-  const form = make(
-    'form',
-    {
-      onsubmit: (event) => {
-        event.preventDefault();
-        send(comment.value);
-        tell('Thank you.');
-      },
-    },
-    make('div', {}, comment),
-    make('button', { type: 'submit' }, 'Send'),
-  );
-  reasons.append(make('div', { class: 'actions', role: 'group', 'aria-label': 'Reasons' }, ...chips), form);
-  return [up, down];
 }
 
 /** Puts an answer into a place, and the next attempt into the same place. */
