@@ -47,7 +47,7 @@ cargo-test: venv
 	$(CARGO) test --locked
 
 .PHONY: browser
-browser: ## Look at the reports that the tests kept, and use the demo's chat, in Chromium: widths, colours, keyboard, paper, axe
+browser: ## Look at the reports that the tests kept, use the demo's chat and answer links, in Chromium: widths, colours, keyboard, paper, axe
 	scripts/browser-check.sh $(or $(PAGES),target/tmp/report)
 
 .PHONY: test-sdk

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Looks at the kept reports in Chromium (tests/browser/run.mjs), and uses the chat of the demo (tests/browser/demo.mjs).
+# Looks at the kept reports in Chromium (tests/browser/run.mjs), uses the chat of the demo (tests/browser/demo.mjs), and answers
+# feedback links (tests/browser/links.mjs).
 # Where there is no Chromium it is installed by apt, if this may be done without a question; where that fails, the check is
 # skipped and says so.
 set -euo pipefail
@@ -24,5 +25,6 @@ browser=$(find_browser) || skip 'Chromium is not installed (apt-get install chro
 (cd tests/browser && timeout 120 npm ci --silent) || skip 'the packages of tests/browser cannot be installed'
 timeout 300 node tests/browser/run.mjs "$(realpath "$pages")" "$browser"
 program=target/debug/afterword
-[ -x "$program" ] || skip "the chat of the demo was not used: $program is not built"
+[ -x "$program" ] || skip "neither the chat of the demo nor a link was used: $program is not built"
 timeout 300 node tests/browser/demo.mjs "$program" "$browser"
+timeout 300 node tests/browser/links.mjs "$program" "$browser"

@@ -143,6 +143,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
             header: if http.reads_forwarded { ForwardedHeader::Forwarded } else { ForwardedHeader::XForwardedFor },
         },
         score_meanings: config.score_meanings.clone(),
+        public_url: http.public_url.clone(),
         max_connections_per_address: http.max_connections_per_address,
         max_bytes_of_all_bodies: http.max_bytes_of_all_bodies,
         ..HttpSettings::default()

@@ -2,6 +2,7 @@
 //! sense. This module opens nothing and connects to nothing.
 
 mod adapters;
+mod addresses;
 mod destinations;
 mod error;
 mod layers;
@@ -22,6 +23,7 @@ use crate::domain::principal::SecretKey;
 use crate::engine::target::Target;
 use crate::foreign::meaning::Meanings;
 
+use addresses::{parse_listen, parse_networks, parse_public_url, parse_urls};
 pub use error::ConfigError;
 
 /// Everything that the operator decides.
@@ -89,6 +91,8 @@ pub struct Exports {
 /// Bounds and patience of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
+    /// Where people reach the service, without a slash at its end; nothing where it is not told.
+    pub public_url: Option<String>,
     /// Threads that serve connections.
     pub n_workers: usize,
     /// The largest body on the wire, in bytes.
@@ -249,6 +253,7 @@ struct RawExports {
 
 #[derive(Deserialize)]
 struct RawHttp {
+    public_url: String,
     n_workers: usize,
     max_body_bytes: usize,
     max_decoded_body_bytes: usize,
@@ -358,6 +363,7 @@ impl RawHttp {
             return Err(ConfigError::Invalid { key: "http.max_bytes_of_all_bodies", expected });
         }
         Ok(Http {
+            public_url: parse_public_url(self.public_url)?,
             n_workers: if self.n_workers == 0 { processors } else { self.n_workers.min(1024) },
             max_body_bytes: self.max_body_bytes,
             max_decoded_body_bytes: self.max_decoded_body_bytes,
@@ -439,33 +445,6 @@ pub fn is_project_name(text: &str) -> bool {
 
 fn given(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
-}
-
-fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
-    let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    numeric
-        .parse()
-        .map_err(|_| ConfigError::Invalid { key: "listen", expected: "an address and a port, such as 127.0.0.1:8787" })
-}
-
-fn parse_urls(text: &str) -> Result<Vec<String>, ConfigError> {
-    let urls: Vec<&str> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
-    // No recipe may hold a password, so that an address with one could never be named.
-    let is_url = |url: &&str| (url.starts_with("http://") || url.starts_with("https://")) && !url.contains('@');
-    if urls.iter().all(is_url) {
-        Ok(urls.into_iter().map(str::to_owned).collect())
-    } else {
-        let expected = "URLs with http or https and without a password, joined by commas";
-        Err(ConfigError::Invalid { key: "exports.hook_urls", expected })
-    }
-}
-
-fn parse_networks(text: &str) -> Result<Vec<Network>, ConfigError> {
-    let written = text.split(',').map(str::trim).filter(|network| !network.is_empty());
-    let expected = "networks joined by commas, such as 10.0.0.0/8, 2001:db8::1";
-    written
-        .map(|network| Network::parse(network).ok_or(ConfigError::Invalid { key: "http.trusted_proxies", expected }))
-        .collect()
 }
 
 fn parse_url(key: &'static str, text: String) -> Result<Option<SecretString>, ConfigError> {

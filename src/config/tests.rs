@@ -34,9 +34,11 @@ fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
     let config =
         Config::load(Some(file.path()), &env(&[("AFTERWORD_LISTEN", "0.0.0.0:2"), ("AFTERWORD_HTTP_N_WORKERS", "5")]))
             .unwrap();
+    let public = Config::load(None, &env(&[("AFTERWORD_HTTP_PUBLIC_URL", "https://a.example/aw/")])).unwrap();
 
     assert_eq!(config.listen.to_string(), "0.0.0.0:2");
     assert_eq!((config.http.n_workers, config.http.drain), (5, Duration::from_secs(7)));
+    assert_eq!((config.http.public_url, public.http.public_url.as_deref()), (None, Some("https://a.example/aw")));
 }
 
 #[test]
@@ -87,6 +89,8 @@ fn a_wrong_file_gives_one_line_that_names_the_place_and_no_value() {
         ("[http]\ndrain_seconds = 'canary'", ": `http.drain_seconds` must be a whole number, not negative"),
         ("[http]\ndrain_seconds = 0", "`http.drain_seconds` must be 1 to 3600 seconds"),
         ("[http]\nn_workers = -1", ": `http.n_workers` must be a whole number, not negative"),
+        ("[http]\npublic_url = 'canary'", "`http.public_url` must be http:// or https:// and a host"),
+        ("[http]\npublic_url = 'https://u:p@canary'", "`http.public_url` must be http:// or https:// and a host"),
         ("[http]\nmax_decoded_body_bytes = 1", "`http.max_decoded_body_bytes` must be at least"),
         ("http = 'canary'", ": `http` must be a section"),
         ("zzz = 1", ": unknown key `zzz`"),

@@ -45,7 +45,7 @@ impl Grant {
         if item.user.as_ref().is_some_and(|user| *user != self.subject) {
             refuse("user", FieldCode::SubjectMismatch, "must be the token's subject, or absent");
         }
-        if self.signals.as_ref().is_some_and(|signals| !signals.contains(&item.reaction.signal())) {
+        if !self.may_send(item.reaction.signal()) {
             refuse("signal", FieldCode::SignalNotGranted, "must be one of the token's signals");
         }
         if let Scope::Completions(granted) = &self.scope {
@@ -64,6 +64,19 @@ impl Grant {
             item.user = Some(self.subject.clone());
         }
         Ok(item)
+    }
+
+    /// Returns the completion that the grant is about, where there is but one.
+    pub fn sole_completion(&self) -> Option<&CompletionId> {
+        match &self.scope {
+            Scope::Completions(ids) if ids.len() == 1 => ids.first(),
+            _ => None,
+        }
+    }
+
+    /// Tells whether reactions of a kind are granted.
+    pub fn may_send(&self, signal: Signal) -> bool {
+        self.signals.as_ref().is_none_or(|signals| signals.contains(&signal))
     }
 
     /// Returns the conversation that the grant is limited to, for those who read.

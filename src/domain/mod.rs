@@ -24,6 +24,7 @@ pub mod hash;
 pub mod ids;
 pub mod json;
 pub mod key_life;
+pub mod link;
 pub mod listing;
 pub mod nearest;
 pub mod network;

@@ -17,6 +17,8 @@ use super::signing::Algorithm;
 
 /// The `typ` of a token.
 pub const TYPE: &str = "aw-feedback+jwt";
+/// The `typ` of a token that stands in the address of a link.
+pub const LINK_TYPE: &str = "aw-feedback-link+jwt";
 /// The `aud` of a token.
 pub const AUDIENCE: &str = "afterword";
 /// How far the clocks of whoever signs and of whoever checks may be apart.
@@ -25,12 +27,51 @@ pub const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 pub const DEFAULT_LIFE_S: i64 = 900;
 /// The longest life of a token, from `iat` to `exp`.
 pub const MAX_LIFE_S: i64 = 24 * 3600;
+/// How long a link is valid unless its maker says otherwise: a mail is read within the week, or not at all.
+pub const LINK_LIFE_S: i64 = 7 * 24 * 3600;
+/// The longest life of a link, and so of any token.
+pub const MAX_LINK_LIFE_S: i64 = 30 * 24 * 3600;
 /// The most completions that one token names.
 pub const MAX_COMPLETIONS: usize = 100;
 /// The longest `jti`.
 const MAX_TOKEN_ID_BYTES: usize = 64;
 /// The last second of the year 9999.
 const MAX_EPOCH_S: i64 = 253_402_300_799;
+
+/// Where a token is shown. Its `typ` says it, so that one never passes for the other: addresses are kept in histories and
+/// logs, and what stands in one must open nothing but its own page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To the interface, for minutes.
+    Interface,
+    /// In the address of a link that somebody is sent, for days.
+    Link,
+}
+
+impl Purpose {
+    fn of_type(word: &str) -> Option<Self> {
+        [Self::Interface, Self::Link].into_iter().find(|purpose| purpose.type_word() == word)
+    }
+
+    fn type_word(self) -> &'static str {
+        match self {
+            Self::Interface => TYPE,
+            Self::Link => LINK_TYPE,
+        }
+    }
+
+    fn max_life_s(self) -> i64 {
+        match self {
+            Self::Interface => MAX_LIFE_S,
+            Self::Link => MAX_LINK_LIFE_S,
+        }
+    }
+
+    /// Tells whether a token of this purpose may grant that: a link is about one completion, and its page has thumbs.
+    fn admits(self, grant: &Grant) -> bool {
+        self == Self::Interface || (grant.sole_completion().is_some() && grant.may_send(Signal::Thumb))
+    }
+}
 
 /// A token as it reads, its signature not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +87,8 @@ pub struct SignedToken {
 /// What a token claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
+    /// What the `typ` beside them says.
+    pub purpose: Purpose,
     /// `iss`: the project.
     pub issuer: String,
     /// `iat`.
@@ -63,12 +106,12 @@ impl SignedToken {
         let header = decode(parts.next()?)?;
         let claims = decode(parts.next()?)?;
         let mut fields = Fields::open(header, "").ok()?;
-        let type_ok = fields.take("typ").is_some_and(|found| found.as_str() == Some(TYPE));
+        let purpose = fields.take("typ").and_then(|word| word.as_str().and_then(Purpose::of_type));
         let algorithm = fields.take("alg").and_then(|word| word.as_str().and_then(Algorithm::parse));
         let key_id = fields.take("kid").and_then(|kid| kid.as_str().and_then(KeyId::parse));
         // `crit`, `jku`, `jwk`, `x5u`, `x5c` and whatever else there is: a key is found by its id or not at all.
-        fields.finish().ok().filter(|()| type_ok)?;
-        Some(Self { key_id: key_id?, algorithm: algorithm?, claims: Claims::read(claims)? })
+        fields.finish().ok()?;
+        Some(Self { key_id: key_id?, algorithm: algorithm?, claims: Claims::read(purpose?, claims)? })
     }
 
     /// Splits a token into what was signed and its signature, in base64url.
@@ -93,10 +136,10 @@ impl Claims {
             token_id,
             expires_at: issued_at + TimeDelta::seconds(asked.life_s),
         };
-        Self { issuer: project.to_string(), issued_at, not_before: issued_at, grant }
+        Self { purpose: asked.purpose, issuer: project.to_string(), issued_at, not_before: issued_at, grant }
     }
 
-    fn read(value: Json) -> Option<Self> {
+    fn read(purpose: Purpose, value: Json) -> Option<Self> {
         let mut fields = Fields::open(value, "").ok()?;
         let issuer = fields.required("iss", text_claim);
         let audience = fields.required("aud", text_claim);
@@ -111,7 +154,7 @@ impl Claims {
         let (issued_at, not_before, expires_at) = (issued_at?, not_before?, expires_at?);
         let life_ok = issued_at < expires_at
             && not_before < expires_at
-            && expires_at - issued_at <= TimeDelta::seconds(MAX_LIFE_S);
+            && expires_at - issued_at <= TimeDelta::seconds(purpose.max_life_s());
         if !life_ok || audience.as_deref() != Some(AUDIENCE) {
             return None;
         }
@@ -122,7 +165,8 @@ impl Claims {
             token_id: token_id?,
             expires_at,
         };
-        Some(Self { issuer: issuer?, issued_at, not_before, grant })
+        let issuer = issuer?;
+        purpose.admits(&grant).then_some(Self { purpose, issuer, issued_at, not_before, grant })
     }
 
     /// Tells whether a token with these times is valid now.
@@ -134,7 +178,7 @@ impl Claims {
     pub fn to_signed_part(&self, key_id: &KeyId, algorithm: Algorithm) -> String {
         let text = |text: &str| Json::String(text.to_owned());
         let header = vec![
-            ("typ".to_owned(), text(TYPE)),
+            ("typ".to_owned(), text(self.purpose.type_word())),
             ("alg".to_owned(), text(algorithm.as_str())),
             ("kid".to_owned(), text(key_id.as_str())),
         ];
@@ -166,6 +210,8 @@ impl Claims {
 /// What somebody wants a token for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken {
+    /// Where it will be shown.
+    pub purpose: Purpose,
     /// Whose reactions it grants.
     pub subject: UserId,
     /// To which completions.
@@ -186,7 +232,26 @@ impl NewToken {
         let life_s = fields.optional("ttl_s", integer(1, MAX_LIFE_S)).unwrap_or(DEFAULT_LIFE_S);
         fields.finish()?;
         match (subject, scope) {
-            (Some(subject), Some(scope)) => Ok(Self { subject, scope, signals, life_s }),
+            (Some(subject), Some(scope)) => Ok(Self { purpose: Purpose::Interface, subject, scope, signals, life_s }),
+            _ => Err(vec![FieldError::new("", FieldCode::Required, "a required field is absent")]),
+        }
+    }
+
+    /// Parses the wish for a link: `{"subject", "completion_id", "ttl_s"}`.
+    pub fn link_from_json(value: Json) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::open(value, "")?;
+        let subject = fields.required("subject", id(UserId::parse));
+        let completion_id = fields.required("completion_id", id(CompletionId::parse));
+        let life_s = fields.optional("ttl_s", integer(1, MAX_LINK_LIFE_S)).unwrap_or(LINK_LIFE_S);
+        fields.finish()?;
+        match (subject, completion_id) {
+            (Some(subject), Some(completion_id)) => Ok(Self {
+                purpose: Purpose::Link,
+                subject,
+                scope: Scope::Completions([completion_id].into()),
+                signals: Some(vec![Signal::Thumb]),
+                life_s,
+            }),
             _ => Err(vec![FieldError::new("", FieldCode::Required, "a required field is absent")]),
         }
     }

@@ -10,6 +10,7 @@ use actix_web::{Error, web};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Problem;
+use super::links;
 use super::problem;
 use super::services::Services;
 use super::visit::Visit;
@@ -45,7 +46,8 @@ pub(crate) async fn admit(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // As the router reads it: `/%76%31/` is `/v1/`.
-    let is_counted = request.match_info().as_str().starts_with("/v1/");
+    let path = request.match_info().as_str();
+    let is_counted = path.starts_with("/v1/") || path.starts_with(links::PREFIX);
     let services = request.app_data::<web::Data<Services>>().filter(|_| is_counted);
     let slot = match services.map(|services| services.door().gate.enter()) {
         Some(Ok(slot)) => Some(slot),

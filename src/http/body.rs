@@ -16,6 +16,7 @@ use super::decode::{Collected, Encoding, Step, too_large};
 use super::error::Problem;
 use super::incoming::Incoming;
 use super::problem;
+use super::query;
 use super::services::{BodyLimits, Services};
 use crate::domain::json::{Json, JsonError};
 
@@ -36,6 +37,8 @@ pub(crate) enum Media {
     Json,
     /// The same, or `text/plain`, which a browser sends without asking first.
     JsonOrText,
+    /// What a form of a page sends.
+    Form,
 }
 
 /// Whose bounds a body is held to.
@@ -52,6 +55,7 @@ impl Media {
         match self {
             Self::Json => "application/json",
             Self::JsonOrText => "application/json, text/plain",
+            Self::Form => "application/x-www-form-urlencoded",
         }
     }
 
@@ -116,6 +120,14 @@ impl Body {
         let received = self.receive(media, Bound::Backend).await?;
         received.incoming.hold(received.share);
         Ok(received.json)
+    }
+
+    /// Reads the whole body as the fields of a form, in their order; it is a browser's.
+    pub(crate) async fn read_form(self) -> Result<Vec<(String, String)>, Problem> {
+        let (bytes, share) = self.read(Media::Form, Bound::Browser).await?;
+        let fields = std::str::from_utf8(&bytes).ok().and_then(query::pairs);
+        self.incoming.hold(share);
+        fields.ok_or_else(|| Problem::new(problem::MALFORMED_REQUEST).detail("the form is not percent-encoded UTF-8"))
     }
 
     /// Reads the whole body within the bounds of whoever sends it, for a handler that still has to parse a lot.

@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 use super::error::Problem;
 use super::incoming::Incoming;
+use super::link_page;
+use super::links;
 use super::problem::Kind;
 use super::services::Services;
 use crate::service::ids::new_request_id;
@@ -104,15 +106,28 @@ fn with_problem(response: ServiceResponse<BoxBody>, request_id: Uuid) -> Service
     if status.as_u16() < 400 {
         return response;
     }
+    // Whoever follows a link has a browser and no client: what went wrong is told as a page.
+    let is_page = response.request().match_info().as_str().starts_with(links::PREFIX);
+    let write = |problem: &Problem| {
+        if is_page {
+            link_page::failure(problem.kind().title, problem.advice()).into_bytes()
+        } else {
+            problem.to_json(request_id)
+        }
+    };
     let body = match response.response().error().and_then(|error| error.as_error::<Problem>()) {
         Some(problem) => {
             log_cause(problem, request_id);
-            problem.to_json(request_id)
+            write(problem)
         }
-        None => Problem::new(Kind::of_status(status.as_u16())).to_json(request_id),
+        None => write(&Problem::new(Kind::of_status(status.as_u16()))),
     };
     let mut response = response.map_body(|_, _| BoxBody::new(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    if is_page {
+        link_page::dress_failure(response.headers_mut());
+    } else {
+        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    }
     response
 }
 

@@ -62,6 +62,8 @@ kinds! {
     ORIGIN_NOT_ALLOWED = "origin_not_allowed" 403 "The page's origin is not allowed",
         "an administrator adds the origin to a publishable key of the project";
     NOT_FOUND = "not_found" 404 "Not found", "there is nothing under this address";
+    LINK_INVALID = "link_invalid" 404 "This link cannot be used",
+        "it has expired, was taken back, or was cut on its way; nothing was recorded";
     METHOD_NOT_ALLOWED = "method_not_allowed" 405 "The method is not allowed here",
         "the methods of this address are in the Allow header";
     NOT_ACCEPTABLE = "not_acceptable" 406 "No such representation",

@@ -20,11 +20,16 @@ pub(crate) fn parse(query: &str) -> Result<Vec<(String, String)>, Problem> {
     if query.len() > MAX_QUERY_BYTES {
         return Err(malformed().detail(format!("a query may have {MAX_QUERY_BYTES} bytes")));
     }
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+    pairs(query).ok_or_else(malformed)
+}
+
+/// Takes apart what a query or the body of a form holds; nothing where it is not percent-encoded UTF-8.
+pub(crate) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Some((decode(name)?, decode(value)?))
     });
-    pairs.collect::<Option<_>>().ok_or_else(malformed)
+    pairs.collect()
 }
 
 /// Refuses parameters where the address takes none. An address that takes some reads them itself.

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource};
 
-use super::{adapters, docs, health, metrics, openapi, pages, sdk, v1};
+use super::{adapters, docs, health, links, metrics, openapi, pages, sdk, v1};
 
 /// Names the method of an address that is marked with this word and no other.
 macro_rules! with_query {
@@ -42,6 +42,9 @@ addresses! {
     "/v1/feedback" { post => v1::feedback::create, get with query => v1::feedback_pages::list }
     "/v1/feedback-tokens" { post => v1::feedback_tokens::create }
     "/v1/feedback-tokens/revoke" { post => v1::feedback_tokens::revoke }
+    "/v1/feedback-links" { post => v1::feedback_links::create }
+    // People answer what they were sent a link to.
+    "/f/{token}" { get with query => links::show, post => links::answer }
     // Tools that people already run write in forms of their own.
     "/v1/ingest/litellm" { post => adapters::litellm::create }
     "/api/public/scores" { post => adapters::langfuse::create_score }

@@ -46,6 +46,8 @@ pub struct HttpSettings {
     pub progress_every: Duration,
     /// What scores of other tools mean.
     pub score_meanings: Meanings,
+    /// Where people reach the service: what links begin with.
+    pub public_url: Option<String>,
     /// Who may read the metrics.
     pub metrics_readers: MetricsReaders,
 }
@@ -67,6 +69,7 @@ impl Default for HttpSettings {
             max_bytes_of_all_bodies: 24 << 20,
             progress_every: Duration::from_millis(500),
             score_meanings: Meanings::default(),
+            public_url: None,
             metrics_readers: MetricsReaders::Loopback,
         }
     }

@@ -13,6 +13,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 
 use super::client_address::client_address;
 use super::error::Problem;
+use super::links;
 use super::problem;
 use super::quota::{Reading, Whose};
 use super::services::Services;
@@ -116,7 +117,7 @@ pub(crate) async fn attend(
     // What is compared is what the router compares: `%66` is an `f` to both.
     let path = request.match_info().as_str();
     let is_of_pages = path == ROUTE_OF_PAGES;
-    if !is_of_pages && !ROUTES_OF_BACKENDS.contains(&path) {
+    if !is_of_pages && !ROUTES_OF_BACKENDS.contains(&path) && !path.starts_with(links::PREFIX) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let Some(services) = request.app_data::<web::Data<Services>>().cloned() else {

@@ -18,6 +18,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::credential::{KeyId, PublishableKey};
 use crate::domain::origin::Origin;
 use crate::domain::principal::{CredentialId, CredentialKind, Principal, Role, SecretKey, Trust};
+use crate::domain::token::Purpose;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::connection::Pool;
 use crate::store::key_life::{self, KeyTable};
@@ -136,7 +137,7 @@ pub async fn authenticate(app: &App, presented: &Presented) -> Result<Arc<Princi
         Presented::Secret(key) => secret(app, key).await,
         Presented::Publishable(key) => publishable(app, key).await,
         // Boxed, or every request would carry the room that a token's look-ups may need.
-        Presented::Token(text) => Box::pin(authenticate_token::token(app, text)).await,
+        Presented::Token(text) => Box::pin(authenticate_token::token(app, text, Purpose::Interface)).await,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::hash::ContentHash;
 use crate::domain::ids::ProjectId;
 use crate::domain::origin::Origin;
 use crate::domain::principal::{CredentialId, CredentialKind, Principal, Role, Trust};
-use crate::domain::token::{Claims, SignedToken};
+use crate::domain::token::{Claims, Purpose, SignedToken};
 use crate::store::connection::Pool;
 use crate::store::signing_keys::{self, StoredSigningKey};
 use crate::store::{Access, Store, projects, publishable_keys};
@@ -39,6 +39,7 @@ pub(super) struct Signer {
 #[derive(Debug, Clone)]
 struct Checked {
     key_id: KeyId,
+    purpose: Purpose,
     issued_at: Timestamp,
     not_before: Timestamp,
     grant: Arc<Grant>,
@@ -72,8 +73,8 @@ impl CheckedTokens {
     }
 }
 
-/// Finds out whose permission a token is. Whatever is wrong with it, the answer is the same.
-pub(super) async fn token(app: &App, text: &TokenText) -> Result<Arc<Principal>, ServiceError> {
+/// Finds out whose permission a token is that is shown for a purpose. Whatever is wrong with it, the answer is the same.
+pub(super) async fn token(app: &App, text: &TokenText, purpose: Purpose) -> Result<Arc<Principal>, ServiceError> {
     let remembered = app.credentials.tokens.get(text);
     let read = if remembered.is_none() { SignedToken::read(text) } else { None };
     let key_id = remembered.as_ref().map(|checked| &checked.key_id).or(read.as_ref().map(|token| &token.key_id));
@@ -90,7 +91,8 @@ pub(super) async fn token(app: &App, text: &TokenText) -> Result<Arc<Principal>,
     };
     let now = app.clock.now();
     let is_taken_back = signer.revoked.contains(&hash_of(&checked.grant.token_id));
-    if !signer.stored.life.is_live(now) || is_taken_back || !checked.is_current(now) {
+    let is_current = checked.purpose == purpose && checked.is_current(now);
+    if !signer.stored.life.is_live(now) || is_taken_back || !is_current {
         return Err(ServiceError::Unauthenticated);
     }
     signer.last_use.note(app, &signer.credential, now);
@@ -116,8 +118,8 @@ fn check(signer: &Signer, text: &TokenText, token: SignedToken) -> Option<Checke
     let is_good = token.algorithm == signer.stored.key.algorithm()
         && is_genuine(&signer.stored.key, signed, signature)
         && token.claims.issuer == signer.issuer;
-    let Claims { issued_at, not_before, grant, .. } = token.claims;
-    is_good.then(|| Checked { key_id: token.key_id, issued_at, not_before, grant: Arc::new(grant) })
+    let Claims { purpose, issued_at, not_before, grant, .. } = token.claims;
+    is_good.then(|| Checked { key_id: token.key_id, purpose, issued_at, not_before, grant: Arc::new(grant) })
 }
 
 async fn find_signer(app: &App, key_id: &KeyId) -> Result<Option<Arc<Signer>>, ServiceError> {

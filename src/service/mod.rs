@@ -59,6 +59,7 @@ mod ingest_writer;
 pub mod instance;
 pub mod key_ring;
 pub mod keys;
+pub mod links;
 pub mod lookups;
 pub mod outside;
 pub mod pages;

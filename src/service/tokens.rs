@@ -16,7 +16,7 @@ use crate::domain::ids::ProjectId;
 use crate::domain::key_life::KeyLife;
 use crate::domain::principal::Principal;
 use crate::domain::signing::{Algorithm, SigningSecret, VerifyingKey};
-use crate::domain::token::{Claims, LEEWAY, MAX_LIFE_S, NewToken};
+use crate::domain::token::{Claims, LEEWAY, MAX_LINK_LIFE_S, NewToken};
 use crate::store::Access;
 use crate::store::connection::{Pool, Tx};
 use crate::store::signing_keys::{self, StoredSigningKey};
@@ -107,7 +107,7 @@ pub async fn revoke(app: &App, principal: &Principal, token_ids: Vec<String>) ->
             return Err(ServiceError::Conflict(Conflict::TooManyRevocations));
         }
         // A token that is valid now was made at most so long ago, and is dead by then.
-        let forget_at = now + TimeDelta::seconds(MAX_LIFE_S) + LEEWAY * 2;
+        let forget_at = now + TimeDelta::seconds(MAX_LINK_LIFE_S) + LEEWAY * 2;
         let mut n_revoked = 0;
         for token_id in &token_ids {
             if signing_keys::insert_revoked_token(&mut tx, project_id, token_id, now, forget_at).await? {

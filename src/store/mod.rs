@@ -20,6 +20,7 @@ pub mod jobs;
 pub mod kept_comparisons;
 pub mod key_life;
 pub mod keys;
+pub mod links;
 pub mod migrations;
 pub mod pages;
 pub mod projects;

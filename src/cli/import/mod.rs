@@ -195,7 +195,7 @@ fn bar(n_total: u64, what: &str, counts: &str) -> ProgressBar {
     bar
 }
 
-fn url(text: &str) -> Result<String, &'static str> {
+pub(super) fn url(text: &str) -> Result<String, &'static str> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     // What stands before an `@` would be sent on every request beside the key.
     let is_good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '?', '#', ' ']));

@@ -116,6 +116,53 @@ fn every_claim_has_its_one_form() {
 }
 
 #[test]
+fn a_token_of_a_link_lives_longer_and_is_about_one_completion_and_its_thumb() {
+    let header = HEADER.replace(TYPE, LINK_TYPE);
+    let of = |from: &str, to: &str| {
+        let claims = CLAIMS.replace(r#""conversation_id":"v""#, r#""completion_ids":["c"]"#);
+        let changed = claims.replace(from, to);
+        assert!(from == to || changed != claims, "{from} is not there");
+        read(&header, &changed)
+    };
+
+    let link = of("", "").unwrap();
+    assert_eq!(link.claims.purpose, Purpose::Link);
+    let longest = format!("\"exp\":{}", 1000 + MAX_LINK_LIFE_S);
+    assert!(of("\"exp\":1900", &longest).is_some());
+    assert!(of(r#"["c"]"#, r#"["c"],"signals":["comment","thumb"]"#).is_some());
+    for (from, to) in [
+        ("\"exp\":1900", format!("\"exp\":{}", 1001 + MAX_LINK_LIFE_S).as_str()),
+        (r#"["c"]"#, r#"["c","d"]"#),
+        (r#"["c"]"#, r#"["c"],"signals":["comment"]"#),
+        (r#""completion_ids":["c"]"#, r#""conversation_id":"v""#),
+    ] {
+        assert_eq!(of(from, to), None, "{to}");
+    }
+}
+
+#[test]
+fn a_wish_for_a_link_is_granted_or_told_what_is_wrong_with_it() {
+    let asked = |text: &str| NewToken::link_from_json(Json::parse(text.as_bytes()).unwrap());
+
+    let link = asked(r#"{"subject":"u","completion_id":"c"}"#).unwrap();
+    let claims = Claims::new(ProjectId(uuid::Uuid::nil()), link, "t".to_owned(), now());
+    let text = format!("{}.c2ln", claims.to_signed_part(&key_id(), Algorithm::Hs256));
+    assert_eq!(SignedToken::read(&TokenText::parse(&text).unwrap()).unwrap().claims, claims);
+    assert_eq!(claims.grant.expires_at - claims.issued_at, TimeDelta::days(7));
+    for (text, pointer, code) in [
+        (r#"{"completion_id":"c"}"#, "/subject", FieldCode::Required),
+        (r#"{"subject":"u"}"#, "/completion_id", FieldCode::Required),
+        (r#"{"subject":"u","completion_id":"c","ttl_s":0}"#, "/ttl_s", FieldCode::OutOfRange),
+        (r#"{"subject":"u","completion_id":"c","ttl_s":2592001}"#, "/ttl_s", FieldCode::OutOfRange),
+        (r#"{"subject":"u","completion_id":"c","signals":["thumb"]}"#, "", FieldCode::UnknownField),
+    ] {
+        let errors = asked(text).unwrap_err();
+        assert_eq!((errors[0].pointer.as_str(), errors[0].code), (pointer, code), "{text}");
+    }
+    assert!(asked(r#"{"subject":"u","completion_id":"c","ttl_s":2592000}"#).is_ok());
+}
+
+#[test]
 fn a_wish_for_a_token_tells_what_is_wrong_with_it() {
     for (text, pointer, code) in [
         (r#"{"completion_ids":["c"]}"#, "/subject", FieldCode::Required),

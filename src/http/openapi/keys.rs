@@ -12,7 +12,7 @@ use crate::domain::export::ExportStatus;
 use crate::domain::feedback::Signal;
 use crate::domain::principal::Role;
 use crate::domain::signing::Algorithm;
-use crate::domain::token::{MAX_COMPLETIONS, MAX_LIFE_S};
+use crate::domain::token::{MAX_COMPLETIONS, MAX_LIFE_S, MAX_LINK_LIFE_S};
 
 /// The public id of a key.
 pub(super) fn key_id() -> Value {
@@ -143,6 +143,30 @@ pub(super) fn token() -> Value {
         required("key_id", key_id()),
         required("expires_at", moment()),
     ])
+}
+
+/// The body that makes a link.
+pub(super) fn link_body() -> Value {
+    let mut schema = closed(vec![
+        required("subject", short_text()),
+        required("completion_id", short_text()),
+        optional("ttl_s", integer(1, MAX_LINK_LIFE_S)),
+    ]);
+    schema["example"] = json!({ "subject": "u-1", "completion_id": "chatcmpl-9f", "ttl_s": 604_800 });
+    schema
+}
+
+/// A link that was made.
+pub(super) fn link() -> Value {
+    let text = || json!({ "type": "string" });
+    let mut schema = object(vec![
+        required("path", described(text(), "What to append to the service's address, where `url` is absent.")),
+        required("id", token_id()),
+        required("key_id", key_id()),
+        required("expires_at", moment()),
+    ]);
+    schema["properties"]["url"] = described(text(), "The whole link, where `http.public_url` is set.");
+    schema
 }
 
 /// The body that takes tokens back.

@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
+use super::links;
 use super::problem::KINDS;
 use super::query::NoQuery;
 use super::routes::Described;
@@ -78,6 +79,11 @@ components! {
         KeysPage = keys::keys_page();
         TokenBody = keys::token_body();
         Token = keys::token();
+        LinkBody = keys::link_body();
+        Link = keys::link();
+        LinkToken = json!({ "type": "string", "minLength": 5, "pattern": "^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$" });
+        LinkChoice = words::words_of(["up", "down"]);
+        LinkForm = writing::link_form();
         RevocationBody = keys::revocation_body();
         Revocation = keys::revocation();
         Project = keys::project();
@@ -156,9 +162,10 @@ fn document() -> Value {
     // A document of strings, numbers and lists always serialises.
     let annotated = serde_json::to_value(Described::openapi()).unwrap_or_default();
     let mut paths = annotated["paths"].clone();
-    for (_, methods) in paths.as_object_mut().into_iter().flatten() {
+    for (path, methods) in paths.as_object_mut().into_iter().flatten() {
+        let told_as = if path.starts_with(links::PREFIX) { ("text/html", "Page") } else { (PROBLEM_JSON, "Problem") };
         for (_, operation) in methods.as_object_mut().into_iter().flatten() {
-            add_problems(operation);
+            add_problems(operation, told_as);
         }
     }
     json!({
@@ -208,7 +215,7 @@ fn tags() -> Value {
 }
 
 /// Adds the problems that follow from what an operation takes to those that its handler names.
-fn add_problems(operation: &mut Value) {
+fn add_problems(operation: &mut Value, (media, schema): (&str, &str)) {
     let has_parameter = |place: &str| {
         operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["in"] == place)
     };
@@ -229,7 +236,7 @@ fn add_problems(operation: &mut Value) {
     }
     for (status, response) in responses {
         if status.as_str() >= "400" {
-            response["content"] = json!({ PROBLEM_JSON: { "schema": words::named("Problem") } });
+            response["content"] = json!({ media: { "schema": words::named(schema) } });
             if matches!(status.as_str(), "429" | "503") {
                 let seconds = json!({ "type": "integer", "minimum": 0 });
                 response["headers"] =

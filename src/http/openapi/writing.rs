@@ -13,6 +13,7 @@ use crate::domain::feedback::{Outcome, ShownFirst, Signal, Thumb};
 use crate::domain::feedback_wire::{
     ACCEPT_METHODS, COPY_METHODS, MAX_AGE_MS, MAX_COMMENT_BYTES, MAX_EDIT_BYTES, MAX_REASONS, MAX_SCORE, MAX_WEIGHT,
 };
+use crate::domain::link::REASONS;
 use crate::domain::principal::Trust;
 
 /// The end of the year 9999, in seconds since 1970.
@@ -338,6 +339,15 @@ pub(super) fn feedback_body() -> Value {
         required("feedback", items),
     ]);
     json!({ "anyOf": [named("LoneFeedback"), envelope] })
+}
+
+/// What the form behind a link sends.
+pub(super) fn link_form() -> Value {
+    let reasons = json!({ "type": "array", "items": words_of(REASONS), "maxItems": REASONS.len() });
+    let mut schema = closed(vec![required("value", one_of(Thumb::WORDS))]);
+    schema["properties"]["reason"] = reasons;
+    schema["properties"]["comment"] = text(MAX_COMMENT_BYTES);
+    schema
 }
 
 /// What became of the items of a write.

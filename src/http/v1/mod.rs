@@ -9,6 +9,7 @@ pub(crate) mod export_files;
 pub(crate) mod exports;
 pub(crate) mod feedback;
 mod feedback_item;
+pub(crate) mod feedback_links;
 pub(crate) mod feedback_pages;
 pub(crate) mod feedback_tokens;
 pub(crate) mod keys;

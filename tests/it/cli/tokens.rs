@@ -66,6 +66,38 @@ async fn a_token_of_a_conversation_is_revoked_by_its_id_before_anybody_has_seen_
     assert!(revoked.err.starts_with("revoked 2 tokens"), "{revoked:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_made_looked_at_answered_and_taken_back_and_stands_in_no_log() {
+    let (database, dir) = (TestDatabase::new().await, open_dir());
+    run(&mut on(&database, &["key", "create"]));
+    let log = dir.path().join("service.log");
+    let mut serve = on(&database, &["serve"]);
+    serve.env("AFTERWORD_LOG_LEVEL", "trace").stderr(std::fs::File::create(&log).unwrap());
+    let service = Running::start(&mut serve);
+    let mint = ["token", "link", "--subject", "u-1", "--completion-id", "c-1", "--url"];
+
+    let made = run(&mut on(&database, &[&mint[..], &[&service.url]].concat()));
+    let (link, note) = printed(&made);
+    let page = reqwest::get(link).await.unwrap().text().await.unwrap();
+    let form = reqwest::Client::new().post(link).header("content-type", "application/x-www-form-urlencoded");
+    let answered = form.body("value=up").send().await.unwrap().text().await.unwrap();
+    let revoked = run(&mut on(&database, &["token", "revoke", link]));
+    tokio::task::spawn_blocking(|| service.stop()).await.unwrap();
+
+    assert!(note.starts_with("made link ") && note.contains(", valid until 20"), "{note}");
+    assert!(page.contains("Was the answer helpful?") && answered.contains("recorded: <strong>Yes"), "{answered}");
+    assert!(revoked.err.starts_with("revoked 1 token;"), "{revoked:?}");
+    let (log, token) = (std::fs::read_to_string(&log).unwrap(), link.rsplit('/').next().unwrap());
+    assert!(log.contains("/f/{token}"), "{log}");
+    for part in token.split('.') {
+        assert!(!log.contains(part), "a part of the link is in the log");
+    }
+    let path = run(&mut on(&database, &mint[..6]));
+    assert!(printed(&path).0.starts_with("/f/"), "{path:?}");
+    let refused = run(&mut on(&database, &[&mint[..6], &["--ttl-s", "2592001"]].concat()));
+    refused.assert_refused(2, "2592000");
+}
+
 #[tokio::test]
 async fn a_token_that_makes_no_sense_is_not_minted() {
     let database = TestDatabase::new().await;

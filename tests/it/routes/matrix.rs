@@ -36,6 +36,7 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
             "/v1/completions"
             | "/v1/feedback-tokens"
             | "/v1/feedback-tokens/revoke"
+            | "/v1/feedback-links"
             | "/v1/ingest/litellm"
             | "/api/public/scores",
         ) => WRITERS,
@@ -117,6 +118,8 @@ impl Things {
             "/v1/comparisons" => format!("{pattern}?experiment={}", self.experiment),
             "/v1/plans" => format!("{pattern}?baseline=0.3"),
             "/sdk/v1/{file}" => "/sdk/v1/afterword.js".to_owned(),
+            // The page of a link asks for no credential but the one in its address.
+            "/f/{token}" => "/f/e30.e30.AAAA".to_owned(),
             "/docs/{file}" => "/docs/index.html".to_owned(),
             _ => pattern.to_owned(),
         };
@@ -140,6 +143,7 @@ fn body(pattern: &str) -> Value {
         }
         "/api/public/scores" => json!({"traceId": "c-1", "name": "thumb", "value": 1}),
         "/v1/feedback-tokens" => json!({"subject": "u-1", "completion_ids": ["c-1"]}),
+        "/v1/feedback-links" => json!({"subject": "u-1", "completion_id": "c-1"}),
         "/v1/feedback-tokens/revoke" => json!({"ids": ["none"]}),
         "/v1/keys" => json!({"kind": "secret", "name": "more", "role": "viewer"}),
         "/v1/experiments" => experiment("e-more"),

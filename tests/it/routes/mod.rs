@@ -16,6 +16,7 @@ mod experiments;
 mod exports;
 mod feedback;
 mod health;
+mod links;
 mod matrix;
 mod metrics;
 mod openapi;

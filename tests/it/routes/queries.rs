@@ -15,7 +15,8 @@ async fn every_address_refuses_a_parameter_that_it_does_not_know_with_the_same_p
     let before = service.checksum().await;
 
     let addresses = service.server().addresses();
-    for (method, pattern) in &addresses {
+    // Mailers add parameters of their own to links, and what is wrong is told as a page: `routes::links` looks at those.
+    for (method, pattern) in addresses.iter().filter(|(_, pattern)| !pattern.starts_with("/f/")) {
         let path = pattern.replace("{path:.+}", "a/b").replace(['{', '}'], "");
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let asked = async |query: &str, credential: &str| {

@@ -178,3 +178,19 @@ async fn a_project_with_keys_of_its_own_gets_no_other_behind_its_back() {
     assert_eq!(answer.problem(), (409, "signing_key_missing".to_owned()));
     assert_eq!(service.count("signing_keys").await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_signed_offline_opens_its_page_and_nothing_else() {
+    let service = TestService::start().await;
+    let made = make_key(&service, json!({"kind": "signing", "name": "links", "algorithm": "HS256"})).await;
+    let key = EncodingKey::from_secret(made["key"].as_str().unwrap().as_bytes());
+    let typed = with(&header(made["id"].as_str().unwrap(), "HS256"), "typ", json!("aw-feedback-link+jwt"));
+    let mut claims = claims(made["issuer"].as_str().unwrap());
+    claims["exp"] = json!(claims["iat"].as_u64().unwrap() + 30 * 24 * 3600);
+
+    let link = sign(&typed.to_string(), &claims.to_string(), &key, Algorithm::HS256);
+    let shown = service.get(&format!("/f/{link}"), "").await;
+    let misused = from_page(&service, &link, None, &thumb("c-1")).await;
+
+    assert_eq!((shown.status, misused.status), (200, 401), "{}", shown.text);
+}
