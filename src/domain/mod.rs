@@ -4,6 +4,7 @@
 //! once, into types that cannot be wrong; the rest of the program handles only those.
 
 pub mod assignment;
+pub mod bands;
 pub mod batch;
 pub mod clock;
 pub mod comparison;
