@@ -36,6 +36,7 @@ mod query;
 pub mod recipe;
 pub mod selection;
 pub mod sequence_query;
+pub mod serving_query;
 pub mod signing;
 pub mod token;
 pub mod trust;
