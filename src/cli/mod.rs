@@ -24,6 +24,7 @@ pub mod recipe;
 pub mod sdk;
 pub mod serve;
 pub mod serving;
+mod serving_report;
 pub mod token;
 mod watch;
 
@@ -92,7 +93,7 @@ enum Command {
     Sdk(sdk::Args),
     /// Declare and list experiments.
     Experiment(experiment::Args),
-    /// Ask a serving engine for its load.
+    /// Ask a serving engine for its load, and report on what was kept.
     Serving(serving::Args),
     /// Say whether another model does as well.
     Compare(Box<compare::Args>),
@@ -179,7 +180,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Recipe(args) => recipe::run(&args, &config),
             Command::Sdk(args) => sdk::run(&args),
             Command::Experiment(args) => Box::pin(experiment::run(args, &config)).await,
-            Command::Serving(args) => Box::pin(serving::run(args)).await,
+            Command::Serving(args) => Box::pin(serving::run(args, &config)).await,
             Command::Compare(args) => Box::pin(compare::run(*args, &config)).await,
             Command::Plan(args) => Box::pin(plan::run(*args, &config)).await,
         }

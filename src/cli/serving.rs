@@ -1,10 +1,13 @@
-//! `afterword serving`: asks a serving engine for its load once, before it goes into the configuration.
+//! `afterword serving`: asks a serving engine for its load once, before it goes into the configuration, and reports on what was
+//! kept.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::UsageError;
+use super::serving_report::{self, ReportArgs};
+use crate::config::Config;
 use crate::engine::maps::{Engine, MetricMap, Signal};
 use crate::engine::selector::Term;
 use crate::engine::target::{ModelNames, Target, TargetUrl};
@@ -15,7 +18,8 @@ use crate::service::serving_view::ReadingView;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  afterword serving check http://10.0.0.7:8000/metrics --engine vllm")]
+  afterword serving check http://10.0.0.7:8000/metrics --engine vllm
+  afterword serving report --out serving.html")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +35,14 @@ Examples:
 
 The exit status is 1 if the engine does not answer or tells nothing of its load.")]
     Check(CheckArgs),
+    /// Report how busy engines were, how long prompts and answers are, and what users do then.
+    #[command(after_help = "\
+Examples:
+  afterword serving report
+  afterword serving report --model llama-3-70b --from 2026-03-01 --out serving.html
+
+What users do by load is an association: nobody assigned load by chance.")]
+    Report(Box<ReportArgs>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,9 +63,16 @@ struct CheckArgs {
     queued_requests_spec: Option<String>,
 }
 
-/// Runs the subcommand; it needs no database.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Command::Check(args) = args.command;
+/// Runs the subcommand.
+pub async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Check(args) => check(&args).await,
+        Command::Report(args) => serving_report::run(*args, config).await,
+    }
+}
+
+/// Asks an engine once; it needs no database.
+async fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let target = args.target()?;
     let mut out = std::io::stdout().lock();
     let readings = match serving::check(&target).await? {

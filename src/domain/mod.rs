@@ -4,6 +4,7 @@
 //! once, into types that cannot be wrong; the rest of the program handles only those.
 
 pub mod assignment;
+pub mod bands;
 pub mod batch;
 pub mod clock;
 pub mod comparison;
@@ -36,6 +37,7 @@ mod query;
 pub mod recipe;
 pub mod selection;
 pub mod sequence_query;
+pub mod serving_query;
 pub mod signing;
 pub mod token;
 pub mod trust;

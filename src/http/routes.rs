@@ -69,6 +69,7 @@ addresses! {
     "/v1/exports/{id}/files/{path:.+}" { get => v1::export_files::show }
     // Whoever tunes engines looks at lengths, operators and people at the rest.
     "/v1/serving/sequence-lengths" { get with query => v1::serving::sequence_lengths }
+    "/v1/serving/report" { get with query => v1::serving_report::show }
     "/v1/serving/samples" { get => v1::serving::samples }
     "/livez" { get => health::live }
     "/readyz" { get => health::ready }

@@ -29,6 +29,7 @@ mod preference;
 mod ratings;
 mod rows;
 mod segments;
+pub mod serving;
 mod tournament;
 mod verdict;
 mod words;

@@ -2,6 +2,7 @@
 
 mod depth;
 pub mod plan;
+pub mod serving;
 
 use serde_json::{Map, Value, json};
 

@@ -69,6 +69,7 @@ pub mod recipes;
 pub mod sequence_lengths;
 pub mod serving;
 pub mod serving_join;
+pub mod serving_report;
 pub mod serving_view;
 pub mod signature;
 pub mod tokens;

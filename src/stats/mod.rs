@@ -5,6 +5,7 @@
 //! positive is good. No function returns an interval of zero width: where the data hold no spread there is no interval.
 
 pub mod balance;
+pub mod bands;
 pub mod benefit;
 pub mod bradley_terry;
 pub mod cluster;

@@ -29,6 +29,7 @@ pub mod rates;
 pub mod reading;
 pub mod sequence_lengths;
 pub mod serving;
+pub mod serving_load;
 pub mod signing_keys;
 pub mod tallies;
 pub mod turns;

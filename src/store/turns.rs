@@ -8,7 +8,7 @@ mod read;
 
 use super::tallies::UnitTally;
 
-pub use read::{Reading, read};
+pub use read::{ModelsQuery, Reading, read, read_models};
 
 /// Reads the answers of a lane.
 const ANSWERS: &str = include_str!("sql/answers.sql");
@@ -105,6 +105,8 @@ pub struct Turn {
     pub randomised: u32,
     /// Its conversation, as a place in [`Turns::conversations`].
     pub conversation: u32,
+    /// The model that answered, as a place in [`Turns::models`]; 0 where sides are read.
+    pub model: u16,
     /// When the answer was made, in milliseconds since 1970 (UTC).
     pub made_at_ms: i64,
     /// Whether the client told that time; else it is that of the arrival.
@@ -129,7 +131,7 @@ pub struct Turn {
     pub ttft_ms: Told,
     /// US dollars, attempts included.
     pub cost_usd: Told,
-    /// Share of the cache in use, in 0..1.
+    /// Share of the cache in use when the answer ended, in 0..1: what was joined, else what the client said.
     pub kv_cache_usage: Told,
     /// Probability with which a rating was asked for, where it was.
     pub solicit_prob: Told,
@@ -181,6 +183,8 @@ pub struct Turns {
     pub units: Vec<String>,
     /// What each unit did before, by its place.
     pub before: Vec<Before>,
+    /// Names of the models, in their order; none where sides are read.
+    pub models: Vec<String>,
     /// Names of the tasks, in their order.
     pub tasks: Vec<String>,
     /// Tags of the languages, in their order.

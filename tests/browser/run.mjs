@@ -71,7 +71,7 @@ for (const name of names) {
   }
 }
 
-for (const name of ['rich.html', 'invalid.html', 'rich_hostile.html']) {
+for (const name of ['rich.html', 'invalid.html', 'rich_hostile.html', 'serving.html', 'serving_hostile.html']) {
   for (const [what, colours] of [['dark', { colorScheme: 'dark' }], ['forced', { forcedColors: 'active' }]]) {
     const page = await open(name, 800, colours);
     await axe(page, name, what);

@@ -8,6 +8,7 @@ mod pages;
 mod planning;
 mod reading;
 mod serving;
+mod serving_report;
 mod words;
 mod writing;
 
@@ -98,6 +99,8 @@ components! {
         AuditEntryId = words::uuid();
         ServingSamples = serving::samples();
         SequenceLengths = serving::lengths();
+        ServingReport = serving_report::report();
+        ReportForm = words::one_of(crate::domain::serving_query::ReportForm::WORDS);
         LengthsForm = json!({ "type": "string", "enum": ["dynamo"] });
         Unit = reading::unit();
         ErrorRate = reading::error_rate();

@@ -24,7 +24,7 @@ const TEXT: &str = "text/plain";
 const VEGA_LITE: &str = vega_lite::MEDIA_TYPE;
 
 /// Lets the page use its own style sheet and nothing else.
-static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
+pub(super) static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(html::STYLE.as_bytes()));
     format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -18,4 +18,5 @@ pub(crate) mod projects;
 pub(crate) mod receipt;
 mod selection_params;
 pub(crate) mod serving;
+pub(crate) mod serving_report;
 pub(crate) mod users;

@@ -10,6 +10,7 @@ mod layout;
 pub mod moved;
 mod over_time;
 pub mod plan;
+pub mod serving;
 
 use super::comparison::{Check, CheckStatus, Comparison, Metric, Preference, Role, Side};
 use super::count::{counted, thousands};

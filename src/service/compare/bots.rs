@@ -18,8 +18,8 @@ const MIN_HASTY_SHARE: f64 = 0.9;
 
 /// What was left out.
 #[derive(Debug, Default)]
-pub(super) struct Bots {
-    pub(super) n_units: usize,
+pub(in crate::service) struct Bots {
+    pub(in crate::service) n_units: usize,
     pub(super) n_turns: usize,
     /// Tallies with everybody; nothing where nobody was left out.
     pub(super) with_everybody: Option<Vec<UnitTally>>,
@@ -27,7 +27,7 @@ pub(super) struct Bots {
 
 impl Bots {
     /// Takes the bots out of the turns.
-    pub(super) fn remove_from(turns: &mut Turns) -> Self {
+    pub(in crate::service) fn remove_from(turns: &mut Turns) -> Self {
         let bots: Vec<u32> = turns
             .rows
             .chunk_by(|left, right| left.unit == right.unit)

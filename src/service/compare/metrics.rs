@@ -25,7 +25,7 @@ const MIN_EVENTS_OF_PAIRED: f64 = 20.0;
 
 /// What a metric may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(in crate::service) enum Standing {
     /// Must pass, and may show that the candidate is better.
     Primary,
     /// Must pass.
@@ -38,12 +38,12 @@ pub(super) enum Standing {
 
 /// Definition of a metric.
 #[derive(Debug)]
-pub(super) struct Rule {
-    pub(super) name: &'static str,
-    pub(super) title: &'static str,
+pub(in crate::service) struct Rule {
+    pub(in crate::service) name: &'static str,
+    pub(in crate::service) title: &'static str,
     definition: &'static str,
-    pub(super) standing: Standing,
-    pub(super) direction: Direction,
+    pub(in crate::service) standing: Standing,
+    pub(in crate::service) direction: Direction,
     /// Default margin as a share of the control's rate.
     margin: Option<f64>,
     /// Whether it counts what people said, rather than what they did.
@@ -56,7 +56,7 @@ pub(super) struct Rule {
     note: Option<&'static str>,
     pub(super) count: fn(&UnitTally) -> i64,
     /// The same, of one turn.
-    pub(super) happened: fn(Outcomes) -> bool,
+    pub(in crate::service) happened: fn(Outcomes) -> bool,
 }
 
 const GOOD_TURN: Rule = Rule {
@@ -90,7 +90,7 @@ const BAD_TURN: Rule = Rule {
 };
 
 /// Every metric, must-pass ones first.
-pub(super) static RULES: [Rule; 8] = [
+pub(in crate::service) static RULES: [Rule; 8] = [
     GOOD_TURN,
     BAD_TURN,
     Rule {

@@ -3,19 +3,19 @@
 //! This file resolves the question and reads; everything below it is pure: tallies, a resolved question and a moment
 //! in, plain data out. No rendering is known here.
 
-mod bots;
+pub(in crate::service) mod bots;
 mod candidates;
 mod checks;
 mod conclude;
 mod depth;
 pub mod examples;
 pub mod kept;
-mod metrics;
+pub(in crate::service) mod metrics;
 mod outlook;
 pub mod plan;
-mod question;
+pub(in crate::service) mod question;
 mod sample;
-mod words;
+pub(in crate::service) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -152,7 +152,11 @@ fn vote_query<'a>(
 
 /// Opens transactions that see the snapshot of the first one, for as many processors as there are; fewer where others hold
 /// the connections. Their number is a power of two.
-async fn open_lanes(app: &App, mut first: Tx, project_id: ProjectId) -> Result<Vec<Tx>, ServiceError> {
+pub(in crate::service) async fn open_lanes(
+    app: &App,
+    mut first: Tx,
+    project_id: ProjectId,
+) -> Result<Vec<Tx>, ServiceError> {
     let n_processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let n_wanted = if n_processors >= MAX_LANES { MAX_LANES } else { n_processors.next_power_of_two().min(2) };
     let snapshot = first.share_snapshot().await?;

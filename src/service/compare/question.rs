@@ -194,7 +194,7 @@ fn differ(left: f64, right: f64) -> bool {
     (left - right).abs() > 1e-12
 }
 
-pub(super) fn filters(selection: &Selection) -> Vec<(String, String)> {
+pub(in crate::service) fn filters(selection: &Selection) -> Vec<(String, String)> {
     let mut filters = Vec::new();
     if !selection.tasks.is_empty() {
         filters.push(("task".to_owned(), selection.tasks.join(", ")));

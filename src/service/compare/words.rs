@@ -399,7 +399,7 @@ pub(super) fn rate(proportion: f64, per: u32) -> String {
 }
 
 /// Writes a proportion in percent.
-pub(super) fn percent(proportion: f64, decimals: usize) -> String {
+pub(in crate::service) fn percent(proportion: f64, decimals: usize) -> String {
     format!("{:.decimals$}%", proportion * 100.0)
 }
 
@@ -429,7 +429,7 @@ pub(super) fn duration(days: f64) -> String {
 }
 
 /// Writes a list as people do.
-pub(super) fn join(items: &[String]) -> String {
+pub(in crate::service) fn join(items: &[String]) -> String {
     match items {
         [] => "nothing".to_owned(),
         [only] => only.clone(),

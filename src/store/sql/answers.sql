@@ -8,6 +8,7 @@
 --   $13 what the experiment randomises, 'user' or 'conversation'
 --   $14, $15 lanes less one, and the lane: hashes share the completions out
 --   $16 users or null   $17 when each of them was first seen
+--   $18 models in place of two sides, all of them where it names none; null where sides are compared
 select a.side::smallint,
        -- Ids are only told apart, so that 128 bits of hash do, which are shorter.
        hashtextextended(a.completion_id, 0),
@@ -36,7 +37,14 @@ select a.side::smallint,
        a.latency_ms::real,
        a.ttft_ms::real,
        a.cost_usd::real,
-       a.kv_cache_usage::real,
+       -- What was joined holds the client's own word where it sent one. Looked up one by one, as reactions are: facts of all
+       -- time are not read for those of a window.
+       coalesce((
+           select f.kv_at_end
+             from serving_facts f
+            where f.project_id = $1
+              and f.completion_id = a.completion_id
+       ), a.kv_cache_usage)::real,
        case when a.rating_solicited then a.solicit_prob end::real,
        coalesce(a.finish_reason = 'error', false),
        -- Where both variants have one model, or a variant has none, no answer is the other side's.
@@ -51,17 +59,20 @@ select a.side::smallint,
        case when o.reactions & 131072 <> 0
               or (o.reactions & 126976) & ((o.reactions & 126976) - 1) <> 0
               or (o.reactions & 262144 <> 0 and p.parent_completion_id is not null)
-            then a.completion_id end
+            then a.completion_id end,
+       case when $18::text[] is not null then a.model end
   from (
            select c.completion_id, c.conversation_id, c.parent_completion_id, c.user_id, c.model, c.variant, c.aliases,
                   c.created_at, c.turn_index, c.task, c.language, c.input_tokens, c.output_tokens, c.latency_ms, c.ttft_ms,
                   c.cost_usd, c.kv_cache_usage, c.finish_reason, c.rating_solicited, c.solicit_prob,
                   least(coalesce(c.created_at, c.received_at), c.received_at) as made_at,
-                  case when (case when $2::text is null then c.model else c.variant end) = $3 then 0 else 1 end as side
+                  case when $18::text[] is not null or (case when $2::text is null then c.model else c.variant end) = $3
+                       then 0 else 1 end as side
              from completions c
             where $16::text[] is null
               and c.project_id = $1
-              and (case when $2::text is null then c.model in ($3, $4)
+              and (case when $18::text[] is not null then $18::text[] = '{}' or c.model = any ($18)
+                        when $2::text is null then c.model in ($3, $4)
                         else c.experiment = $2 and c.variant in ($3, $4) end)
               and ($6::text[] is null or c.task = any ($6))
               and ($7::text[] is null or c.language = any ($7))

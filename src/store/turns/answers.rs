@@ -52,6 +52,7 @@ pub(super) struct Answer<'a> {
     /// Hash of its conversation.
     pub(super) conversation: i64,
     pub(super) turn_index: i32,
+    pub(super) model: Option<&'a str>,
     pub(super) task: Option<&'a str>,
     pub(super) language: Option<&'a str>,
     pub(super) made_at: Timestamp,
@@ -210,6 +211,7 @@ pub(super) struct Assembly {
     /// When each unit was first seen.
     first_at: Vec<Timestamp>,
     randomised: Names,
+    models: Names,
     tasks: Names,
     languages: Names,
     conversations: HashMap<i64, u32>,
@@ -246,6 +248,7 @@ impl Assembly {
             unit,
             randomised: answer.randomised.map_or(unit, |name| self.randomised.number(name)),
             conversation: self.conversation(answer.conversation),
+            model: answer.model.map_or(0, |name| self.models.number(name) as u16),
             ..answer.turn
         };
         if answer.parent.is_none() {
@@ -321,6 +324,7 @@ impl Assembly {
         let is_own = !self.randomised.0.is_empty();
         let n_randomised = if is_own { self.randomised.0.len() } else { self.units.0.len() };
         let (units, places) = self.units.in_order();
+        let (models, models_at) = self.models.in_order();
         let (tasks, tasks_at) = self.tasks.in_order();
         let (languages, languages_at) = self.languages.in_order();
         let mut before = vec![Before::default(); units.len()];
@@ -332,6 +336,7 @@ impl Assembly {
         for turn in &mut rows {
             turn.unit = places[turn.unit as usize];
             turn.randomised = if is_own { turn.randomised } else { turn.unit };
+            turn.model = models_at.get(usize::from(turn.model)).map_or(0, |place| *place as u16);
         }
         put_in_order(&mut rows);
         let nothing = Opening { task: None, language: None, prompt_tokens: Told::of(None), order: (0, 0) };
@@ -344,7 +349,7 @@ impl Assembly {
             }
         });
         let conversations = conversations.collect();
-        (Turns { units, before, tasks, languages, conversations, rows, n_randomised }, coverage)
+        (Turns { units, before, models, tasks, languages, conversations, rows, n_randomised }, coverage)
     }
 }
 

@@ -13,6 +13,8 @@ use super::answers::{Answer, Assembly, Doubt, Reactions};
 use super::{ANSWERS, LAST_WORDS, Told, Turn, Turns};
 use crate::domain::clock::Timestamp;
 use crate::domain::experiment::Unit;
+use crate::domain::ids::ProjectId;
+use crate::domain::selection::Selection;
 use crate::domain::trust::TrustFilter;
 use crate::store::connection::Tx;
 use crate::store::error::StoreError;
@@ -45,7 +47,7 @@ pub async fn read(
     for lane in &mut *lanes {
         prepare(lane).await?;
     }
-    let question = Question { query, unit, randomised };
+    let question = Question { query, unit, randomised, models: None };
     let mut assembly = Assembly::default();
     let has_aliases = take_all(lanes, &question, None, &mut assembly).await?;
     let doubts = assembly.doubts_of_sides();
@@ -62,6 +64,45 @@ pub async fn read(
         coverage.n_ambiguous = tallies::count_ambiguous(lane, query).await?;
     }
     Ok(Reading { turns, coverage })
+}
+
+/// Which answers are read without sides.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelsQuery<'a> {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The models that answered; every model where none is named.
+    pub models: &'a [String],
+    /// Whose reactions count.
+    pub trust: TrustFilter,
+    /// Tasks, languages and the window.
+    pub selection: &'a Selection,
+}
+
+/// Reads all turns of some models, as those of one side; users are the units. What regenerates an answer of another one of
+/// them is the turn's attempt all the same, and the turn is the first answer's.
+///
+/// The lanes are as for [`read`].
+pub async fn read_models(lanes: &mut [Tx], asked: &ModelsQuery<'_>) -> Result<Turns, StoreError> {
+    for lane in &mut *lanes {
+        prepare(lane).await?;
+    }
+    let query = TallyQuery {
+        project_id: asked.project_id,
+        experiment: None,
+        control: "",
+        candidate: "",
+        control_model: None,
+        candidate_model: None,
+        trust: asked.trust,
+        selection: asked.selection,
+    };
+    let question = Question { query: &query, unit: Unit::User, randomised: Unit::User, models: Some(asked.models) };
+    let mut assembly = Assembly::default();
+    take_all(lanes, &question, None, &mut assembly).await?;
+    let doubts = assembly.doubts_of_sides();
+    find_out(lanes, &question, &doubts, |doubt, words| assembly.settle_of_sides(doubt, words)).await?;
+    Ok(assembly.end().0)
 }
 
 /// Prepares a transaction for the statements of this file: the planner cannot count the users of the week before, and what is
@@ -89,6 +130,8 @@ struct Question<'a> {
     query: &'a TallyQuery<'a>,
     unit: Unit,
     randomised: Unit,
+    /// Models in place of two sides.
+    models: Option<&'a [String]>,
 }
 
 /// Users, and when each was first seen.
@@ -103,7 +146,7 @@ impl Question<'_> {
         n_lanes: usize,
         before: Option<&'q FirstSeen>,
     ) -> sqlx::query::Query<'q, Postgres, PgArguments> {
-        let Question { query, unit, randomised } = self;
+        let Question { query, unit, randomised, models } = self;
         sqlx::query(ANSWERS)
             .bind(query.project_id.0)
             .bind(query.experiment)
@@ -122,6 +165,7 @@ impl Question<'_> {
             .bind(lane as i64)
             .bind(before.map(|(users, _)| users))
             .bind(before.map(|(_, first_at)| first_at))
+            .bind(models)
     }
 }
 
@@ -152,6 +196,7 @@ fn take(row: &PgRow, assembly: &mut Assembly) -> Result<bool, StoreError> {
         unit: 0,
         randomised: 0,
         conversation: 0,
+        model: 0,
         made_at_ms: made_at.timestamp_millis(),
         has_own_time: row.try_get(8)?,
         is_candidate: side == 1,
@@ -175,6 +220,7 @@ fn take(row: &PgRow, assembly: &mut Assembly) -> Result<bool, StoreError> {
         randomised: row.try_get(6)?,
         conversation: row.try_get(9)?,
         turn_index: row.try_get(10)?,
+        model: row.try_get(26)?,
         task: row.try_get(11)?,
         language: row.try_get(12)?,
         made_at,

@@ -10,7 +10,7 @@ use afterword::report::text::to_text;
 use super::page::Page;
 use super::samples;
 
-fn is_as_kept(name: &str, text: &str) {
+pub(super) fn is_as_kept(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/report/golden").join(name);
     if std::env::var_os("AFTERWORD_BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
@@ -26,7 +26,7 @@ fn is_as_kept(name: &str, text: &str) {
 }
 
 /// Writes a page as a list of its elements with their texts, without what is drawn, how it looks and the data block.
-fn outline(html: &str) -> String {
+pub(super) fn outline(html: &str) -> String {
     let page = Page::read(html).unwrap();
     let mut out = String::new();
     let elements = &page.elements;

@@ -9,5 +9,6 @@ mod pages;
 mod rich;
 mod rich_ratings;
 mod samples;
+mod serving;
 mod terminal;
 mod wire;

@@ -49,6 +49,7 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
             | "/v1/plans"
             | "/v1/experiments"
             | "/v1/experiments/{key}"
+            | "/v1/serving/report"
             | "/v1/serving/sequence-lengths",
         ) => VIEWERS,
         ("GET", "/v1/experiments/{key}/assignment") => ASSIGNERS,

@@ -4,8 +4,11 @@
 
 mod check;
 mod engine;
+pub(crate) mod fleet;
 mod join;
 mod lengths;
+mod recovery;
+mod report;
 mod samples;
 
 use std::sync::Mutex;

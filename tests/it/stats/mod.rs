@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod bands;
 mod dispatch;
 mod planning;
 mod properties;

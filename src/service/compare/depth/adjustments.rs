@@ -10,6 +10,7 @@ use super::super::sample::Column;
 use super::super::words::{join, percent, rate};
 use super::strata::LENGTHS;
 use super::{Found, View};
+use crate::domain::bands::KV_USAGE;
 use crate::report::comparison::CheckStatus;
 use crate::report::comparison::segments::{Adjustment, Load};
 use crate::stats::balance::balance;
@@ -26,8 +27,6 @@ use crate::store::turns::{Before, Turn};
 const MIN_UNITS: usize = 20;
 /// Standardised mean differences beyond this are unusual (Austin 2009).
 const MAX_IMBALANCE: f64 = 0.1;
-/// Load bins; a share of the cache in use.
-const N_LOADS: usize = 10;
 /// Below this the sides ran at different loads.
 const MIN_OVERLAP: f64 = 0.8;
 /// Stratum of what is too small even by task.
@@ -49,7 +48,7 @@ pub(super) fn adjust(view: &View<'_>, found: &mut Found) {
             told.extend(like.map(|like| (measured, like)));
         }
         found.depth.adjustments.extend(users_alike(view, measured, &column));
-        if load.as_ref().is_some_and(|load| load.overlap < MIN_OVERLAP) {
+        if load.as_ref().is_some_and(|(load, _)| load.overlap < MIN_OVERLAP) {
             let same = poststrat_cluster(&stratified(view, happened, load_bin));
             found.depth.adjustments.extend(same.map(|same| standardised(measured, "same_load", &same)));
         }
@@ -57,7 +56,7 @@ pub(super) fn adjust(view: &View<'_>, found: &mut Found) {
     judge_composition(view, &told, found);
     judge_balance(view, found);
     judge_load(load.as_ref(), found);
-    found.depth.load = load;
+    found.depth.load = load.map(|(load, _)| load);
 }
 
 fn around(measured: &Measured, estimate: f64, se: Option<f64>) -> Option<Interval> {
@@ -322,38 +321,38 @@ fn judge_balance(view: &View<'_>, found: &mut Found) {
 }
 
 fn load_bin(turn: &Turn) -> Option<usize> {
-    let usage = turn.kv_cache_usage.get()?;
-    Some(((usage * N_LOADS as f64).floor().max(0.0) as usize).min(N_LOADS - 1))
+    Some(KV_USAGE.place(turn.kv_cache_usage.get()?))
 }
 
-/// Compares how busy the machines were; nothing where a side never told.
-fn load(view: &View<'_>) -> Option<Load> {
-    let mut counts = [[0.0_f64; N_LOADS]; 2];
+/// Compares how busy the machines were, with the mean use of the cache at control and candidate; nothing where a side never
+/// told.
+fn load(view: &View<'_>) -> Option<(Load, [f64; 2])> {
+    let mut counts = [vec![0.0_f64; KV_USAGE.n()], vec![0.0_f64; KV_USAGE.n()]];
+    let mut sums = [0.0_f64; 2];
     for turn in &view.turns.rows {
-        if let Some(bin) = load_bin(turn) {
-            counts[usize::from(turn.is_candidate)][bin] += 1.0;
+        if let Some(usage) = turn.kv_cache_usage.get() {
+            let side = usize::from(turn.is_candidate);
+            counts[side][KV_USAGE.place(usage)] += 1.0;
+            sums[side] += usage;
         }
     }
+    let totals = [0, 1].map(|side: usize| counts[side].iter().sum::<f64>());
     let shares = |side: usize| {
-        let total: f64 = counts[side].iter().sum();
+        let total = totals[side];
         (total > 0.0).then(|| counts[side].iter().map(|n| n / total).collect::<Vec<f64>>())
     };
     let (control, candidate) = (shares(0)?, shares(1)?);
     let overlap = control.iter().zip(&candidate).map(|(a, b)| a.min(*b)).sum();
-    let bin_ends = (1..=N_LOADS).map(|end| end as f64 / N_LOADS as f64).collect();
-    Some(Load { bin_ends, control, candidate, overlap })
+    let bin_ends = KV_USAGE.edges.iter().copied().chain([1.0]).collect();
+    Some((Load { bin_ends, control, candidate, overlap }, [sums[0] / totals[0], sums[1] / totals[1]]))
 }
 
-fn judge_load(load: Option<&Load>, found: &mut Found) {
-    let Some(load) = load else { return };
-    let middle = |shares: &[f64]| -> f64 {
-        let bins = shares.iter().zip(&load.bin_ends);
-        bins.map(|(share, end)| share * (end - 0.5 / N_LOADS as f64)).sum()
-    };
+fn judge_load(load: Option<&(Load, [f64; 2])>, found: &mut Found) {
+    let Some((load, [control, candidate])) = load else { return };
     let numbers = format!(
-        "Mean cache use was about {} at the candidate and {} at the control; their distributions overlap by {}",
-        percent(middle(&load.candidate), 0),
-        percent(middle(&load.control), 0),
+        "Mean cache use was {} at the candidate and {} at the control; their distributions over bands of use overlap by {}",
+        percent(*candidate, 0),
+        percent(*control, 0),
         percent(load.overlap, 0),
     );
     let (status, end) = if load.overlap < MIN_OVERLAP {

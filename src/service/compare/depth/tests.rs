@@ -30,6 +30,7 @@ fn turn(unit: usize, is_candidate: bool, conversation: usize, at_ms: i64, outcom
         unit: unit as u32,
         randomised: unit as u32,
         conversation: conversation as u32,
+        model: 0,
         made_at_ms: FIRST_DAY * DAY_MS + at_ms,
         has_own_time: true,
         is_candidate,
@@ -52,6 +53,7 @@ fn turns_of(n_units: usize, tasks: &[&str], rows: Vec<Turn>) -> Turns {
     Turns {
         units: (0..n_units).map(|unit| format!("u:{unit:05}")).collect(),
         before: vec![Before::default(); n_units],
+        models: Vec::new(),
         tasks: tasks.iter().map(|task| (*task).to_owned()).collect(),
         languages: Vec::new(),
         // One opening stands for all conversations of its kind.
