@@ -11,13 +11,14 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use uuid::Uuid;
 
+use super::adapters::otlp;
 use super::error::Problem;
 use super::incoming::Incoming;
 use super::problem::Kind;
 use super::services::Services;
 use crate::service::ids::new_request_id;
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Headers that every answer has, unless its handler chose otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -98,21 +99,25 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// Writes the body of every failure, those of actix's own included.
+/// Writes the body of every failure, those of actix's own included: a problem, unless the protocol has a form of its own.
 fn with_problem(response: ServiceResponse<BoxBody>, request_id: Uuid) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if status.as_u16() < 400 {
         return response;
     }
-    let body = match response.response().error().and_then(|error| error.as_error::<Problem>()) {
+    let write = |problem: &Problem| match otlp::Form::of_route(response.request()) {
+        Some(form) => (form.media_type(), form.status(problem)),
+        None => (PROBLEM_JSON, problem.to_json(request_id)),
+    };
+    let (media_type, body) = match response.response().error().and_then(|error| error.as_error::<Problem>()) {
         Some(problem) => {
             log_cause(problem, request_id);
-            problem.to_json(request_id)
+            write(problem)
         }
-        None => Problem::new(Kind::of_status(status.as_u16())).to_json(request_id),
+        None => write(&Problem::new(Kind::of_status(status.as_u16()))),
     };
     let mut response = response.map_body(|_, _| BoxBody::new(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 

@@ -147,6 +147,11 @@ impl Problem {
         self.0.kind
     }
 
+    /// Returns what to do about it, in one sentence.
+    pub(crate) fn advice(&self) -> &str {
+        self.0.detail.as_deref().unwrap_or(self.0.kind.detail)
+    }
+
     /// Returns the failure behind it, which is for the log only.
     pub(crate) fn cause(&self) -> Option<&ServiceError> {
         self.0.cause.as_ref()
@@ -154,12 +159,12 @@ impl Problem {
 
     /// Writes the body of the answer to a request.
     pub(crate) fn to_json(&self, request_id: Uuid) -> Vec<u8> {
-        let Parts { kind, detail, faults, rejected, .. } = &*self.0;
+        let Parts { kind, faults, rejected, .. } = &*self.0;
         let body = Body {
             r#type: kind.uri(),
             title: kind.title,
             status: kind.status,
-            detail: detail.as_deref().unwrap_or(kind.detail),
+            detail: self.advice(),
             instance: request_id.urn().to_string(),
             code: kind.code,
             retryable: kind.retryable,

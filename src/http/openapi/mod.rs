@@ -4,6 +4,7 @@
 mod adapters;
 mod depth;
 mod keys;
+mod otlp;
 mod pages;
 mod planning;
 mod reading;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
+use super::adapters::otlp::ROUTES as OTLP_ROUTES;
 use super::problem::KINDS;
 use super::query::NoQuery;
 use super::routes::Described;
@@ -64,6 +66,12 @@ components! {
         LitellmReceipt = adapters::litellm_receipt();
         LangfuseScore = adapters::langfuse_score();
         LangfuseScoreId = adapters::langfuse_score_id();
+        LangfuseBatch = adapters::langfuse_batch();
+        LangfuseBatchAnswer = adapters::langfuse_batch_answer();
+        OtlpTraces = otlp::traces();
+        OtlpTracesAnswer = otlp::traces_answer();
+        OtlpLogs = otlp::logs();
+        OtlpLogsAnswer = otlp::logs_answer();
         TrustFilter = reading::trust();
         CompletionCursor = words::short_text();
         FeedbackCursor = json!({ "type": "string",
@@ -123,6 +131,11 @@ components! {
     inner {
         JsonValue = writing::json_value();
         LitellmRecord = adapters::litellm_record();
+        OtlpSpan = otlp::span();
+        OtlpLogRecord = otlp::log_record();
+        OtlpAttribute = otlp::attribute();
+        OtlpValue = otlp::value();
+        OtlpStatus = otlp::status();
         Message = writing::message();
         Answer = writing::answer();
         Completion = writing::completion();
@@ -156,9 +169,15 @@ fn document() -> Value {
     // A document of strings, numbers and lists always serialises.
     let annotated = serde_json::to_value(Described::openapi()).unwrap_or_default();
     let mut paths = annotated["paths"].clone();
-    for (_, methods) in paths.as_object_mut().into_iter().flatten() {
+    for (path, methods) in paths.as_object_mut().into_iter().flatten() {
+        let form = if OTLP_ROUTES.contains(&path.as_str()) {
+            let status = json!({ "schema": words::named("OtlpStatus") });
+            json!({ "application/json": status, "application/x-protobuf": { "schema": words::named("Bytes") } })
+        } else {
+            json!({ PROBLEM_JSON: { "schema": words::named("Problem") } })
+        };
         for (_, operation) in methods.as_object_mut().into_iter().flatten() {
-            add_problems(operation);
+            add_problems(operation, &form);
         }
     }
     json!({
@@ -208,7 +227,7 @@ fn tags() -> Value {
 }
 
 /// Adds the problems that follow from what an operation takes to those that its handler names.
-fn add_problems(operation: &mut Value) {
+fn add_problems(operation: &mut Value, form: &Value) {
     let has_parameter = |place: &str| {
         operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["in"] == place)
     };
@@ -229,7 +248,7 @@ fn add_problems(operation: &mut Value) {
     }
     for (status, response) in responses {
         if status.as_str() >= "400" {
-            response["content"] = json!({ PROBLEM_JSON: { "schema": words::named("Problem") } });
+            response["content"] = form.clone();
             if matches!(status.as_str(), "429" | "503") {
                 let seconds = json!({ "type": "integer", "minimum": 0 });
                 response["headers"] =

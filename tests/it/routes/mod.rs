@@ -19,6 +19,7 @@ mod health;
 mod matrix;
 mod metrics;
 mod openapi;
+mod otlp;
 mod pages;
 mod plans;
 mod presence;
