@@ -66,7 +66,7 @@ sdk-asset: ## Write the script that the service serves anew, after the browser S
 	cd sdk/browser && npm ci --ignore-scripts --no-progress --loglevel=error && npm run --silent build && npm run --silent served
 
 .PHONY: test-adapters
-test-adapters: tools-of-tests $(ADAPTERS_VENV)/.installed ## Have the real LiteLLM send to the service (200 MB of downloads)
+test-adapters: tools-of-tests $(ADAPTERS_VENV)/.installed ## Have LiteLLM, OpenTelemetry and Langfuse's client send to the service (200 MB of downloads)
 	@# A filter that matches no test is no success.
 	AFTERWORD_ADAPTERS_PYTHON=$(CURDIR)/$(ADAPTERS_VENV)/bin/python $(CARGO) test --locked --test it \
 		routes::adapters::the_real -- --nocapture | tee /dev/stderr | grep -q 'test result: ok. [1-9]'
@@ -107,7 +107,7 @@ bench: tools ## Measure starts, and exports beside a limit taken in the same run
 	$(CARGO) bench --locked --bench throughput
 
 .PHONY: bench-ingest
-bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY=singles|batches|completions
+bench-ingest: tools ## Measure ingest beside its limits: ROUNDS=3 SCALE=100 ONLY=singles|batches|completions|otlp
 	AFTERWORD_BENCH_ROUNDS=$(or $(ROUNDS),3) AFTERWORD_BENCH_SCALE=$(or $(SCALE),100) \
 		$(if $(ONLY),AFTERWORD_BENCH_ONLY=$(ONLY)) $(CARGO) bench --locked --bench ingest
 

@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use afterword::foreign::otlp::Traces;
+use prost::Message as _;
 use serde_json::{Value, json};
 use uuid::Builder;
 
@@ -27,6 +29,18 @@ pub(super) fn completions(family: &str, n_requests: usize, n_items: usize) -> &'
     })
 }
 
+/// Makes requests of the same completions as spans of OTLP in protobuf.
+pub(super) fn spans(family: &str, n_requests: usize, n_items: usize) -> super::Result<&'static [Vec<u8>]> {
+    let mut requests = Vec::with_capacity(n_requests);
+    for request in 0..n_requests {
+        let spans: Vec<Value> = (0..n_items).map(|place| span(family, request * n_items + place)).collect();
+        let traces = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
+        let body = Traces::from_json(traces.as_bytes())?.encode_to_vec();
+        requests.push(post_as("/v1/traces", "application/x-protobuf", &body));
+    }
+    Ok(requests.leak())
+}
+
 /// They live as long as the program, so that connections borrow them without counting.
 fn requests(n_requests: usize, body: impl Fn(usize) -> (&'static str, String)) -> &'static [Vec<u8>] {
     let requests = (0..n_requests).map(|request| {
@@ -38,12 +52,16 @@ fn requests(n_requests: usize, body: impl Fn(usize) -> (&'static str, String)) -
 
 /// Makes a whole request.
 pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
+    post_as(path, "application/json", body.as_bytes())
+}
+
+fn post_as(path: &str, media_type: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\nContent-Type: {media_type}\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     );
-    [head.as_bytes(), body.as_bytes()].concat()
+    [head.as_bytes(), body].concat()
 }
 
 /// The id of a completion as inference servers make them: random, so that neighbours in time are none in an index.
@@ -96,6 +114,40 @@ pub(super) fn completion(family: &str, n: usize) -> Value {
         "timing": {"ttft_ms": 210.5, "latency_ms": 1840.25},
         "cost_usd": 0.0003,
         "created_at": "2026-01-31T12:00:00Z",
+    })
+}
+
+/// Makes the span that tells the same call, by the GenAI conventions.
+fn span(family: &str, n: usize) -> Value {
+    let told = completion(family, n);
+    let parts = |content: &Value| json!([{"type": "text", "content": content}]);
+    let prompt = [&told["prompt"][0], &told["prompt"][1]];
+    let prompt = prompt.map(|message| json!({"role": message["role"], "parts": parts(&message["content"])}));
+    let answer = json!([{"role": "assistant", "parts": parts(&told["response"]["content"]), "finish_reason": "stop"}]);
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let count = |key: &str, value: &Value| json!({"key": key, "value": {"intValue": value}});
+    let hash = blake3::hash(format!("{family}/span/{n}").as_bytes()).to_hex();
+    json!({
+        "traceId": &hash[..32],
+        "spanId": &hash[32..48],
+        "name": "chat",
+        "kind": 3,
+        "startTimeUnixNano": "1769860798159750000",
+        "endTimeUnixNano": "1769860800000000000",
+        "attributes": [
+            text("gen_ai.operation.name", "chat"),
+            text("gen_ai.provider.name", "openai"),
+            text("gen_ai.response.id", told["id"].as_str().unwrap_or_default()),
+            text("gen_ai.request.model", told["model"].as_str().unwrap_or_default()),
+            text("gen_ai.response.model", told["model"].as_str().unwrap_or_default()),
+            text("gen_ai.input.messages", &json!(prompt).to_string()),
+            text("gen_ai.output.messages", &answer.to_string()),
+            text("gen_ai.conversation.id", told["conversation_id"].as_str().unwrap_or_default()),
+            text("user.id", told["user"].as_str().unwrap_or_default()),
+            count("gen_ai.usage.input_tokens", &told["usage"]["input_tokens"]),
+            count("gen_ai.usage.output_tokens", &told["usage"]["output_tokens"]),
+            {"key": "gen_ai.response.time_to_first_chunk", "value": {"doubleValue": 0.2105}},
+        ],
     })
 }
 

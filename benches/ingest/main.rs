@@ -3,7 +3,7 @@
 //!
 //! Rounds of the service and of its limits alternate and medians are told, because a machine's speed drifts.
 //! `AFTERWORD_BENCH_ROUNDS` sets how many rounds there are, `AFTERWORD_BENCH_SCALE` how much each sends in percent of the
-//! usual, `AFTERWORD_BENCH_ONLY` names one part: `singles`, `batches` or `completions`; or `soak`, an hour of ordinary load,
+//! usual, `AFTERWORD_BENCH_ONLY` names one part: `singles`, `batches`, `completions` or `otlp`; or `soak`, an hour of ordinary load,
 //! which runs only when it is asked for.
 
 mod items;

@@ -109,6 +109,9 @@ pub(super) async fn run(data_dir: &Path, asked: &Asked) -> Result<()> {
         if asked.wants("completions") {
             bench.completions(round, &mut figures).await?;
         }
+        if asked.wants("otlp") {
+            bench.otlp(round, &mut figures).await?;
+        }
     }
     bench.space(&mut figures).await?;
     let (_, peak_mib) = service.memory_mib()?;
@@ -202,6 +205,26 @@ impl Bench<'_> {
         figures.ratio("  share of plain unnest (>= 0.80) ", together.rate() * 50.0, plain);
         figures.add("  p99 at saturation  ", "ms", ms(together.quantile(0.99)));
         figures.add("  service: memory after completions", "MiB", self.service.memory_mib()?.0);
+        Ok(())
+    }
+
+    /// The same completions as native requests and as OTLP, in turns: only what the two have in common may differ by drift.
+    async fn otlp(&self, round: usize, figures: &mut Figures) -> Result<()> {
+        let n_requests = self.asked.scaled(200);
+        let native = items::completions(&format!("native{round}"), n_requests, 50);
+        let names = ["native beside OTLP: service's processor time", "native beside OTLP: Postgres's processor time"];
+        let native = self.saturate_and_charge(native, N_COMPLETION_CONNECTIONS, 50, figures, names).await?;
+        let family = format!("otlp{round}");
+        let spans = items::spans(&family, n_requests, 50)?;
+        let names = ["OTLP: service's processor time", "OTLP: Postgres's processor time"];
+        let otlp = self.saturate_and_charge(spans, N_COMPLETION_CONNECTIONS, 50, figures, names).await?;
+        let limit = Limit::read(self.owner_url, "completions", &format!("{family}-%")).await?;
+        expect_rows(limit.n_rows(), spans.len() * 50)?;
+
+        figures.add("the same completions natively", "rows/s", native.rate() * 50.0);
+        figures.add("  as spans of OTLP in protobuf", "rows/s", otlp.rate() * 50.0);
+        figures.ratio("  share of the native rate (>= 0.60)", otlp.rate(), native.rate());
+        figures.add("  p99 of OTLP at saturation", "ms", ms(otlp.quantile(0.99)));
         Ok(())
     }
 

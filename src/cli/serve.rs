@@ -132,6 +132,11 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
             min_bytes_per_s: http.min_body_bytes_per_second,
             ..BodyLimits::of_browsers(http.max_browser_body_bytes)
         },
+        otlp_body: BodyLimits {
+            deadline: http.body_deadline,
+            min_bytes_per_s: http.min_body_bytes_per_second,
+            ..BodyLimits::of_otlp(config.max_otlp_body_bytes)
+        },
         quotas: Quotas {
             of_browser_key: config.quotas.items_per_minute_of_browser_key,
             of_subject: config.quotas.items_per_minute_of_subject,

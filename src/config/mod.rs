@@ -49,6 +49,8 @@ pub struct Config {
     pub serving_targets: Vec<Target>,
     /// What scores of other tools mean.
     pub score_meanings: Meanings,
+    /// The largest body of OTLP, on the wire and after decompression, in bytes.
+    pub max_otlp_body_bytes: usize,
     /// The log.
     pub log: Log,
     /// What is made at start.
@@ -294,17 +296,20 @@ impl Raw {
             return Err(ConfigError::Invalid { key: "data_dir", expected: "a directory" });
         }
         let exports = self.exports.parse(&self.data_dir)?;
+        let http = self.http.parse()?;
+        let adapters = self.adapters.parse(http.max_bytes_of_all_bodies)?;
         Ok(Config {
             listen: parse_listen(&self.listen)?,
             data_dir: self.data_dir,
             database: self.database.parse()?,
             postgres_bin_dir: given(self.postgres.bin_dir).map(PathBuf::from),
             exports,
-            http: self.http.parse()?,
+            http,
             metrics_readers: self.metrics.parse()?,
             quotas: self.quotas,
             serving_targets: self.serving.parse()?,
-            score_meanings: self.adapters.parse()?,
+            score_meanings: adapters.score_meanings,
+            max_otlp_body_bytes: adapters.max_otlp_body_bytes,
             log: self.log.parse()?,
             init: self.init.parse()?,
             effective,

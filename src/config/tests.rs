@@ -106,6 +106,7 @@ fn a_wrong_file_gives_one_line_that_names_the_place_and_no_value() {
         ("data_dir = ''", "`data_dir` must be a directory"),
         ("[exports]\nhook_urls = 'canary:3000'", "`exports.hook_urls` must be URLs with http or https"),
         ("[adapters]\nscore_meanings = 'canary=rating:5:1'", "`adapters.score_meanings` must be declarations joined"),
+        ("[adapters]\nmax_otlp_body_bytes = 30000000", "`adapters.max_otlp_body_bytes` must be at least 1 byte"),
         ("[exports]\nhook_urls = 'http://a:canary@h/'", "`exports.hook_urls` must be URLs with http or https"),
         ("[exports.destinations.'Canary']\nkind = 's3'", "`exports.destinations` must be sections named with"),
         ("[exports.destinations]\nx = 'canary'", ": `exports.destinations.x` must be a section"),

@@ -18,7 +18,7 @@ pub const MAX_RECORDS: usize = 2_000;
 const REDACTED: &str = "redacted-by-litellm";
 
 /// The settings of a call that are sampling settings; the others may hold headers and keys.
-const PARAMS: [&str; 19] = [
+pub(super) const PARAMS: [&str; 19] = [
     "temperature",
     "top_p",
     "top_k",

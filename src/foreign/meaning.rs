@@ -73,6 +73,11 @@ impl Meanings {
         self.0.insert(name.to_owned(), meaning);
         Ok(())
     }
+
+    /// Tells whether a name stands for what people say: because somebody declared it, or as one for thumbs.
+    pub(super) fn are_of_people(&self, name: &str) -> bool {
+        self.0.contains_key(name) || THUMB_NAMES.contains(&name)
+    }
 }
 
 /// The value of a score, by the kind that its tool gave it.

@@ -9,7 +9,9 @@ pub mod langfuse;
 pub mod litellm;
 pub mod meaning;
 pub mod open_webui;
+pub mod otlp;
 
+mod parts;
 mod wire;
 
 use crate::domain::fields::{FieldCode, FieldError};

@@ -12,6 +12,11 @@ use crate::domain::json::Json;
 pub(super) struct Object(Vec<(String, Json)>);
 
 impl Object {
+    /// Takes members as they are.
+    pub(super) fn of(members: Vec<(String, Json)>) -> Self {
+        Self(members)
+    }
+
     /// Adds a member, where there is one.
     pub(super) fn put(mut self, name: &str, value: Option<Json>) -> Self {
         self.0.extend(value.map(|value| (name.to_owned(), value)));

@@ -39,6 +39,8 @@ pub(crate) enum Media {
     JsonOrText,
     /// What a form of a page sends.
     Form,
+    /// `application/json`, or `application/x-protobuf`, which may be empty: the two encodings of OTLP.
+    Otlp,
 }
 
 /// Whose bounds a body is held to.
@@ -48,6 +50,8 @@ pub(crate) enum Bound {
     Backend,
     /// Those of whoever may be a browser.
     Browser,
+    /// Those of OTLP, whose specification recommends them.
+    Otlp,
 }
 
 impl Media {
@@ -56,6 +60,7 @@ impl Media {
             Self::Json => "application/json",
             Self::JsonOrText => "application/json, text/plain",
             Self::Form => "application/x-www-form-urlencoded",
+            Self::Otlp => "application/x-protobuf, application/json",
         }
     }
 
@@ -136,36 +141,30 @@ impl Body {
     }
 
     /// Reads the whole body by a reader of other JSON than ours.
-    pub(crate) async fn receive_by<J: Send + 'static>(
+    pub(crate) async fn receive_by<J: Send + 'static, E: Into<Problem> + Send + 'static>(
         self,
         media: Media,
         bound: Bound,
-        read: fn(&[u8]) -> Result<J, JsonError>,
+        read: fn(&[u8]) -> Result<J, E>,
     ) -> Result<Received<J>, Problem> {
         let (bytes, share) = self.read(media, bound).await?;
         let n_bytes = bytes.len();
-        if n_bytes == 0 {
+        if n_bytes == 0 && media != Media::Otlp {
             return Err(Problem::new(problem::JSON_MALFORMED).detail("the body is empty"));
         }
         let Self { incoming, services, .. } = self;
         let (parsed, share) = services.door().parsers.run(n_bytes, share, move || read(&bytes)).await?;
-        let json = parsed.map_err(|error| {
-            let kind = match error {
-                JsonError::Syntax { .. } => problem::JSON_MALFORMED,
-                JsonError::DuplicateKey { .. } => problem::DUPLICATE_KEY,
-                JsonError::TooDeep { .. } => problem::TOO_DEEP,
-                JsonError::TooManyValues => problem::TOO_MANY_VALUES,
-                JsonError::IntegerTooLarge => problem::INTEGER_TOO_LARGE,
-            };
-            // These errors hold a position and never a value.
-            Problem::new(kind).detail(error.to_string())
-        })?;
+        let json = parsed.map_err(E::into)?;
         Ok(Received { json, n_bytes, share, incoming, services })
     }
 
     async fn read(&self, media: Media, bound: Bound) -> Result<(Vec<u8>, Share), Problem> {
         let (settings, door) = (self.services.settings(), self.services.door());
-        let limits = if bound == Bound::Browser { &settings.browser_body } else { &settings.body };
+        let limits = match bound {
+            Bound::Backend => &settings.body,
+            Bound::Browser => &settings.browser_body,
+            Bound::Otlp => &settings.otlp_body,
+        };
         if !self.header(&header::CONTENT_TYPE)?.is_some_and(|content_type| media.admits(content_type)) {
             let accept_post = HeaderName::from_static("accept-post");
             return Err(Problem::new(problem::MEDIA_TYPE_UNSUPPORTED).header(accept_post, media.list()));
@@ -225,6 +224,20 @@ impl Body {
         }
         let malformed = |_| Problem::new(problem::MALFORMED_REQUEST).detail(format!("the header {name} is not ASCII"));
         value.to_str().map(Some).map_err(malformed)
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        let kind = match error {
+            JsonError::Syntax { .. } => problem::JSON_MALFORMED,
+            JsonError::DuplicateKey { .. } => problem::DUPLICATE_KEY,
+            JsonError::TooDeep { .. } => problem::TOO_DEEP,
+            JsonError::TooManyValues => problem::TOO_MANY_VALUES,
+            JsonError::IntegerTooLarge => problem::INTEGER_TOO_LARGE,
+        };
+        // These errors hold a position and never a value.
+        Self::new(kind).detail(error.to_string())
     }
 }
 

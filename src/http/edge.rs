@@ -11,6 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use uuid::Uuid;
 
+use super::adapters::otlp;
 use super::error::Problem;
 use super::incoming::Incoming;
 use super::link_page;
@@ -19,7 +20,7 @@ use super::problem::Kind;
 use super::services::Services;
 use crate::service::ids::new_request_id;
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Headers that every answer has, unless its handler chose otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -100,7 +101,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// Writes the body of every failure, those of actix's own included.
+/// Writes the body of every failure, those of actix's own included: a problem, unless the protocol has a form of its own.
 fn with_problem(response: ServiceResponse<BoxBody>, request_id: Uuid) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if status.as_u16() < 400 {
@@ -108,12 +109,11 @@ fn with_problem(response: ServiceResponse<BoxBody>, request_id: Uuid) -> Service
     }
     // Whoever follows a link has a browser and no client: what went wrong is told as a page.
     let is_page = response.request().match_info().as_str().starts_with(links::PREFIX);
-    let write = |problem: &Problem| {
-        if is_page {
-            link_page::failure(problem.kind().title, problem.advice()).into_bytes()
-        } else {
-            problem.to_json(request_id)
-        }
+    let form = otlp::Form::of_route(response.request());
+    let write = |problem: &Problem| match form {
+        _ if is_page => link_page::failure(problem.kind().title, problem.advice()).into_bytes(),
+        Some(form) => form.status(problem),
+        None => problem.to_json(request_id),
     };
     let body = match response.response().error().and_then(|error| error.as_error::<Problem>()) {
         Some(problem) => {
@@ -126,7 +126,8 @@ fn with_problem(response: ServiceResponse<BoxBody>, request_id: Uuid) -> Service
     if is_page {
         link_page::dress_failure(response.headers_mut());
     } else {
-        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        let media_type = form.map_or(PROBLEM_JSON, otlp::Form::media_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
     response
 }

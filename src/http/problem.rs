@@ -43,6 +43,10 @@ kinds! {
         "a body may hold 500000 values; send fewer items in one request";
     INTEGER_TOO_LARGE = "integer_too_large" 400 "An integer is too large",
         "an integer must fit 64 bits; write a larger one as a string";
+    OTLP_MALFORMED = "otlp_malformed" 400 "The body is not OTLP",
+        "the body must be an export request of OTLP in the encoding that its Content-Type says";
+    OTLP_NONE_ACCEPTED = "otlp_none_accepted" 400 "Nothing of the request was accepted",
+        "the message counts the rejections by their codes";
     ENCODING_MALFORMED = "encoding_malformed" 400 "The body does not decompress",
         "the body is not what its Content-Encoding says, or it was cut";
     BODY_INCOMPLETE = "body_incomplete" 400 "The body was cut", "the connection ended before the body did";

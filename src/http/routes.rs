@@ -47,7 +47,11 @@ addresses! {
     "/f/{token}" { get with query => links::show, post => links::answer }
     // Tools that people already run write in forms of their own.
     "/v1/ingest/litellm" { post => adapters::litellm::create }
+    "/v1/traces" { post => adapters::otlp::create_traces }
+    "/v1/logs" { post => adapters::otlp::create_logs }
+    "/api/public/otel/v1/traces" { post => adapters::otlp::create_langfuse_traces }
     "/api/public/scores" { post => adapters::langfuse::create_score }
+    "/api/public/ingestion" { post => adapters::langfuse::create_batch }
     // Administrators see to keys.
     "/v1/keys" { post => v1::keys::create, get => v1::keys::list }
     "/v1/keys/{id}" { delete => v1::keys::delete }

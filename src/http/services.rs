@@ -34,6 +34,8 @@ pub struct HttpSettings {
     pub body: BodyLimits,
     /// The same for whoever may be a browser.
     pub browser_body: BodyLimits,
+    /// The same for OTLP.
+    pub otlp_body: BodyLimits,
     /// How many items each may send.
     pub quotas: Quotas,
     /// The proxies whose word about their clients is believed.
@@ -63,6 +65,7 @@ impl Default for HttpSettings {
             shutdown_deadline: Duration::from_secs(25),
             body: BodyLimits::default(),
             browser_body: BodyLimits::of_browsers(256 << 10),
+            otlp_body: BodyLimits::of_otlp(20 << 20),
             quotas: Quotas::default(),
             proxies: Proxies::default(),
             max_requests_at_once: 4096,
@@ -96,6 +99,11 @@ impl BodyLimits {
     /// Bounds the bodies of browsers: what is decompressed may be four times as large as what comes.
     pub fn of_browsers(wire_bytes: usize) -> Self {
         Self { wire_bytes, decoded_bytes: 4 * wire_bytes, ..Self::default() }
+    }
+
+    /// Bounds the bodies of OTLP, before decompression and after it alike.
+    pub fn of_otlp(n_bytes: usize) -> Self {
+        Self { wire_bytes: n_bytes, decoded_bytes: n_bytes, ..Self::default() }
     }
 }
 

@@ -24,7 +24,15 @@ use crate::service::authenticate::{known_origin, remembered_origin};
 /// The one route that answers pages.
 const ROUTE_OF_PAGES: &str = "/v1/feedback";
 /// The other routes where items are counted.
-const ROUTES_OF_BACKENDS: [&str; 3] = ["/v1/completions", "/v1/ingest/litellm", "/api/public/scores"];
+const ROUTES_OF_BACKENDS: [&str; 7] = [
+    "/v1/completions",
+    "/v1/ingest/litellm",
+    "/v1/traces",
+    "/v1/logs",
+    "/api/public/otel/v1/traces",
+    "/api/public/scores",
+    "/api/public/ingestion",
+];
 /// How long a browser may keep the answer to its preflight, in seconds; browsers take no more.
 const MAX_AGE_S: &str = "7200";
 /// Without these names a page never sees the headers.

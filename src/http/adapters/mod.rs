@@ -3,3 +3,4 @@
 
 pub(crate) mod langfuse;
 pub(crate) mod litellm;
+pub(crate) mod otlp;

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::words::{
-    all, boolean, described, estimate, list, named, number, object, one_of, optional, required, short_text, text,
-    total, words_of,
+    all, boolean, described, estimate, integer, list, named, number, object, one_of, optional, required, short_text,
+    text, total, words_of,
 };
 use super::writing::foreign;
 use crate::domain::feedback_wire::MAX_COMMENT_BYTES;
+use crate::foreign::langfuse::ingestion::MAX_EVENTS;
 use crate::foreign::litellm::MAX_RECORDS;
 
 /// What the proxy sends: a list of records, one record, or one after the other in lines.
@@ -74,4 +75,31 @@ pub(super) fn langfuse_score() -> Value {
 /// The answer that Langfuse's clients read.
 pub(super) fn langfuse_score_id() -> Value {
     object(vec![required("id", json!({ "type": "string" }))])
+}
+
+/// Events as Langfuse's clients send them together.
+pub(super) fn langfuse_batch() -> Value {
+    const TYPES: [&str; 4] = ["score-create", "trace-create", "generation-create", "generation-update"];
+    let event = vec![
+        required("id", short_text()),
+        required("type", described(short_text(), &format!("{} are read, and others let pass.", TYPES.join(", ")))),
+        optional("timestamp", described(short_text(), "Of two events about one generation the later has the word.")),
+        required("body", foreign(&["id"], vec![required("id", short_text())])),
+    ];
+    foreign(&["batch"], vec![required("batch", list(MAX_EVENTS, &foreign(&["id", "type", "body"], event)))])
+}
+
+/// What became of the events, one by one.
+pub(super) fn langfuse_batch_answer() -> Value {
+    let status = || integer(200, 599);
+    let success = object(vec![required("id", json!({ "type": "string" })), required("status", status())]);
+    let error = object(vec![
+        required("id", json!({ "type": "string" })),
+        required("status", status()),
+        required(
+            "message",
+            described(json!({ "type": "string" }), "The code of a rejection, and what to do about it."),
+        ),
+    ]);
+    object(vec![required("successes", all(&success)), required("errors", all(&error))])
 }

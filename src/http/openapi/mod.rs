@@ -4,6 +4,7 @@
 mod adapters;
 mod depth;
 mod keys;
+mod otlp;
 mod pages;
 mod planning;
 mod reading;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
+use super::adapters::otlp::ROUTES as OTLP_ROUTES;
 use super::links;
 use super::problem::KINDS;
 use super::query::NoQuery;
@@ -66,6 +68,12 @@ components! {
         LitellmReceipt = adapters::litellm_receipt();
         LangfuseScore = adapters::langfuse_score();
         LangfuseScoreId = adapters::langfuse_score_id();
+        LangfuseBatch = adapters::langfuse_batch();
+        LangfuseBatchAnswer = adapters::langfuse_batch_answer();
+        OtlpTraces = otlp::traces();
+        OtlpTracesAnswer = otlp::traces_answer();
+        OtlpLogs = otlp::logs();
+        OtlpLogsAnswer = otlp::logs_answer();
         TrustFilter = reading::trust();
         CompletionCursor = words::short_text();
         FeedbackCursor = json!({ "type": "string",
@@ -132,6 +140,11 @@ components! {
     inner {
         JsonValue = writing::json_value();
         LitellmRecord = adapters::litellm_record();
+        OtlpSpan = otlp::span();
+        OtlpLogRecord = otlp::log_record();
+        OtlpAttribute = otlp::attribute();
+        OtlpValue = otlp::value();
+        OtlpStatus = otlp::status();
         Message = writing::message();
         Answer = writing::answer();
         Completion = writing::completion();
@@ -166,9 +179,16 @@ fn document() -> Value {
     let annotated = serde_json::to_value(Described::openapi()).unwrap_or_default();
     let mut paths = annotated["paths"].clone();
     for (path, methods) in paths.as_object_mut().into_iter().flatten() {
-        let told_as = if path.starts_with(links::PREFIX) { ("text/html", "Page") } else { (PROBLEM_JSON, "Problem") };
+        let form = if OTLP_ROUTES.contains(&path.as_str()) {
+            let status = json!({ "schema": words::named("OtlpStatus") });
+            json!({ "application/json": status, "application/x-protobuf": { "schema": words::named("Bytes") } })
+        } else if path.starts_with(links::PREFIX) {
+            json!({ "text/html": { "schema": words::named("Page") } })
+        } else {
+            json!({ PROBLEM_JSON: { "schema": words::named("Problem") } })
+        };
         for (_, operation) in methods.as_object_mut().into_iter().flatten() {
-            add_problems(operation, told_as);
+            add_problems(operation, &form);
         }
     }
     json!({
@@ -218,7 +238,7 @@ fn tags() -> Value {
 }
 
 /// Adds the problems that follow from what an operation takes to those that its handler names.
-fn add_problems(operation: &mut Value, (media, schema): (&str, &str)) {
+fn add_problems(operation: &mut Value, form: &Value) {
     let has_parameter = |place: &str| {
         operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["in"] == place)
     };
@@ -239,7 +259,7 @@ fn add_problems(operation: &mut Value, (media, schema): (&str, &str)) {
     }
     for (status, response) in responses {
         if status.as_str() >= "400" {
-            response["content"] = json!({ media: { "schema": words::named(schema) } });
+            response["content"] = form.clone();
             if matches!(status.as_str(), "429" | "503") {
                 let seconds = json!({ "type": "integer", "minimum": 0 });
                 response["headers"] =

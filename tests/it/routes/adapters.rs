@@ -175,6 +175,104 @@ async fn a_score_that_is_no_reaction_is_refused_with_its_reason_and_writes_nothi
     assert_eq!(service.count("feedback").await, 2, "the rating and the comment beside it");
 }
 
+const INGESTION: &str = "/api/public/ingestion";
+
+fn events(more: &Value) -> Value {
+    let create =
+        json!({"id": "g-1", "traceId": "t-1", "model": "acme-8b", "input": [{"role": "user", "content": "Why?"}]});
+    let update = json!({"id": "g-1", "output": {"role": "assistant", "content": "So."}});
+    json!({"batch": [
+        {"id": "e-1", "type": "trace-create", "timestamp": "2026-11-01T10:00:00Z", "body": {"id": "t-1", "userId": "u-1"}},
+        {"id": "e-2", "type": "generation-create", "timestamp": "2026-11-01T10:00:01Z", "body": create},
+        {"id": "e-3", "type": "generation-update", "timestamp": "2026-11-01T10:00:02Z", "body": update},
+        more,
+    ]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_langfuses_is_stored_and_says_of_every_event_what_became_of_it() {
+    let (service, key) = service().await;
+    let reader = service.key(Role::Analyst).await;
+    let score = json!({"id": "s-1", "traceId": "t-1", "name": "user-feedback", "value": 1, "dataType": "BOOLEAN"});
+    let good = events(&json!({"id": "e-4", "type": "score-create", "body": score}));
+    let bad = json!({"id": "s-2", "traceId": "CANARY", "name": "CANARY", "value": 0.5});
+    let bad = events(&json!({"id": "e-5", "type": "score-create", "body": bad}));
+
+    let request = service.request(Method::POST, INGESTION, "").basic_auth("pk-lf-any", Some(&key));
+    let first = service.send(request.header("content-type", "application/json").body(good.to_string())).await;
+    let second = service.post(INGESTION, &key, &bad).await;
+
+    let success = |id: &str| json!({"id": id, "status": 201});
+    assert_eq!(first.status, 207, "{}", first.text);
+    let all: Vec<Value> = ["e-1", "e-2", "e-3", "e-4"].into_iter().map(success).collect();
+    assert_eq!(first.json(), json!({"successes": all, "errors": []}));
+    let error = &second.json()["errors"][0];
+    assert_eq!((&error["id"], &error["status"]), (&json!("e-5"), &json!(422)));
+    assert!(error["message"].as_str().is_some_and(|message| message.starts_with("range_unknown: ")), "{error}");
+    assert!(second.json()["successes"].as_array().unwrap().len() == 3 && !second.text.contains("CANARY"));
+    assert_eq!((service.count("completions").await, service.count("feedback").await), (1, 1));
+    let item = service.get("/v1/completions/g-1", &reader).await.json();
+    assert_eq!((&item["user"], &item["feedback"][0]["value"]), (&json!("u-1"), &json!("up")), "{item}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_is_told_in_one_request_and_what_contradicts_it_later_is_a_conflict() {
+    let (service, key) = service().await;
+    let create = json!({"id": "g-2", "model": "m", "input": "Why?"});
+    let update = json!({"id": "g-2", "output": "So."});
+    let send = async |kind: &str, content: &Value| {
+        let event = json!({"id": "e", "type": kind, "body": content});
+        service.post(INGESTION, &key, &json!({"batch": [event]})).await.json()
+    };
+
+    assert_eq!(send("generation-create", &create).await["successes"][0]["status"], 201);
+    let alone = send("generation-update", &update).await;
+    assert_eq!(service.count("completions").await, 0, "neither is a completion by itself");
+    let whole = super::with(&super::with(&create, "output", json!("So.")), "endTime", json!("2026-11-01T10:00:02Z"));
+    let stored = send("generation-update", &whole).await;
+    let other = send("generation-update", &super::with(&whole, "output", json!("No."))).await;
+
+    assert!(alone["errors"][0]["message"].as_str().unwrap().starts_with("required: "), "{alone}");
+    assert_eq!(stored["successes"][0]["status"], 201, "{stored}");
+    assert!(other["errors"][0]["message"].as_str().unwrap().starts_with("conflict: "), "{other}");
+    assert_eq!(service.count("completions").await, 1);
+    let metrics = service.get("/metrics", "").await.text;
+    assert!(metrics.contains("code=\"ignored_unfinished_call\"} 1"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_batch_of_langfuses_is_refused_whole_and_writes_nothing() {
+    let (service, key) = service().await;
+    let before = service.checksum().await;
+    let many = format!("{{\"batch\":[{}7]}}", "7,".repeat(2_000));
+    for (body, expected) in [
+        ("{\"CANARY\":".to_owned(), (400, "json_malformed")),
+        ("[]".to_owned(), (422, "required")),
+        ("{\"batch\":{\"CANARY\":1}}".to_owned(), (422, "required")),
+        (format!("{{\"batch\":{}{}}}", "[".repeat(64), "]".repeat(64)), (400, "too_deep")),
+        (many, (422, "too_many_items")),
+    ] {
+        let answer = service.post_text(INGESTION, &key, body).await;
+        assert_eq!(answer.problem(), (expected.0, expected.1.to_owned()), "{}", answer.text);
+        assert!(!answer.text.contains("CANARY"));
+    }
+    let nul = events(&json!({"id": "e-6", "type": "generation-create",
+        "body": {"id": "g-3", "model": "m", "input": "Why?", "output": "\u{0}CANARY"}}));
+    let answer = service.post(INGESTION, &key, &json!({"batch": [nul["batch"][3], 7]})).await;
+    let codes: Vec<&str> = answer.json()["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| {
+            let message = error["message"].as_str().unwrap();
+            if message.starts_with("nul_character: ") { "nul_character" } else { "required" }
+        })
+        .collect();
+    assert_eq!((answer.status, codes), (207, vec!["nul_character", "required"]), "{}", answer.text);
+    assert!(!answer.text.contains("CANARY"));
+    assert_eq!(service.checksum().await, before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn basic_takes_a_secret_key_alone_and_only_where_a_tool_needs_it() {
     let (service, key) = service().await;
@@ -214,7 +312,7 @@ async fn a_backend_may_say_that_nobody_vouches_for_what_it_brings() {
 fn python_with_tools() -> Option<String> {
     let python = environment("AFTERWORD_ADAPTERS_PYTHON");
     if python.is_none() {
-        eprintln!("SKIPPED: the real LiteLLM was not run; `make test-adapters` does it");
+        eprintln!("SKIPPED: the real tools were not run; `make test-adapters` does it");
     }
     python
 }
@@ -247,4 +345,29 @@ async fn the_real_litellm_sends_its_calls_in_each_of_its_formats() {
     assert_eq!(service.count("completions").await, 12);
     let metrics = service.get("/metrics", "").await.text;
     assert!(metrics.contains("code=\"ignored_failed_call\"} 3"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_exporters_of_opentelemetry_openinference_and_langfuse_are_understood() {
+    let Some(python) = python_with_tools() else { return };
+    let service = TestService::start_with(HttpSettings::default(), false).await;
+    let (key, reader) = (service.key(Role::Ingest).await, service.key(Role::Analyst).await);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/otel_calls.py");
+
+    let mut command = tokio::process::Command::new(&python);
+    let run = command.args([script, &service.url(""), &key]).kill_on_drop(true).output();
+    let run = tokio::time::timeout(Duration::from_mins(3), run).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+
+    let expected: Vec<Value> = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(expected.len(), 3);
+    for answer in expected {
+        let id = answer["id"].as_str().unwrap();
+        let item = service.get(&format!("/v1/completions/{id}"), &reader).await.json();
+        assert_eq!((&item["response"]["content"], &item["model"]), (&answer["text"], &json!("acme-8b")), "{item}");
+        assert_eq!(item["feedback"][0]["value"], answer["thumb"], "{item}");
+        assert!(item["timing"]["latency_ms"].is_number() && item["usage"]["input_tokens"].is_number(), "{item}");
+    }
+    assert_eq!((service.count("completions").await, service.count("feedback").await), (3, 2));
 }

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::authentication::without_id;
-use super::{completion, thumb, with};
+use super::{completion, otlp, thumb, with};
 use crate::support::TestService;
 use crate::support::service::{Answer, PROJECT};
 
@@ -38,7 +38,11 @@ fn admitted(method: &str, pattern: &str) -> Option<&'static [&'static str]> {
             | "/v1/feedback-tokens/revoke"
             | "/v1/feedback-links"
             | "/v1/ingest/litellm"
-            | "/api/public/scores",
+            | "/v1/traces"
+            | "/v1/logs"
+            | "/api/public/otel/v1/traces"
+            | "/api/public/scores"
+            | "/api/public/ingestion",
         ) => WRITERS,
         (
             "GET",
@@ -141,6 +145,12 @@ fn body(pattern: &str) -> Value {
         "/v1/ingest/litellm" => {
             json!([{"id": "c-call", "model": "m", "messages": [{"role": "user", "content": "Why?"}],
             "response": {"choices": [{"message": {"role": "assistant", "content": "So."}}]}}])
+        }
+        "/v1/traces" | "/api/public/otel/v1/traces" => otlp::request(&[otlp::call("c-span", "b7ad6b7169203331")]),
+        "/v1/logs" => otlp::logs(&[otlp::evaluation("thumb", 1.0)]),
+        "/api/public/ingestion" => {
+            let score = json!({"id": "s-1", "traceId": "c-1", "name": "thumb", "value": 1});
+            json!({"batch": [{"id": "e-1", "type": "score-create", "body": score}]})
         }
         "/api/public/scores" => json!({"traceId": "c-1", "name": "thumb", "value": 1}),
         "/v1/feedback-tokens" => json!({"subject": "u-1", "completion_ids": ["c-1"]}),

@@ -20,6 +20,7 @@ mod links;
 mod matrix;
 mod metrics;
 mod openapi;
+mod otlp;
 mod pages;
 mod plans;
 mod presence;

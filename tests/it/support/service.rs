@@ -53,7 +53,15 @@ impl Answer {
     }
 
     /// Returns status and code of a problem, and checks that it is whole.
+    ///
+    /// Where OTLP is spoken, failures have its form, whose message begins with the code.
     pub(crate) fn problem(&self) -> (u16, String) {
+        if let (Some(_), Some(message)) = (self.json()["code"].as_i64(), self.json()["message"].as_str()) {
+            assert_eq!(self.header("content-type"), "application/json", "{}", self.text);
+            let (code, advice) = message.split_once(": ").unwrap();
+            assert!(advice.len() > 10, "{}", self.text);
+            return (self.status, code.to_owned());
+        }
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
         let body = self.json();
         assert_eq!(body["status"], self.status);

@@ -41,7 +41,7 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer { module: "domain", ours: &[], crates: Crates::Only(PURE) },
     Layer { module: "dataset", ours: &["domain"], crates: Crates::Only(&["aho_corasick", "hmac", "sha2"]) },
     Layer { module: "engine", ours: &["domain"], crates: Crates::Only(&[]) },
-    Layer { module: "foreign", ours: &["domain"], crates: Crates::Only(&[]) },
+    Layer { module: "foreign", ours: &["domain"], crates: Crates::Only(&["prost"]) },
     Layer { module: "report", ours: &["domain", "stats"], crates: Crates::Only(&[]) },
     Layer { module: "columnar", ours: &["domain", "dataset"], crates: Crates::Only(&["arrow", "bytes", "parquet"]) },
     Layer { module: "store", ours: &["domain"], crates: Crates::Only(&["futures_util", "sqlx", "tracing"]) },

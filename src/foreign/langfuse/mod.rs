@@ -1,4 +1,6 @@
-//! Langfuse: scores as its REST API takes them and as its exports hold them.
+//! Langfuse: scores as its REST API takes them and as its exports hold them, and batches of its clients' events.
+
+pub mod ingestion;
 
 use super::derived::Source;
 use super::fault;
