@@ -7,8 +7,12 @@
 mod derived;
 pub mod langfuse;
 pub mod litellm;
+pub mod mapping;
 pub mod meaning;
+pub mod mlflow;
 pub mod open_webui;
+pub mod openai;
+pub mod phoenix;
 
 mod wire;
 
