@@ -140,6 +140,12 @@ impl Claims {
     }
 
     fn read(purpose: Purpose, value: Json) -> Option<Self> {
+        // Elsewhere null means absent. Here that would widen what a token permits: without `signals` it permits all.
+        if let Json::Object(claims) = &value
+            && claims.iter().any(|(_, claim)| *claim == Json::Null)
+        {
+            return None;
+        }
         let mut fields = Fields::open(value, "").ok()?;
         let issuer = fields.required("iss", text_claim);
         let audience = fields.required("aud", text_claim);

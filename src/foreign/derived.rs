@@ -10,7 +10,7 @@ use crate::domain::json::Json;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     /// The tool.
-    pub(super) system: &'static str,
+    pub(super) system: &'a str,
     /// The tool's own key of the record, whatever it is; it need not be a UUID.
     pub(super) key: &'a str,
 }

@@ -7,11 +7,14 @@
 mod derived;
 pub mod langfuse;
 pub mod litellm;
+pub mod mapping;
 pub mod meaning;
+pub mod mlflow;
 pub mod open_webui;
+pub mod openai;
 pub mod otlp;
-
 mod parts;
+pub mod phoenix;
 mod wire;
 
 use crate::domain::fields::{FieldCode, FieldError};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::sender::{Kind, Tally};
+use super::sender::{Kind, Sender, Tally};
 use crate::domain::json::Json;
 use crate::domain::principal::Trust;
 use crate::report::count::{counted, thousands};
@@ -15,7 +15,7 @@ use crate::report::count::{counted, thousands};
 pub(super) struct Brought {
     /// Rows that were read.
     pub(super) n_read: u64,
-    refused: BTreeMap<&'static str, u64>,
+    refused: BTreeMap<String, u64>,
     /// What was noticed.
     pub(super) notes: Vec<Note>,
 }
@@ -24,21 +24,21 @@ pub(super) struct Brought {
 #[derive(Debug)]
 pub(super) struct Note {
     n: u64,
-    what: &'static str,
+    what: String,
     noun: &'static str,
 }
 
 impl Note {
     /// Notes so many things of a noun.
-    pub(super) fn new(n: usize, what: &'static str, noun: &'static str) -> Self {
-        Self { n: n as u64, what, noun }
+    pub(super) fn new(n: usize, what: impl Into<String>, noun: &'static str) -> Self {
+        Self { n: n as u64, what: what.into(), noun }
     }
 }
 
 impl Brought {
     /// Counts a row that says nothing we know.
-    pub(super) fn refuse(&mut self, code: &'static str) {
-        *self.refused.entry(code).or_default() += 1;
+    pub(super) fn refuse(&mut self, code: &str) {
+        *self.refused.entry(code.to_owned()).or_default() += 1;
     }
 }
 
@@ -50,23 +50,37 @@ pub(super) struct Closing {
     n_completions: u64,
     n_without_consent: u64,
     n_without_finish_reason: u64,
+    is_dry: bool,
     completions: Tally,
     feedback: Tally,
 }
 
 impl Closing {
-    /// Begins with what is about to be sent.
-    pub(super) fn new(brought: Brought, trust: Trust, completions: &[Json]) -> Self {
-        let lacking = |name: &str| completions.iter().filter(|item| item.get(name).is_none()).count() as u64;
+    /// Begins with nothing sent.
+    pub(super) fn new(brought: Brought, sender: &Sender) -> Self {
         Self {
             brought,
-            trust,
-            n_completions: completions.len() as u64,
-            n_without_consent: lacking("consent"),
-            n_without_finish_reason: lacking("finish_reason"),
+            trust: sender.trust(),
+            n_completions: 0,
+            n_without_consent: 0,
+            n_without_finish_reason: 0,
+            is_dry: sender.is_dry(),
             completions: Tally::default(),
             feedback: Tally::default(),
         }
+    }
+
+    /// Looks at completions that are about to be sent.
+    pub(super) fn look_at(&mut self, completions: &[Json]) {
+        let lacking = |name: &str| completions.iter().filter(|item| item.get(name).is_none()).count() as u64;
+        self.n_completions += completions.len() as u64;
+        self.n_without_consent += lacking("consent");
+        self.n_without_finish_reason += lacking("finish_reason");
+    }
+
+    /// Returns what is known of the file, for whoever reads it while it is sent.
+    pub(super) fn brought(&mut self) -> &mut Brought {
+        &mut self.brought
     }
 
     /// Returns where verdicts on a kind are added up.
@@ -145,6 +159,9 @@ impl Closing {
 
 impl fmt::Display for Closing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_dry {
+            writeln!(f, "a dry run: nothing was sent, and what is stored already was not asked\n")?;
+        }
         writeln!(f, "{}", self.table().trim_fmt())?;
         let reasons = self.reasons();
         if !reasons.is_empty() {

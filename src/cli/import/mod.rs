@@ -3,7 +3,10 @@
 //! It goes the way of any client, so that whoever imports needs a key and no access to the database, and what is wrong with
 //! an item is told in the same words. A run that broke off is run again: what was stored is then a duplicate.
 
+mod assessed;
 mod closing;
+mod mapped;
+mod records;
 mod rows;
 mod sender;
 
@@ -19,7 +22,7 @@ use super::UsageError;
 use crate::domain::json::Json;
 use crate::domain::principal::{SecretKey, Trust};
 use crate::foreign::meaning::Meanings;
-use crate::foreign::{langfuse, open_webui};
+use crate::foreign::{langfuse, mapping, open_webui};
 use closing::{Brought, Closing, Note};
 use sender::{Kind, Sender};
 
@@ -28,7 +31,9 @@ use sender::{Kind, Sender};
 #[command(after_help = "\
 Examples:
   afterword import open-webui feedback.json --url https://afterword.example
-  afterword import langfuse scores.jsonl --score quality=rating:1:5")]
+  afterword import langfuse scores.jsonl --score quality=rating:1:5
+  afterword import mapping > mapping.toml
+  afterword import jsonl votes.jsonl --mapping mapping.toml --dry-run")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -53,6 +58,37 @@ Examples:
   afterword import langfuse scores.jsonl
   afterword import langfuse scores.jsonl --score quality=rating:1:5 --score verdict=thumb:good:bad")]
     Langfuse(Langfuse),
+    /// Import JSON lines of any origin by a mapping file.
+    #[command(after_help = mapped::EXAMPLES)]
+    Jsonl(mapped::Table),
+    /// Print a mapping file to begin with.
+    #[command(after_help = "\
+Examples:
+  afterword import mapping > mapping.toml")]
+    Mapping,
+    /// Import chat completions that OpenAI stored, as JSON lines with their messages.
+    #[command(after_help = "\
+Each line is a stored completion as the API lists it, with the list of its messages beside it under `messages`.
+
+Examples:
+  afterword import openai completions.jsonl --consent training --dry-run")]
+    Openai(mapped::Stored),
+    /// Import spans of Phoenix and what people annotated on them.
+    #[command(after_help = "\
+Rows are spans or annotations, as the client's frames or the REST API hold them; each tells by itself which it is. Only what
+people annotated becomes feedback. Import spans first or last, as you like.
+
+Examples:
+  afterword import phoenix spans.jsonl
+  afterword import phoenix annotations.jsonl --score quality=rating:1:5 --score verdict=thumb:good:bad")]
+    Phoenix(assessed::Traces),
+    /// Import traces of MLflow with the assessments in them.
+    #[command(after_help = "\
+Calls of models become completions; the one that ended last has the trace's id. Only what people assessed becomes feedback.
+
+Examples:
+  afterword import mlflow traces.jsonl --score quality=rating:1:5 --consent training")]
+    Mlflow(assessed::Traces),
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,22 +96,40 @@ struct Target {
     /// File to import: a JSON list, or JSON lines.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    destination: Destination,
+}
+
+#[derive(Debug, clap::Args)]
+struct Destination {
     /// Where the service is.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787", value_parser = url)]
     url: String,
     /// Secret key of role ingest; in the environment others do not see it.
-    #[arg(long, value_name = "KEY", env = "AFTERWORD_KEY", hide_env_values = true)]
-    key: String,
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "AFTERWORD_KEY",
+        hide_env_values = true,
+        required_unless_present = "dry_run"
+    )]
+    key: Option<String>,
     /// Whether you vouch for whose reactions these are: verified, or unverified, since the tool let any client write them.
     #[arg(long, value_name = "WORD", default_value = "unverified", value_parser = trust)]
     trust: Trust,
+    /// Send nothing; say what would be made of the file.
+    #[arg(long)]
+    dry_run: bool,
 }
 
-impl Target {
+impl Destination {
     /// Makes a client of the service. The key is read here and not by clap, which would show a wrong one.
     fn sender(&self, system: &str) -> anyhow::Result<Sender> {
+        if self.dry_run {
+            return Ok(Sender::dry(self.trust));
+        }
         let words = "--key: must be a secret key, aw_sec_…; `afterword key create` makes one";
-        let key = SecretKey::parse(&self.key).ok_or_else(|| UsageError(words.to_owned()))?;
+        let key = self.key.as_deref().and_then(SecretKey::parse).ok_or_else(|| UsageError(words.to_owned()))?;
         Ok(Sender::new(&self.url, &key, self.trust, system)?)
     }
 }
@@ -107,13 +161,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::OpenWebui(args) => from_open_webui(&args).await,
         Command::Langfuse(args) => from_langfuse(&args).await,
+        Command::Jsonl(args) => mapped::from_table(&args).await,
+        Command::Phoenix(args) => assessed::from_phoenix(&args).await,
+        Command::Mlflow(args) => assessed::from_mlflow(&args).await,
+        Command::Openai(args) => mapped::from_openai(&args).await,
+        Command::Mapping => {
+            io::stdout().lock().write_all(mapping::EXAMPLE.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
 async fn from_open_webui(args: &OpenWebui) -> anyhow::Result<ExitCode> {
     let options =
         open_webui::Options { arena_preference: args.arena_preference, consent_training: args.consent.is_some() };
-    let sender = args.target.sender("open-webui")?;
+    let sender = args.target.destination.sender("open-webui")?;
     let (mut gathered, mut brought) = (open_webui::Gathered::new(options), Brought::default());
     read(&args.target.file, &mut brought, |row| gathered.add(row).map_err(|error| error.code.as_str()))?;
     let import = gathered.finish();
@@ -134,17 +196,22 @@ async fn from_open_webui(args: &OpenWebui) -> anyhow::Result<ExitCode> {
 }
 
 async fn from_langfuse(args: &Langfuse) -> anyhow::Result<ExitCode> {
-    let mut meanings = Meanings::default();
-    for declaration in &args.scores {
-        meanings.declare(declaration).map_err(|error| UsageError(format!("--score: {error}")))?;
-    }
-    let sender = args.target.sender("langfuse")?;
+    let meanings = meanings_of(&args.scores)?;
+    let sender = args.target.destination.sender("langfuse")?;
     let (mut feedback, mut brought) = (Vec::new(), Brought::default());
     read(&args.target.file, &mut brought, |row| {
         feedback.extend(langfuse::score(row, &meanings).map_err(|error| error.code.as_str())?);
         Ok(())
     })?;
     send(&sender, Vec::new(), feedback, brought).await
+}
+
+fn meanings_of(declarations: &[String]) -> Result<Meanings, UsageError> {
+    let mut meanings = Meanings::default();
+    for declaration in declarations {
+        meanings.declare(declaration).map_err(|error| UsageError(format!("--score: {error}")))?;
+    }
+    Ok(meanings)
 }
 
 /// Reads the file row by row.
@@ -173,7 +240,8 @@ async fn send(
     brought: Brought,
 ) -> anyhow::Result<ExitCode> {
     let bar = bar((completions.len() + feedback.len()) as u64, "sending", "{human_pos} of {human_len}, {eta} left");
-    let mut closing = Closing::new(brought, sender.trust(), &completions);
+    let mut closing = Closing::new(brought, sender);
+    closing.look_at(&completions);
     for (kind, items) in [(Kind::Completions, completions), (Kind::Feedback, feedback)] {
         let tally = closing.tally(kind);
         if let Err(error) = sender.send(kind, &items, tally, |n_items| bar.inc(n_items as u64)).await {

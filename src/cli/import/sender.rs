@@ -8,6 +8,8 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use crate::domain::batch::MAX_ITEMS;
+use crate::domain::completion::NewCompletion;
+use crate::domain::feedback::NewFeedback;
 use crate::domain::json::Json;
 use crate::domain::principal::{SecretKey, Trust};
 
@@ -59,12 +61,17 @@ pub(super) enum SendError {
     Unexpected,
 }
 
-/// A client of the service.
+/// Where items go: to a service, or nowhere.
 pub(super) struct Sender {
+    service: Option<Service>,
+    trust: Trust,
+}
+
+/// A client of the service.
+struct Service {
     http: reqwest::Client,
     url: String,
     key: String,
-    trust: Trust,
     sdk: String,
 }
 
@@ -83,7 +90,18 @@ impl Sender {
         let builder = if url.starts_with("http://") { builder.tls_certs_only([]) } else { builder };
         let http = builder.build().map_err(SendError::Unreachable)?;
         let sdk = format!("import-{system}/{}", env!("CARGO_PKG_VERSION"));
-        Ok(Self { http, url: url.to_owned(), key: key.reveal(), trust, sdk })
+        let service = Service { http, url: url.to_owned(), key: key.reveal(), sdk };
+        Ok(Self { service: Some(service), trust })
+    }
+
+    /// Sends nothing: items are parsed as the service would, and nobody knows which of them it has.
+    pub(super) fn dry(trust: Trust) -> Self {
+        Self { service: None, trust }
+    }
+
+    /// Tells whether nothing is sent.
+    pub(super) fn is_dry(&self) -> bool {
+        self.service.is_none()
     }
 
     /// Returns how much the sender vouches for.
@@ -99,10 +117,15 @@ impl Sender {
         tally: &mut Tally,
         progress: impl Fn(usize),
     ) -> Result<(), SendError> {
+        let Some(service) = &self.service else {
+            tally.try_out(kind, items);
+            progress(items.len());
+            return Ok(());
+        };
         let mut batches = batches(items);
         batches.reverse();
         while let Some(batch) = batches.pop() {
-            match self.ask(kind, &self.body(kind, &batch)).await? {
+            match service.ask(kind, &service.body(kind, self.trust, &batch)).await? {
                 Answer::Verdicts(verdicts) => {
                     tally.add(&verdicts).ok_or(SendError::Unexpected)?;
                     progress(batch.len());
@@ -119,13 +142,15 @@ impl Sender {
         }
         Ok(())
     }
+}
 
-    fn body(&self, kind: Kind, items: &[String]) -> String {
+impl Service {
+    fn body(&self, kind: Kind, trust: Trust, items: &[String]) -> String {
         let items = items.join(",");
         match kind {
             Kind::Completions => format!("{{\"completions\":[{items}]}}"),
             Kind::Feedback => {
-                let (sdk, trust) = (&self.sdk, self.trust.as_str());
+                let (sdk, trust) = (&self.sdk, trust.as_str());
                 format!("{{\"v\":1,\"sdk\":\"{sdk}\",\"trust\":\"{trust}\",\"feedback\":[{items}]}}")
             }
         }
@@ -198,6 +223,23 @@ fn batches(items: &[Json]) -> Vec<Vec<String>> {
 }
 
 impl Tally {
+    /// Counts what the service would take, as far as the items themselves tell.
+    fn try_out(&mut self, kind: Kind, items: &[Json]) {
+        for item in items.iter().cloned() {
+            let outcome = match kind {
+                Kind::Completions => NewCompletion::from_json(item, "").map(drop),
+                Kind::Feedback => NewFeedback::from_json(item, "").map(drop),
+            };
+            match outcome {
+                Ok(()) => self.n_accepted += 1,
+                Err(errors) => {
+                    let code = errors.first().map_or("invalid", |error| error.code.as_str());
+                    *self.rejected.entry(code.to_owned()).or_default() += 1;
+                }
+            }
+        }
+    }
+
     /// Adds the verdicts of an answer; nothing where it is none of ours.
     fn add(&mut self, answer: &Value) -> Option<()> {
         // A problem, where nothing was stored, has no counts.

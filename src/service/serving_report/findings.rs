@@ -75,9 +75,9 @@ fn capacity(usage: &Usage) -> String {
         UsageSource::Engines => "of the time",
         UsageSource::Completions => "of the turns",
     };
-    let mut words = format!("The KV cache was {} {of_what}", join(&told));
-    let Some(p95) = usage.all.p95 else { return format!("{words}.") };
-    words.push_str(&format!("; its 95th percentile is {}.", percent(p95, 0)));
+    let shares = format!("The KV cache was {} {of_what}", join(&told));
+    let Some(p95) = usage.all.p95 else { return format!("{shares}.") };
+    let words = format!("{shares}; its 95th percentile is {}.", percent(p95, 0));
     let room: Vec<String> = usage
         .headroom
         .iter()
@@ -91,10 +91,7 @@ fn capacity(usage: &Usage) -> String {
             })
         })
         .collect();
-    if !room.is_empty() {
-        words.push_str(&format!(" Room: {}.", join(&room)));
-    }
-    words
+    if room.is_empty() { words } else { format!("{words} Room: {}.", join(&room)) }
 }
 
 /// Says what a reader must know besides.

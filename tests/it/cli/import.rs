@@ -14,23 +14,23 @@ fn open_webui_export() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/open_webui/feedback.json")
 }
 
-fn import(service: &Running, key: &str, system: &str, file: &Path, more: &[&str]) -> Outcome {
+pub(super) fn import(service: &Running, key: &str, system: &str, file: &Path, more: &[&str]) -> Outcome {
     let args = ["import", system, file.to_str().unwrap(), "--url", &service.url];
     run(afterword(&[&args[..], more].concat()).env("AFTERWORD_KEY", key))
 }
 
 /// The numbers of a line of the closing table.
-fn counts(outcome: &Outcome, line: &str) -> Vec<u64> {
+pub(super) fn counts(outcome: &Outcome, line: &str) -> Vec<u64> {
     let found = outcome.out.lines().find_map(|text| text.trim().strip_prefix(line));
     let found = found.unwrap_or_else(|| panic!("no line {line}: {outcome:?}"));
     found.split_whitespace().map(|number| number.parse().unwrap()).collect()
 }
 
-fn serve(database: &TestDatabase) -> Running {
+pub(super) fn serve(database: &TestDatabase) -> Running {
     Running::start(afterword(&["serve"]).env("DATABASE_URL", database.service_url()))
 }
 
-fn ingest_key(database: &TestDatabase) -> String {
+pub(super) fn ingest_key(database: &TestDatabase) -> String {
     run(&mut on(database, &["key", "create", "--role", "ingest"])).out.trim().to_owned()
 }
 

@@ -9,6 +9,7 @@ mod drain;
 mod erase;
 mod export;
 mod import;
+mod import_table;
 mod keys;
 mod logs;
 mod ordinary_user;

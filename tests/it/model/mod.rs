@@ -108,9 +108,9 @@ async fn any_history_ends_where_the_sequential_model_ends() {
     let given = environment("AFTERWORD_MODEL_SEED").map(|seed| seed.parse().expect("the seed is a number"));
     let seed: u64 = given.unwrap_or_else(|| UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
     let is_full = environment("AFTERWORD_CAMPAIGN").is_some_and(|campaign| campaign == "full");
-    let n_cases = environment("AFTERWORD_MODEL_CASES")
-        .map(|n| n.parse().expect("the number of cases is a number"))
-        .unwrap_or(if is_full { N_CASES_OF_A_CAMPAIGN } else { N_CASES });
+    let usual = if is_full { N_CASES_OF_A_CAMPAIGN } else { N_CASES };
+    let n_cases =
+        environment("AFTERWORD_MODEL_CASES").map_or(usual, |n| n.parse().expect("the number of cases is a number"));
     println!("AFTERWORD_MODEL_SEED={seed} AFTERWORD_MODEL_CASES={n_cases}");
     let started = Instant::now();
     let database = TestDatabase::new().await;
