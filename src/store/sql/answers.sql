@@ -34,9 +34,10 @@ select a.side::smallint,
        a.language,
        a.input_tokens::real,
        a.output_tokens::real,
-       a.latency_ms::real,
-       a.ttft_ms::real,
-       a.cost_usd::real,
+       -- Not as `real`: a number that is too small for it would be an error, and not nothing.
+       a.latency_ms::double precision,
+       a.ttft_ms::double precision,
+       a.cost_usd::double precision,
        -- What was joined holds the client's own word where it sent one. Looked up one by one, as reactions are: facts of all
        -- time are not read for those of a window.
        coalesce((
@@ -44,8 +45,8 @@ select a.side::smallint,
              from serving_facts f
             where f.project_id = $1
               and f.completion_id = a.completion_id
-       ), a.kv_cache_usage)::real,
-       case when a.rating_solicited then a.solicit_prob end::real,
+       ), a.kv_cache_usage)::double precision,
+       case when a.rating_solicited then a.solicit_prob end::double precision,
        coalesce(a.finish_reason = 'error', false),
        -- Where both variants have one model, or a variant has none, no answer is the other side's.
        coalesce(a.side < 2

@@ -192,6 +192,10 @@ fn take(row: &PgRow, assembly: &mut Assembly) -> Result<bool, StoreError> {
     let side: i16 = row.try_get(0)?;
     let made_at: Timestamp = row.try_get(7)?;
     let told = |place: usize| -> Result<Told, StoreError> { Ok(Told::of(row.try_get(place)?)) };
+    let measured = |place: usize| -> Result<Told, StoreError> {
+        let number: Option<f64> = row.try_get(place)?;
+        Ok(Told::of(number.map(|number| number as f32)))
+    };
     let turn = Turn {
         unit: 0,
         randomised: 0,
@@ -206,11 +210,11 @@ fn take(row: &PgRow, assembly: &mut Assembly) -> Result<bool, StoreError> {
         n_by_other_model: u16::from(row.try_get::<bool, _>(21)?),
         input_tokens: told(13)?,
         output_tokens: told(14)?,
-        latency_ms: told(15)?,
-        ttft_ms: told(16)?,
-        cost_usd: told(17)?,
-        kv_cache_usage: told(18)?,
-        solicit_prob: told(19)?,
+        latency_ms: measured(15)?,
+        ttft_ms: measured(16)?,
+        cost_usd: measured(17)?,
+        kv_cache_usage: measured(18)?,
+        solicit_prob: measured(19)?,
     };
     let parent: Option<i64> = row.try_get(3)?;
     let answer = Answer {

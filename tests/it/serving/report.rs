@@ -214,3 +214,28 @@ async fn a_question_that_makes_no_sense_is_refused_and_one_without_an_answer_is_
     assert_eq!(empty["quality"]["measures"], json!([]));
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_are_too_small_for_half_the_bytes_count_as_nothing_and_stop_no_report() {
+    let service = TestService::start_watching(Vec::new(), Arc::new(SetClock::new()), false).await;
+    let key = service.key(Role::Admin).await;
+    let completions: Vec<Value> = ["river", "sea"]
+        .into_iter()
+        .map(|model| {
+            json!({
+                "id": model, "model": model, "prompt": "p", "response": "r", "user": "u", "cost_usd": 9e-92,
+                "timing": {"ttft_ms": 1e-92, "latency_ms": 1e-92}, "serving": {"kv_cache_usage": 1e-92},
+                "rating_solicited": true, "solicit_prob": 1e-92,
+            })
+        })
+        .collect();
+    let stored = service.post("/v1/completions", &key, &json!({ "completions": completions })).await;
+    assert_eq!(stored.status, 200, "{}", stored.text);
+
+    for address in ["/v1/serving/report", "/v1/comparisons?control=model:river&candidate=model:sea"] {
+        let answer = service.get(address, &key).await;
+
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    service.stop().await;
+}
