@@ -38,7 +38,7 @@ pub struct Evidence {
     pub trust: TrustRule,
     /// Every turn of the models that were asked for.
     pub turns: Turns,
-    /// What their engines said, by bins of [`usage::bin_of`] from the window's minute on.
+    /// What their engines said, by bins from the window's minute on.
     pub engines: Vec<LoadCount>,
 }
 
