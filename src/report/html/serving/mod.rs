@@ -59,23 +59,23 @@ fn body(report: &ServingReport) -> Element {
 /// Makes the box that says what was found, and of what.
 fn findings(report: &ServingReport) -> Element {
     let items = report.findings.iter().map(|finding| Element::new("li").class("sentence").text(finding));
-    let models = report.models.iter().map(|(name, n_turns)| {
-        Element::new("dd").child(figure::name(name)).text(format!(" {}", words::counted(*n_turns, "turn")))
+    let models = report.models.iter().enumerate().fold(Element::new("dd"), |told, (place, (name, n_turns))| {
+        let told = if place > 0 { told.text(", ") } else { told };
+        told.child(figure::name(name)).text(format!(" {}", words::counted(*n_turns, "turn")))
     });
-    let row = |term: &str, described: Vec<Element>| {
-        Element::new("div").child(Element::new("dt").text(term)).child(Element::new("div").children(described))
-    };
+    let row =
+        |term: &str, described: Element| Element::new("div").child(Element::new("dt").text(term)).child(described);
     let window = Element::new("dd").child(moment(report.from)).text(" to ").child(moment(report.to));
     let turns = format!("{} of {}", words::counted(report.n_turns, "turn"), words::counted(report.n_users, "user"));
     let mut grounds = Element::new("dl")
         .class("grounds")
-        .child(row("Completions from", vec![window]))
-        .child(row("Turns", vec![Element::new("dd").text(turns)]));
+        .child(row("Completions from", window))
+        .child(row("Turns", Element::new("dd").text(turns)));
     if !report.models.is_empty() {
-        grounds = grounds.child(row("Models", models.collect()));
+        grounds = grounds.child(row("Models", models));
     }
     for (name, value) in &report.filters {
-        grounds = grounds.child(row("Only", vec![Element::new("dd").text(format!("{name}: {value}"))]));
+        grounds = grounds.child(row("Only", Element::new("dd").text(format!("{name}: {value}"))));
     }
     Element::new("section")
         .class("verdict open")
