@@ -24,7 +24,7 @@ fi
 browser=$(find_browser) || skip 'Chromium is not installed (apt-get install chromium)'
 (cd tests/browser && timeout 120 npm ci --silent) || skip 'the packages of tests/browser cannot be installed'
 timeout 300 node tests/browser/run.mjs "$(realpath "$pages")" "$browser"
-program=target/debug/afterword
+program=$PWD/target/debug/afterword
 [ -x "$program" ] || skip "neither the chat of the demo nor a link was used: $program is not built"
 timeout 300 node tests/browser/demo.mjs "$program" "$browser"
 timeout 300 node tests/browser/links.mjs "$program" "$browser"
