@@ -61,15 +61,8 @@ pub struct Args {
     /// Only answers received before this day or moment (UTC).
     #[arg(long, value_name = "DATE|TIME")]
     to: Option<String>,
-    /// Only this kind of work; may be given several times.
-    #[arg(long, value_name = "TASK")]
-    task: Vec<String>,
-    /// Only this language; may be given several times.
-    #[arg(long, value_name = "TAG")]
-    language: Vec<String>,
-    /// Whose reactions count: verified or any; without it, verified where the project has ever used feedback tokens.
-    #[arg(long, value_name = "FILTER")]
-    trust: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
     /// Form of the report; by default that of the file's extension, else text.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -111,11 +104,11 @@ impl Args {
                 ("candidate", &self.candidate),
                 ("unit", &self.unit),
                 ("alpha", &self.alpha),
-                ("trust", &self.trust),
             ],
             &self.margin,
             [("from", &self.from), ("to", &self.to)],
-            &[("task", &self.task), ("language", &self.language)],
+            &[],
+            &self.filters,
         )
     }
 
@@ -203,20 +196,37 @@ pub(super) fn render(comparison: &Comparison, format: Format, is_terminal: bool)
     })
 }
 
+/// Which answers are looked at, and whose reactions to them: the same wherever turns are read.
+#[derive(Debug, clap::Args)]
+pub(super) struct Filters {
+    /// Only this kind of work; may be given several times.
+    #[arg(long, value_name = "TASK")]
+    task: Vec<String>,
+    /// Only this language; may be given several times.
+    #[arg(long, value_name = "TAG")]
+    language: Vec<String>,
+    /// Whose reactions count: verified or any; without it, verified where the project has ever used feedback tokens.
+    #[arg(long, value_name = "FILTER")]
+    trust: Option<String>,
+}
+
 /// Puts arguments together as the query parameters that they stand for; what was not given is left out.
 pub(super) fn query_pairs(
     single: &[(&str, &Option<String>)],
     margins: &[String],
     window: [(&str, &Option<String>); 2],
     several: &[(&str, &Vec<String>)],
+    filters: &Filters,
 ) -> Result<Vec<(String, String)>, UsageError> {
     let given = |(name, value): &(&str, &Option<String>)| Some(((*name).to_owned(), (*value).clone()?));
-    let mut pairs: Vec<_> = single.iter().filter_map(given).collect();
+    let trust = [("trust", &filters.trust)];
+    let mut pairs: Vec<_> = single.iter().chain(&trust).filter_map(given).collect();
     for margin in margins {
         pairs.push(split_margin(margin)?);
     }
     pairs.extend(window.iter().filter_map(given).map(|(name, value)| (name, moment(&value))));
-    for (name, values) in several {
+    let filters = [("task", &filters.task), ("language", &filters.language)];
+    for (name, values) in several.iter().chain(&filters) {
         pairs.extend(values.iter().map(|value| ((*name).to_owned(), value.clone())));
     }
     Ok(pairs)

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::UsageError;
-use super::compare::{USUAL_WIDTH, is_coloured, query_pairs, terminal_width, usage};
+use super::compare::{Filters, USUAL_WIDTH, is_coloured, query_pairs, terminal_width, usage};
 use super::connect::{self, Connected};
 use crate::config::Config;
 use crate::domain::clock::{Clock as _, SystemClock};
@@ -68,15 +68,8 @@ pub struct Args {
     /// Only answers received before this day or moment (UTC).
     #[arg(long, value_name = "DATE|TIME")]
     to: Option<String>,
-    /// Only this kind of work; may be given several times.
-    #[arg(long, value_name = "TASK")]
-    task: Vec<String>,
-    /// Only this language; may be given several times.
-    #[arg(long, value_name = "TAG")]
-    language: Vec<String>,
-    /// Whose reactions count: verified or any; without it, verified where the project has ever used feedback tokens.
-    #[arg(long, value_name = "FILTER")]
-    trust: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
     /// Form of the plan.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -109,11 +102,11 @@ impl Args {
                 ("alpha", &self.alpha),
                 ("power", &self.power),
                 ("days", &self.days),
-                ("trust", &self.trust),
             ],
             &self.margin,
             [("from", &self.from), ("to", &self.to)],
-            &[("metric", &self.metric), ("task", &self.task), ("language", &self.language)],
+            &[("metric", &self.metric)],
+            &self.filters,
         )
     }
 

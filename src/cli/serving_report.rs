@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::UsageError;
-use super::compare::{USUAL_WIDTH, is_coloured, query_pairs, terminal_width, usage};
+use super::compare::{Filters, USUAL_WIDTH, is_coloured, query_pairs, terminal_width, usage};
 use super::connect::{self, Connected};
 use crate::config::Config;
 use crate::domain::clock::{Clock as _, SystemClock};
@@ -28,15 +28,8 @@ pub(super) struct ReportArgs {
     /// Only answers received before this day or moment (UTC); by default now.
     #[arg(long, value_name = "DATE|TIME")]
     to: Option<String>,
-    /// Only this kind of work; may be given several times.
-    #[arg(long, value_name = "TASK")]
-    task: Vec<String>,
-    /// Only this language; may be given several times.
-    #[arg(long, value_name = "TAG")]
-    language: Vec<String>,
-    /// Whose reactions count: verified or any; without it, verified where the project has ever used feedback tokens.
-    #[arg(long, value_name = "FILTER")]
-    trust: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
     /// Form of the report: text, json or html; by default what the name of the file says, else text.
     #[arg(long, value_name = "FORM")]
     format: Option<String>,
@@ -51,10 +44,11 @@ pub(super) struct ReportArgs {
 impl ReportArgs {
     fn to_query(&self) -> Result<ServingQuery, UsageError> {
         let pairs = query_pairs(
-            &[("trust", &self.trust), ("format", &self.format)],
+            &[("format", &self.format)],
             &[],
             [("from", &self.from), ("to", &self.to)],
-            &[("model", &self.model), ("task", &self.task), ("language", &self.language)],
+            &[("model", &self.model)],
+            &self.filters,
         )?;
         ServingQuery::from_query(&pairs, SystemClock.now()).map_err(|errors| usage(&errors))
     }
