@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use afterword::foreign::otlp::Traces;
+use afterword::foreign::otlp::{Export as _, Traces};
 use prost::Message as _;
 use serde_json::{Value, json};
 use uuid::Builder;

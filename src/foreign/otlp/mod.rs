@@ -98,20 +98,27 @@ impl Translated {
     }
 }
 
-impl Traces {
-    /// Reads an `ExportTraceServiceRequest` in protobuf.
-    pub fn from_protobuf(body: &[u8]) -> Result<Self, DecodeError> {
+/// What an exporter sends in one request.
+pub trait Export: Sized + Send + 'static {
+    /// Reads a request in protobuf.
+    fn from_protobuf(body: &[u8]) -> Result<Self, DecodeError>;
+    /// Reads a request in JSON.
+    fn from_json(body: &[u8]) -> Result<Self, DecodeError>;
+    /// Translates every record.
+    fn translate(&self, meanings: &Meanings) -> Result<Translated, DecodeError>;
+}
+
+impl Export for Traces {
+    fn from_protobuf(body: &[u8]) -> Result<Self, DecodeError> {
         bounds::check(body, Shape::Traces)?;
         Self::decode(body).map_err(|_| DecodeError::Protobuf)
     }
 
-    /// Reads one in JSON.
-    pub fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
+    fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
         json::traces(&Json::parse_foreign(body)?)
     }
 
-    /// Translates every span.
-    pub fn translate(&self, meanings: &Meanings) -> Result<Translated, DecodeError> {
+    fn translate(&self, meanings: &Meanings) -> Result<Translated, DecodeError> {
         let budget = TextBudget::default();
         let mut translated = Translated::default();
         let mut candidates = Vec::new();
@@ -136,20 +143,17 @@ impl Traces {
     }
 }
 
-impl Logs {
-    /// Reads an `ExportLogsServiceRequest` in protobuf.
-    pub fn from_protobuf(body: &[u8]) -> Result<Self, DecodeError> {
+impl Export for Logs {
+    fn from_protobuf(body: &[u8]) -> Result<Self, DecodeError> {
         bounds::check(body, Shape::Logs)?;
         Self::decode(body).map_err(|_| DecodeError::Protobuf)
     }
 
-    /// Reads one in JSON.
-    pub fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
+    fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
         json::logs(&Json::parse_foreign(body)?)
     }
 
-    /// Translates every record.
-    pub fn translate(&self, meanings: &Meanings) -> Result<Translated, DecodeError> {
+    fn translate(&self, meanings: &Meanings) -> Result<Translated, DecodeError> {
         let budget = TextBudget::default();
         let mut translated = Translated::default();
         let mut candidates = Vec::new();

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use afterword::domain::principal::Role;
 use afterword::foreign::meaning::Meanings;
-use afterword::foreign::otlp::{Logs, Traces};
+use afterword::foreign::otlp::{Export as _, Logs, Traces};
 use afterword::http::{BodyLimits, HttpSettings, Quotas};
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -16,7 +16,7 @@ use super::super::services::Services;
 use super::super::v1::receipt;
 use super::super::visit::Visit;
 use crate::domain::principal::Principal;
-use crate::foreign::otlp::{DecodeError, Logs, MAX_ITEMS, Traces, Translated};
+use crate::foreign::otlp::{DecodeError, Export, Logs, MAX_ITEMS, Traces, Translated};
 use crate::service::ingest::{self, Receipt};
 
 pub(crate) use form::{Form, ROUTES};
@@ -38,7 +38,7 @@ pub(crate) async fn create_traces(
     body: Body,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
-    record_traces(request, &caller.principal, body, services).await
+    export::<Traces>(request, &caller.principal, body, services, Signal::Traces).await
 }
 
 /// Records the same from Langfuse's clients, which know this address and `Basic`.
@@ -57,7 +57,7 @@ pub(crate) async fn create_langfuse_traces(
     body: Body,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
-    record_traces(request, &caller.principal, body, services).await
+    export::<Traces>(request, &caller.principal, body, services, Signal::Traces).await
 }
 
 /// Records the same among log records.
@@ -76,32 +76,25 @@ pub(crate) async fn create_logs(
     body: Body,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
-    let read = match Form::of(&request) {
-        Form::Protobuf => Logs::from_protobuf,
-        Form::Json => Logs::from_json,
-    };
-    let received = body.receive_by(Media::Otlp, Bound::Otlp, read).await?;
-    let meanings = services.settings().score_meanings.clone();
-    let translated = received.parse(move |logs| logs.translate(&meanings)).await??;
-    let outcome = record(&request, &caller.principal, &services, translated).await?;
-    outcome.render(Form::of(&request), Signal::Logs)
+    export::<Logs>(request, &caller.principal, body, services, Signal::Logs).await
 }
 
-async fn record_traces(
+async fn export<T: Export>(
     request: HttpRequest,
     principal: &Principal,
     body: Body,
     services: web::Data<Services>,
+    signal: Signal,
 ) -> Result<HttpResponse, Problem> {
     let read = match Form::of(&request) {
-        Form::Protobuf => Traces::from_protobuf,
-        Form::Json => Traces::from_json,
+        Form::Protobuf => T::from_protobuf,
+        Form::Json => T::from_json,
     };
     let received = body.receive_by(Media::Otlp, Bound::Otlp, read).await?;
     let meanings = services.settings().score_meanings.clone();
-    let translated = received.parse(move |traces| traces.translate(&meanings)).await??;
+    let translated = received.parse(move |sent| sent.translate(&meanings)).await??;
     let outcome = record(&request, principal, &services, translated).await?;
-    outcome.render(Form::of(&request), Signal::Traces)
+    outcome.render(Form::of(&request), signal)
 }
 
 /// What became of the records of a request.
